@@ -1,0 +1,1 @@
+"""The API service: the only process that sees the database."""

@@ -1,0 +1,461 @@
+"""Every table, declared once. The hot SQL of the queue is raw (`queue/sql/`), but its tables are declared here too.
+
+States are numbers in the two tables that are written most; `queue.states` names them.
+`tests/integration/test_schema.py` compares a migrated database with one made from this metadata.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+USD = Numeric(20, 10)
+HOT: dict[str, Any] = {
+    "postgresql_with": {
+        "fillfactor": "80",
+        "autovacuum_vacuum_scale_factor": "0.01",
+        "autovacuum_vacuum_threshold": "1000",
+        "autovacuum_vacuum_cost_delay": "0",
+    }
+}
+
+
+def when(**kw: Any) -> Any:
+    return Column(DateTime(timezone=True), **kw)
+
+
+def now(**kw: Any) -> Any:
+    return Column(DateTime(timezone=True), nullable=False, server_default=text("now()"), **kw)
+
+
+def count() -> Any:
+    return Column(Integer, nullable=False, server_default=text("0"))
+
+
+def usd(nullable: bool = False) -> Any:
+    return Column(USD, nullable=nullable, server_default=None if nullable else text("0"))
+
+
+class Base(SQLModel):
+    metadata: ClassVar[MetaData] = MetaData(naming_convention=NAMING)
+
+
+# ── catalog ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class TemplateRow(Base, table=True):
+    """A name in the catalog; what it says is in its versions."""
+
+    __tablename__ = "templates"
+    __table_args__ = (
+        UniqueConstraint("owner", "type", "name"),
+        CheckConstraint("type IN ('agents', 'scenarios', 'event-types')", name="type"),
+        CheckConstraint("visibility IN ('private', 'shared')", name="visibility"),
+        CheckConstraint("latest >= 1", name="latest"),
+    )
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    type: str = Field(sa_column=Column(Text, nullable=False))
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    latest: int = Field(sa_column=Column(Integer, nullable=False))
+    owner: str = Field(sa_column=Column(Text, nullable=False))
+    visibility: str = Field(sa_column=Column(Text, nullable=False))
+    created_by: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(sa_column=now())
+    archived_at: datetime | None = Field(default=None, sa_column=when())
+    next_run: int = Field(
+        default=1, sa_column=Column(Integer, nullable=False, server_default=text("1"))
+    )
+
+
+class TemplateVersionRow(Base, table=True):
+    """An immutable version. `canonical` is RFC 8785 text: the sha256 and every run are taken from it."""
+
+    __tablename__ = "template_versions"
+    __table_args__ = (UniqueConstraint("template_id", "version"), CheckConstraint("version >= 1", name="version"))
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    template_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("templates.id"), nullable=False))
+    version: int = Field(sa_column=Column(Integer, nullable=False))
+    title: str = Field(sa_column=Column(Text, nullable=False))
+    canonical: str = Field(sa_column=Column(Text, nullable=False))
+    sha256: str = Field(sa_column=Column(Text, nullable=False))
+    created_by: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(sa_column=now())
+
+
+# ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class RunRow(Base, table=True):
+    """One playing of a scenario version, with the counter of its open events and its own money."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        UniqueConstraint("serial"),
+        UniqueConstraint("template_id", "owner", "number"),
+        CheckConstraint(
+            "status IN ('pending','running','waiting','paused','blocked','completed','failed','cancelled')",
+            name="status",
+        ),
+        CheckConstraint("visibility IN ('private', 'shared')", name="visibility"),
+        CheckConstraint("open >= 0 AND open_calls >= 0", name="counters"),
+        CheckConstraint("spent >= 0 AND reserved >= 0", name="money"),
+        CheckConstraint("(open_calls = 0) <= (reserved = 0)", name="reserved"),
+        CheckConstraint("status NOT IN ('completed','failed','cancelled') OR (open = 0 AND ended_at IS NOT NULL)",
+                        name="ended"),
+        CheckConstraint("(status IN ('paused','blocked','failed')) <= (reason IS NOT NULL)", name="reason"),
+        Index("ix_runs_owner_id", "owner", text("id DESC")),
+        Index("ix_runs_pool", "pool", postgresql_where=text("pool IS NOT NULL")),
+    )
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    serial: int = Field(sa_column=Column(BigInteger, Identity(always=True), nullable=False))
+    template_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("templates.id"), nullable=False))
+    scenario_version_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("template_versions.id"), nullable=False))
+    number: int = Field(sa_column=Column(Integer, nullable=False))
+    title: str = Field(sa_column=Column(Text, nullable=False))
+    owner: str = Field(sa_column=Column(Text, nullable=False))
+    visibility: str = Field(sa_column=Column(Text, nullable=False))
+    created_by: str = Field(sa_column=Column(Text, nullable=False))
+    status: str = Field(sa_column=Column(Text, nullable=False))
+    reason: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    outcome: str | None = Field(default=None, sa_column=Column(Text))
+    choices: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    pins: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))  # event type → template version id
+    seed: int = Field(sa_column=Column(BigInteger, nullable=False))
+    pool: str | None = Field(default=None, sa_column=Column(Text))
+    labels: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")))
+    turn: int = Field(sa_column=count())
+    turns: int = Field(sa_column=count())
+    phase: str | None = Field(default=None, sa_column=Column(Text))
+    step: int = Field(sa_column=count())
+    open: int = Field(sa_column=count())
+    last_seq: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    at_seq: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    last_pass: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    digest: str = Field(sa_column=Column(Text, nullable=False))
+    limit_usd: Decimal | None = Field(default=None, sa_column=usd(nullable=True))
+    spent: Decimal = Field(sa_column=usd())
+    reserved: Decimal = Field(sa_column=usd())
+    open_calls: int = Field(sa_column=count())
+    model_calls: int = Field(sa_column=count())
+    created_at: datetime = Field(sa_column=now())
+    started_at: datetime | None = Field(default=None, sa_column=when())
+    ended_at: datetime | None = Field(default=None, sa_column=when())
+
+
+class EntryRow(Base, table=True):
+    """One line of a log. Digests are taken from `canonical` only; `body` is there for queries."""
+
+    __tablename__ = "entries"
+    __table_args__ = (
+        CheckConstraint("track IN ('story', 'control')", name="track"),
+        CheckConstraint("seq >= 1", name="seq"),
+    )
+    run_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("runs.id"), primary_key=True))
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    track: str = Field(sa_column=Column(Text, nullable=False))
+    kind: str = Field(sa_column=Column(Text, nullable=False))
+    turn: int = Field(sa_column=Column(Integer, nullable=False))
+    step: int = Field(sa_column=Column(Integer, nullable=False))
+    n: int = Field(sa_column=Column(Integer, nullable=False))
+    canonical: str = Field(sa_column=Column(Text, nullable=False))
+    body: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    cost: Decimal = Field(sa_column=usd())
+    remaining: Decimal | None = Field(default=None, sa_column=usd(nullable=True))
+    at: datetime = Field(sa_column=now())
+
+
+class FoldRow(Base, table=True):
+    """The state of a run after a turn: bounds what a cold replica reads."""
+
+    __tablename__ = "folds"
+    run_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("runs.id"), primary_key=True))
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    state: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class InputRow(Base, table=True):
+    """What people inject waits here and enters with the next step."""
+
+    __tablename__ = "inputs"
+    __table_args__ = (Index("ix_inputs_open", "run_id", "id", postgresql_where=text("taken_seq IS NULL")),)
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    run_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("runs.id"), nullable=False))
+    kind: str = Field(sa_column=Column(Text, nullable=False))
+    body: str = Field(sa_column=Column(Text, nullable=False))
+    created_by: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(sa_column=now())
+    taken_seq: int | None = Field(default=None, sa_column=Column(BigInteger))
+
+
+# ── the queue ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class EventRow(Base, table=True):
+    """One unit of work. Never updated."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        CheckConstraint("(run_id IS NULL) = (step IS NULL) AND (run_id IS NULL) = (ordinal IS NULL)", name="place"),
+        CheckConstraint("priority BETWEEN 0 AND 9", name="priority"),
+        CheckConstraint("visibility IN ('private', 'shared')", name="visibility"),
+        Index("uq_events_place", "run_id", "step", "ordinal", unique=True, postgresql_where=text("run_id IS NOT NULL")),
+        Index("uq_events_dedupe", "owner", "dedupe_key", unique=True, postgresql_where=text("dedupe_key IS NOT NULL")),
+    )
+    id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    run_id: UUID | None = Field(default=None, sa_column=Column(Uuid, ForeignKey("runs.id")))
+    step: int | None = Field(default=None, sa_column=Column(Integer))
+    ordinal: int | None = Field(default=None, sa_column=Column(Integer))
+    event_type: str = Field(sa_column=Column(Text, nullable=False))
+    turn: int | None = Field(default=None, sa_column=Column(Integer))
+    phase: str | None = Field(default=None, sa_column=Column(Text))
+    seat: str | None = Field(default=None, sa_column=Column(Text))
+    priority: int = Field(sa_column=Column(SmallInteger, nullable=False, server_default=text("5")))
+    payload: str = Field(sa_column=Column(Text, nullable=False))
+    model: str | None = Field(default=None, sa_column=Column(Text))
+    dedupe_key: str | None = Field(default=None, sa_column=Column(Text))
+    owner: str = Field(sa_column=Column(Text, nullable=False))
+    visibility: str = Field(sa_column=Column(Text, nullable=False, server_default=text("'private'")))
+    created_by: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(sa_column=now())
+
+
+class QueueRow(Base, table=True):
+    """The live rows. state: 1 scheduled, 2 ready, 3 leased, 4 waiting, 5 held, 6 dead (`queue.states`).
+
+    rank = 9 − priority. `lost_engine` may still finish a lease that was swept, until somebody claims.
+    `need`: held because so much money was not there.
+    """
+
+    __tablename__ = "queue"
+    __table_args__ = (
+        CheckConstraint("state BETWEEN 1 AND 6", name="state"),
+        CheckConstraint("rank BETWEEN 0 AND 9", name="rank"),
+        CheckConstraint(
+            "(state = 3) = (engine_id IS NOT NULL) AND (state = 3) = (lease_until IS NOT NULL) "
+            "AND (state = 3) = (claim_id IS NOT NULL) AND (state = 3) = (leased_at IS NOT NULL)",
+            name="lease",
+        ),
+        CheckConstraint("(state = 1) <= (run_at IS NOT NULL)", name="scheduled"),
+        CheckConstraint("(state = 6) <= (error IS NOT NULL)", name="dead"),
+        CheckConstraint("claims = failures + losses + handbacks + (state = 3)::int", name="claims"),
+        CheckConstraint("need IS NULL OR state = 5", name="need"),
+        Index("ix_queue_ready", "lane", "rank", "pass", "id", postgresql_where=text("state = 2")),
+        Index("ix_queue_leased", "lease_until", "id", postgresql_where=text("state = 3")),
+        Index("ix_queue_engine", "engine_id", postgresql_where=text("state = 3")),
+        Index("ix_queue_scheduled", "run_at", "id", postgresql_where=text("state = 1")),
+        Index("ix_queue_run", "run_id", "state", postgresql_where=text("run_id IS NOT NULL")),
+        Index("ix_queue_dead", "id", postgresql_where=text("state = 6")),
+        HOT,
+    )
+    id: int = Field(sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False))
+    run_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    lane: str = Field(sa_column=Column(Text, nullable=False))
+    event_type: str = Field(sa_column=Column(Text, nullable=False))
+    state: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    rank: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    pass_: int = Field(sa_column=Column("pass", BigInteger, nullable=False))
+    run_at: datetime | None = Field(default=None, sa_column=when())
+    lease_no: int = Field(sa_column=count())
+    leased_at: datetime | None = Field(default=None, sa_column=when())
+    lease_until: datetime | None = Field(default=None, sa_column=when())
+    engine_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    claim_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    lost_engine: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    claims: int = Field(sa_column=count())
+    failures: int = Field(sa_column=count())
+    losses: int = Field(sa_column=count())
+    handbacks: int = Field(sa_column=count())
+    max_failures: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("3")))
+    max_losses: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("10")))
+    need: Decimal | None = Field(default=None, sa_column=usd(nullable=True))
+    error: str | None = Field(default=None, sa_column=Column(Text))
+
+
+class OutcomeRow(Base, table=True):
+    """What became of an event; append-only. state: 1 succeeded, 2 cancelled, 3 discarded.
+
+    `closing` is 1 where this ended a lease: claims = failures + losses + handbacks + closing.
+    """
+
+    __tablename__ = "outcomes"
+    __table_args__ = (
+        CheckConstraint("state BETWEEN 1 AND 3", name="state"),
+        CheckConstraint("closing IN (0, 1)", name="closing"),
+        CheckConstraint("claims = failures + losses + handbacks + closing", name="claims"),
+        CheckConstraint("(state = 1) = (result IS NOT NULL)", name="result"),
+        Index("ix_outcomes_retention", "finished_at", postgresql_where=text("run_id IS NULL")),
+    )
+    event_id: int = Field(
+        sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False)
+    )
+    run_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    state: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    lease_no: int = Field(sa_column=Column(Integer, nullable=False))
+    engine_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    claims: int = Field(sa_column=Column(Integer, nullable=False))
+    failures: int = Field(sa_column=Column(Integer, nullable=False))
+    losses: int = Field(sa_column=Column(Integer, nullable=False))
+    handbacks: int = Field(sa_column=Column(Integer, nullable=False))
+    closing: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    leased_at: datetime | None = Field(default=None, sa_column=when())
+    finished_at: datetime = Field(sa_column=now())
+    result: str | None = Field(default=None, sa_column=Column(Text))
+
+
+class AttemptRow(Base, table=True):
+    """A lease that did not end in success: 1 failed, 2 lost, 3 handed back. For diagnosis."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (CheckConstraint("kind BETWEEN 1 AND 3", name="kind"),)
+    event_id: int = Field(
+        sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False)
+    )
+    lease_no: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    kind: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    engine_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    leased_at: datetime = Field(sa_column=when(nullable=False))
+    ended_at: datetime = Field(sa_column=now())
+    code: str | None = Field(default=None, sa_column=Column(Text))
+    error: str | None = Field(default=None, sa_column=Column(Text))
+
+
+class EngineRow(Base, table=True):
+    """A registered engine. `status`: active, draining, gone."""
+
+    __tablename__ = "engines"
+    __table_args__ = (
+        CheckConstraint("status IN ('active', 'draining', 'gone')", name="status"),
+        Index("ix_engines_live", "lane", postgresql_where=text("status <> 'gone'")),
+    )
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    engine_type: str = Field(sa_column=Column(Text, nullable=False))
+    pool: str | None = Field(default=None, sa_column=Column(Text))
+    lane: str = Field(sa_column=Column(Text, nullable=False))
+    owner: str = Field(sa_column=Column(Text, nullable=False))
+    token_hash: str = Field(sa_column=Column(Text, nullable=False))
+    status: str = Field(sa_column=Column(Text, nullable=False))
+    capabilities: list[str] = Field(sa_column=Column(JSONB, nullable=False))
+    resource_limits: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    engine_metadata: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    resource_utilization: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")))
+    current_workload: int = Field(sa_column=count())
+    lease_seconds: float = Field(sa_column=Column(Numeric(10, 3, asdecimal=False), nullable=False))
+    heartbeat_seconds: float = Field(sa_column=Column(Numeric(10, 3, asdecimal=False), nullable=False))
+    protocol: int = Field(sa_column=Column(Integer, nullable=False))
+    created_at: datetime = Field(sa_column=now())
+    last_heartbeat: datetime = Field(sa_column=now())
+
+
+# ── money ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class CallRow(Base, table=True):
+    """A model call: 1 reserved, 2 settled, 3 assumed (charged at its bound until the real usage arrives), 4 released.
+
+    (event_id, lease_no, call) names it; (run_id, step, ordinal, try_no, call) is its position for replay.
+    """
+
+    __tablename__ = "calls"
+    __table_args__ = (
+        CheckConstraint("state BETWEEN 1 AND 4", name="state"),
+        CheckConstraint("reserved >= 0 AND cost >= 0", name="money"),
+        CheckConstraint("state <> 4 OR cost = 0", name="released"),
+        Index("ix_calls_position", "run_id", "step", "ordinal", postgresql_where=text("run_id IS NOT NULL")),
+        Index("ix_calls_open", "run_id", "event_id", postgresql_where=text("state = 1")),
+    )
+    event_id: int = Field(
+        sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False)
+    )
+    lease_no: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    call: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    run_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    owner: str = Field(sa_column=Column(Text, nullable=False))
+    step: int | None = Field(default=None, sa_column=Column(Integer))
+    ordinal: int | None = Field(default=None, sa_column=Column(Integer))
+    try_no: int = Field(sa_column=Column(Integer, nullable=False))
+    state: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    model: str = Field(sa_column=Column(Text, nullable=False))
+    input_bound: int = Field(sa_column=Column(Integer, nullable=False))
+    max_tokens: int = Field(sa_column=Column(Integer, nullable=False))
+    input_price: Decimal = Field(sa_column=usd())  # per million tokens
+    output_price: Decimal = Field(sa_column=usd())
+    reserved: Decimal = Field(sa_column=usd())
+    cost: Decimal = Field(sa_column=usd())
+    usage: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    request_hash: str = Field(sa_column=Column(Text, nullable=False))
+    request: list[str] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))  # hashes of messages
+    answer: str | None = Field(default=None, sa_column=Column(Text))
+    error: str | None = Field(default=None, sa_column=Column(Text))
+    seconds: float | None = Field(default=None, sa_column=Column(Numeric(10, 3, asdecimal=False)))
+    reserved_at: datetime = Field(sa_column=now())
+    settled_at: datetime | None = Field(default=None, sa_column=when())
+
+
+class RequestTextRow(Base, table=True):
+    """A message sent to a model, kept once per run by content hash (`role` and text)."""
+
+    __tablename__ = "request_texts"
+    run_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("runs.id"), primary_key=True))
+    hash: str = Field(sa_column=Column(Text, primary_key=True))
+    role: str = Field(sa_column=Column(Text, nullable=False))
+    content: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class BudgetRow(Base, table=True):
+    """What an owner's events without a run may spend."""
+
+    __tablename__ = "budgets"
+    __table_args__ = (
+        CheckConstraint("spent >= 0 AND reserved >= 0 AND open_calls >= 0", name="money"),
+        CheckConstraint("(open_calls = 0) <= (reserved = 0)", name="reserved"),
+    )
+    owner: str = Field(sa_column=Column(Text, primary_key=True))
+    limit_usd: Decimal = Field(sa_column=usd())
+    spent: Decimal = Field(sa_column=usd())
+    reserved: Decimal = Field(sa_column=usd())
+    open_calls: int = Field(sa_column=count())
+
+
+class IdempotencyRow(Base, table=True):
+    """An answer given under an Idempotency-Key; kept for 24 hours."""
+
+    __tablename__ = "idempotency"
+    __table_args__ = (Index("ix_idempotency_created_at", "created_at"),)
+    owner: str = Field(sa_column=Column(Text, primary_key=True))
+    route: str = Field(sa_column=Column(Text, primary_key=True))
+    key: str = Field(sa_column=Column(Text, primary_key=True))
+    body_hash: str = Field(sa_column=Column(Text, nullable=False))
+    status: int | None = Field(default=None, sa_column=Column(Integer))
+    answer: str | None = Field(default=None, sa_column=Column(Text))
+    created_at: datetime = Field(sa_column=now())
+
+

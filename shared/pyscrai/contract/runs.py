@@ -1,0 +1,115 @@
+"""Runs over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, JsonValue
+
+from pyscrai.contract.wire import Money, Wire
+from pyscrai.domain.choices import Choices
+from pyscrai.domain.entry import Entry
+
+RunStatus = Literal["pending", "running", "waiting", "paused", "blocked", "completed", "failed", "cancelled"]
+TERMINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
+
+
+class NewRun(Wire):
+    """POST /runs. `scenario` is an id or a name; `version` pins one, else the latest."""
+
+    scenario: str
+    version: int | None = Field(default=None, ge=1)
+    choices: Choices = Choices()
+    pool: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+
+
+class ScenarioRef(Wire):
+    id: str
+    name: str
+    version: int
+    title: str
+    sha256: str
+
+
+class Trouble(Wire):
+    """Why a run stands still or failed, in words for a person."""
+
+    code: str
+    message: str
+    event_id: int | None = None
+    seat: str | None = None
+    needed: Money | None = None
+
+
+class Run(Wire):
+    """A run as the API shows it. `label` is `run-003`: its number among the runs of its scenario and owner."""
+
+    id: str
+    number: int
+    label: str
+    serial: int
+    title: str
+    scenario: ScenarioRef
+    status: RunStatus
+    reason: Trouble | None = None
+    outcome: str | None = None
+    turn: int
+    turns: int
+    phase: str | None
+    step: int
+    open: int
+    last_seq: int
+    seats: list[str]
+    seed: int
+    limit: Money | None = None
+    spent: Money
+    reserved: Money
+    model_calls: int
+    log_digest: str
+    choices: Choices
+    pool: str | None = None
+    owner: str
+    visibility: str
+    labels: dict[str, str] = {}
+    created_at: str
+    started_at: str | None = None
+    ended_at: str | None = None
+    scenario_set_id: str | None = None
+    scenario_label: str = "Single Scenario"
+    scenario_kind: str | None = None
+    scenario_brief_fragment: str | None = None
+
+
+class Resume(Wire):
+    """POST /runs/{id}/resume: a new limit, and the pool that its open events move to (None: stay)."""
+
+    limit: Money | Literal["none"] | None = None
+    pool: str | None = None
+    move: bool = False
+
+
+class ChangeRun(Wire):
+    """PATCH /runs/{id}."""
+
+    limit: Money | Literal["none"] | None = None
+    title: str | None = None
+    labels: dict[str, str] | None = None
+
+
+class Delivered(Entry):
+    """A log entry as the stream and the log route deliver it: with the money as it stood, never in its body."""
+
+    cost: Money | None = None
+    remaining: Money | None = None
+
+
+class Snapshot(Wire):
+    """The hydrated whole of a run: scenario, runtime choices, state folded from the log up to `seq`."""
+
+    run: Run
+    scenario: dict[str, JsonValue]
+    choices: Choices
+    state: dict[str, Any]
+    seq: int
+    seat: str | None = None
+    view: dict[str, Any] | None = None

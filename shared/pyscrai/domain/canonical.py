@@ -1,0 +1,74 @@
+"""Canonical JSON (RFC 8785) and the normalisation that lets every value have one.
+
+What enters the system is normalised once, here; digests are taken from the canonical text only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from typing import Any
+
+import rfc8785
+
+from pyscrai.domain.errors import InvalidValue
+
+SAFE_INTEGER = 2**53 - 1
+_BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
+
+
+def clean_text(text: str) -> str:
+    """Text as PostgreSQL can keep it: NUL and lone surrogates become U+FFFD."""
+    return _BAD_TEXT.sub("\ufffd", text)
+
+
+def normalise(value: Any, pointer: str = "") -> Any:
+    """A JSON value in the one form that the system keeps.
+
+    Integers beyond ±(2^53 − 1) become doubles, −0 becomes 0, NUL and lone surrogates become U+FFFD.
+    Raises InvalidValue for NaN, infinities and what JSON does not have, naming the JSON Pointer.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, int):
+        return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else normalise(_double(value, pointer), pointer)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidValue(f"{value} is not a JSON number", pointer)
+        return 0 if value == 0 else value
+    if isinstance(value, dict):
+        return {_key(k, pointer): normalise(v, f"{pointer}/{escape(str(k))}") for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [normalise(v, f"{pointer}/{i}") for i, v in enumerate(value)]
+    raise InvalidValue(f"{type(value).__name__} is not a JSON value", pointer)
+
+
+def _double(value: int, pointer: str) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise InvalidValue("the number is too large", pointer) from None
+
+
+def _key(key: Any, pointer: str) -> str:
+    if not isinstance(key, str):
+        raise InvalidValue(f"the key {key!r} is not a string", pointer)
+    return clean_text(key)
+
+
+def escape(segment: str) -> str:
+    """One segment of a JSON Pointer (RFC 6901)."""
+    return segment.replace("~", "~0").replace("/", "~1")
+
+
+def canonical(value: Any) -> str:
+    """The RFC 8785 text of a normalised value."""
+    return rfc8785.dumps(value).decode()
+
+
+def sha256(text: str) -> str:
+    """The hash of a text's UTF-8 bytes, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,64 @@
+"""The runtime choices of one run: everything that is decided when a scenario is played, not when it is written."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer
+
+
+def _money(value: object) -> object:
+    if isinstance(value, float):
+        raise ValueError('money is a decimal string such as "0.25", not a binary float')
+    return value
+
+
+Money = Annotated[
+    Decimal,
+    BeforeValidator(_money),
+    Field(ge=0, max_digits=20, decimal_places=10, allow_inf_nan=False),
+    PlainSerializer(lambda d: format(d, "f"), return_type=str),
+]
+"""US dollars, numeric(20,10); a decimal string in JSON."""
+
+
+class SeatChoice(BaseModel):
+    """What is decided for one seat of this run; None leaves the scenario's own value."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    model: str | None = None
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    max_tokens: int | None = Field(default=None, ge=1, le=200_000)
+    instructions: str | None = None
+    human: bool | None = None
+
+
+class Price(BaseModel):
+    """A declared price, US dollars per million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: Money
+    output: Money
+
+
+class Choices(BaseModel):
+    """`model` stands for every seat, narrator and analyst; `seats` (also `narrator`, `analyst`) refine it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str | None = None
+    seats: dict[str, SeatChoice] = {}
+    turns: int | None = Field(default=None, ge=1, le=10_000)
+    seed: int = Field(default=0, ge=0, le=2**53 - 1)
+    limit: Money | Literal["none"] | None = None
+    prices: dict[str, Price] = {}
+    on_dead_letter: Literal["block", "fail"] = "block"
+    max_failures: int = Field(default=3, ge=1, le=100)
+    max_losses: int = Field(default=10, ge=1, le=1000)
+    title: str | None = None
+    description: str | None = None
+    labels: dict[str, str] = {}
+    custom: dict[str, JsonValue] = {}
