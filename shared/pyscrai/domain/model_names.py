@@ -1,0 +1,140 @@
+"""Names of models as people write them, and the one canonical form that the system keeps.
+
+rehearsal                       ships with PyScrAI: instant, no key, no cost
+scripted:PATH                   ships with PyScrAI: answers from a file
+openai:NAME                     also bare, as in `gpt-4o-mini`
+openrouter:VENDOR/NAME          also bare, as in `anthropic/claude-3-haiku`
+ollama:NAME                     also as `ollama/NAME`
+https://host/v1#NAME            any server that speaks OpenAI's protocol
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pyscrai.domain.errors import PyScrAIError
+
+FREE = frozenset({"rehearsal", "scripted", "local"})
+"""Providers whose models cost nothing, so that a run of theirs needs no limit."""
+
+PROVIDERS = ("rehearsal", "scripted", "openai", "openrouter", "ollama", "openai-like")
+MAX_LENGTH = 500
+
+_OPENAI = re.compile(r"(gpt-|chatgpt-|o[1-9](-|$)|ft:(gpt-|o[1-9]))")
+_VENDORS = {
+    "claude": "anthropic",
+    "gemini": "google",
+    "gemma": "google",
+    "llama": "meta-llama",
+    "mistral": "mistralai",
+    "mixtral": "mistralai",
+    "deepseek": "deepseek",
+    "qwen": "qwen",
+    "grok": "x-ai",
+    "command": "cohere",
+}
+_HOW = "write rehearsal, scripted:PATH, openai:NAME, openrouter:VENDOR/NAME, ollama:NAME or https://HOST/v1#NAME"
+
+
+class UnknownModel(PyScrAIError, ValueError):
+    """A name that says no model; `candidates` are names that would."""
+
+    def __init__(self, message: str, candidates: tuple[str, ...] = ()) -> None:
+        hint = f"did you mean {' or '.join(candidates)}?" if candidates else _HOW
+        super().__init__(f"{message}: {hint}")
+        self.candidates = candidates
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A model by provider; `base_url` is set for `openai-like` only, `model` is the path for `scripted`."""
+
+    provider: str
+    model: str
+    base_url: str | None = None
+
+    def __str__(self) -> str:
+        if self.provider == "rehearsal":
+            return "rehearsal"
+        if self.base_url is not None:
+            return f"{self.base_url}#{self.model}"
+        return f"{self.provider}:{self.model}"
+
+    @property
+    def free(self) -> bool:
+        return self.provider in FREE
+
+
+def parse(name: str) -> ModelRef:
+    """The model that `name` says. Raises UnknownModel with what it may have meant."""
+    name = name.strip()
+    if not name:
+        raise UnknownModel("the name of the model is empty")
+    if len(name) > MAX_LENGTH or re.search(r"[\x00-\x1f\x7f]", name):
+        raise UnknownModel(f"{name[:60]!r} is not the name of a model")
+    if name == "rehearsal":
+        return ModelRef("rehearsal", "rehearsal")
+    if re.match(r"https?://", name):
+        return _url(name)
+    provider, colon, model = name.partition(":")
+    if colon and provider in PROVIDERS and not _OPENAI.match(name):
+        return _prefixed(provider, model, name)
+    return _bare(name)
+
+
+def _prefixed(provider: str, model: str, name: str) -> ModelRef:
+    if provider == "openai-like":
+        return _url(model)
+    if provider == "rehearsal":
+        raise UnknownModel(f"{name!r}: rehearsal is one model", ("rehearsal",))
+    if not model.strip():
+        raise UnknownModel(f"{name!r} names no model of {provider}")
+    if provider == "openrouter" and "/" not in model:
+        raise UnknownModel(f"{name!r} has no vendor", _of_vendor(model))
+    return ModelRef(provider, model)
+
+
+def _bare(name: str) -> ModelRef:
+    if _OPENAI.match(name):
+        return ModelRef("openai", name)
+    first, slash, rest = name.partition("/")
+    if first == "ollama" and slash and rest:
+        return ModelRef("ollama", rest)
+    if re.fullmatch(r"[A-Za-z0-9._-]+/[A-Za-z0-9._:/-]+", name):
+        return ModelRef("openrouter", name)
+    raise UnknownModel(f"no model is called {name!r}", _candidates(name))
+
+
+def _url(name: str) -> ModelRef:
+    url, _, model = name.partition("#")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UnknownModel(f"{url!r} is not the address of a model server", ("https://HOST/v1#NAME",))
+    if parts.username or parts.password or parts.query:
+        raise UnknownModel(
+            f"{parts.hostname}: keys do not belong in a model's name (set PYSCRAI_MODEL_API_KEY)",
+            (f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}#NAME",),
+        )
+    base = url.rstrip("/")
+    if not model:
+        raise UnknownModel(f"{name!r} names a server but no model", (f"{base}#NAME",))
+    return ModelRef("openai-like", model, base)
+
+
+def _candidates(name: str) -> tuple[str, ...]:
+    provider, colon, model = name.partition(":")
+    if colon and model:
+        close = difflib.get_close_matches(provider.lower(), PROVIDERS, n=1, cutoff=0.7)
+        return (f"{close[0]}:{model}",) if close and close[0] != "rehearsal" else _of_vendor(model, provider)
+    if close := difflib.get_close_matches(name.lower(), ["rehearsal"], cutoff=0.6):
+        return tuple(close)
+    return _of_vendor(name) if any(name.startswith(family) for family in _VENDORS) else ()
+
+
+def _of_vendor(model: str, vendor: str | None = None) -> tuple[str, ...]:
+    """What a model without a vendor, or of a provider that we do not call directly, is called at OpenRouter."""
+    family = next((v for prefix, v in _VENDORS.items() if model.startswith(prefix)), vendor or "VENDOR")
+    return (f"openrouter:{family}/{model.rpartition('/')[2]}",)
