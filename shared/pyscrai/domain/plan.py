@@ -1,0 +1,105 @@
+"""The plan of a run: everything that is fixed when it starts. Immutable, so every replica may keep it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from pydantic import BaseModel, ConfigDict
+
+from pyscrai.domain.choices import Choices, SeatChoice
+from pyscrai.domain.scenario import Scenario, Seat, Voice
+from pyscrai.domain.work import EventType
+
+DEFAULT_MODEL = "rehearsal"
+DEFAULT_MAX_TOKENS = 1024
+EVENT_TYPE_OF_PHASE = {
+    "decision": "decide",
+    "world_update": "world_update",
+    "validation": "check",
+    "metrics": "measure",
+    "dialogue": "agent_message",
+}
+PHASES_OF_POLICY = {
+    "turns@1": ("decision", "world_update", "validation", "metrics"),
+    "dialogue@1": ("dialogue", "validation", "metrics"),
+}
+
+
+class Pinned(BaseModel):
+    """One template version that a run holds to, wherever it is installed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+    name: str
+    sha256: str
+
+
+class Seating(BaseModel):
+    """Who answers for a seat, the narrator or the analyst: the runtime choice over the scenario over the default."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    temperature: float | None
+    max_tokens: int
+
+
+class Plan(BaseModel):
+    """Scenario version, prompt versions and runtime choices of one run. `event_types` is keyed by phase."""
+
+    model_config = ConfigDict(frozen=True)
+
+    scenario: Scenario
+    choices: Choices
+    event_types: dict[str, EventType]
+    pins: list[Pinned]
+    default_model: str = DEFAULT_MODEL
+
+    @property
+    def seed(self) -> int:
+        return self.choices.seed
+
+    @property
+    def turns(self) -> int:
+        schedule = self.scenario.schedule
+        if schedule.policy.startswith("dialogue@") and self.choices.turns is None and schedule.limits.messages:
+            return schedule.limits.messages
+        return self.choices.turns or schedule.turns
+
+    @cached_property
+    def seats(self) -> list[str]:
+        return list(self.scenario.seats)
+
+    def choice(self, who: str) -> SeatChoice:
+        return self.choices.seats.get(who) or SeatChoice()
+
+    def human(self, seat: str) -> bool:
+        chosen = self.choice(seat).human
+        return self.scenario.seats[seat].human if chosen is None else chosen
+
+    def told(self, who: str) -> str:
+        """The instructions for a seat, `narrator` or `analyst` in this run."""
+        chosen = self.choice(who).instructions
+        return self._declared(who).instructions if chosen is None else chosen
+
+    def seating(self, who: str) -> Seating:
+        """Which model answers for a seat, `narrator` or `analyst`, and how."""
+        choice, declared = self.choice(who), self._declared(who)
+        temperature = declared.temperature if choice.temperature is None else choice.temperature
+        return Seating(
+            model=choice.model or self.choices.model or declared.model or self.default_model,
+            temperature=temperature,
+            max_tokens=choice.max_tokens or declared.max_tokens or DEFAULT_MAX_TOKENS,
+        )
+
+    def _declared(self, who: str) -> Seat | Voice:
+        if who in self.scenario.seats:
+            return self.scenario.seats[who]
+        return self.scenario.narrator if who == "narrator" else self.scenario.analyst
+
+
+def needed_event_types(scenario: Scenario) -> dict[str, str]:
+    """Phase → `event-type[@version]`: what a run of this scenario has to pin."""
+    phases = PHASES_OF_POLICY.get(scenario.schedule.policy, ())
+    return {phase: scenario.events.get(phase, EVENT_TYPE_OF_PHASE[phase]) for phase in phases}

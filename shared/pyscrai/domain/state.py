@@ -1,0 +1,159 @@
+"""The state of a run: a fold of its story. Facts, seats, counters and log positions; never the transcript.
+
+`State` is what every policy decides from and what one stored fold per turn holds, so it stays small however
+long the run is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from pyscrai.domain.entry import Entry
+from pyscrai.domain.plan import Plan
+from pyscrai.domain.work import End
+
+WINDOW_TURNS = 4
+"""How many turns back a view reaches; a dialogue counts its messages in rounds of all seats."""
+
+
+class SeatState(BaseModel):
+    """What the policies need of a seat: the number of its latest message (0: none yet), and whether that closed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    last_message: int = 0
+    closing: bool = False
+
+
+class State(BaseModel):
+    """Folded from story entries 1 … `seq`. `marks` are the numbers of the latest turn_started entries."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seq: int = 0
+    turn: int = 0
+    turn_open: bool = False
+    phases_done: list[str] = []
+    world: str = ""
+    world_before: str = ""
+    facts: dict[str, JsonValue] = {}
+    moves: dict[str, str] = {}
+    metrics: dict[str, JsonValue] = {}
+    seats: dict[str, SeatState] = {}
+    messages: int = 0
+    speaker: str | None = None
+    addressed: str | None = None
+    results: int = 0
+    issues: int = 0
+    marks: list[int] = []
+    end: End | None = None
+
+
+def initial(plan: Plan) -> State:
+    """The state before the first entry."""
+    world = plan.scenario.world
+    return State(
+        world=world.text,
+        world_before=world.text,
+        facts=dict(world.facts),
+        seats={seat: SeatState() for seat in plan.scenario.seats},
+    )
+
+
+def apply(state: State, entry: Entry, window: int) -> State:
+    """The state after one more entry; control entries change nothing but the number.
+
+    `window` is how many turns `marks` remembers.
+    """
+    change: dict[str, Any] = {"seq": entry.seq}
+    step = _STEPS.get(entry.kind)
+    if step is not None:
+        change |= step(state, entry)
+    if entry.kind == "turn_started":
+        change["marks"] = [*state.marks, entry.seq][-window:]
+    return state.model_copy(update=change)
+
+
+def fold(state: State, entries: list[Entry], window: int) -> State:
+    """Apply entries in order."""
+    for entry in entries:
+        state = apply(state, entry, window)
+    return state
+
+
+def window(plan: Plan) -> int:
+    """How many turns of the log a view of this run may reach back."""
+    if plan.scenario.schedule.policy.startswith("dialogue@"):
+        return WINDOW_TURNS * max(4, len(plan.scenario.seats))
+    return WINDOW_TURNS
+
+
+def _turn_started(state: State, entry: Entry) -> dict[str, Any]:
+    return {"turn": entry.turn, "turn_open": True, "phases_done": [], "moves": {}, "world_before": state.world}
+
+
+def _decision(state: State, entry: Entry) -> dict[str, Any]:
+    return {"moves": {**state.moves, str(entry.seat): str(entry.body["action"])}, "results": state.results + 1}
+
+
+def _message(state: State, entry: Entry) -> dict[str, Any]:
+    number, seat = state.messages + 1, str(entry.seat)
+    spoken = SeatState(last_message=number, closing=bool(entry.body.get("closing")))
+    return {
+        "messages": number,
+        "results": state.results + 1,
+        "moves": {seat: str(entry.body["text"])},
+        "speaker": seat,
+        "addressed": entry.body.get("to"),
+        "seats": {**state.seats, seat: spoken},
+    }
+
+
+def _world_update(state: State, entry: Entry) -> dict[str, Any]:
+    new = entry.body.get("facts")
+    facts = {**state.facts, **(new if isinstance(new, dict) else {})}
+    return {
+        "world": str(entry.body["narrative"]),
+        "facts": {name: value for name, value in facts.items() if value is not None},
+        "results": state.results + 1,
+    }
+
+
+def _metric(state: State, entry: Entry) -> dict[str, Any]:
+    name, value = str(entry.body["metric"]), entry.body["value"]
+    if entry.seat is not None:
+        before = state.metrics.get(name)
+        value = {**(before if isinstance(before, dict) else {}), entry.seat: value}
+    return {"metrics": {**state.metrics, name: value}}
+
+
+def _check(state: State, entry: Entry) -> dict[str, Any]:
+    issues = entry.body.get("issues")
+    return {"issues": state.issues + (len(issues) if isinstance(issues, list) else 0), "results": state.results + 1}
+
+
+def _phase_complete(state: State, entry: Entry) -> dict[str, Any]:
+    return {"phases_done": [*state.phases_done, str(entry.body["phase"])]}
+
+
+def _turn_complete(_state: State, _entry: Entry) -> dict[str, Any]:
+    return {"turn_open": False}
+
+
+def _outcome(_state: State, entry: Entry) -> dict[str, Any]:
+    return {"end": End(outcome=str(entry.body["outcome"]), reason=str(entry.body["reason"]))}
+
+
+_STEPS = {
+    "turn_started": _turn_started,
+    "decision": _decision,
+    "message": _message,
+    "world_update": _world_update,
+    "metric": _metric,
+    "check": _check,
+    "phase_complete": _phase_complete,
+    "turn_complete": _turn_complete,
+    "outcome": _outcome,
+}
