@@ -74,7 +74,8 @@ class Condition:
 def parse(text: str) -> Condition:
     """Read a condition. Raises InvalidValue with what to write instead."""
     groups = [
-        tuple(_comparison(part, text) for part in re.split(r"\s+and\s+", group)) for group in re.split(r"\s+or\s+", text)
+        tuple(_comparison(part, text) for part in re.split(r"\s+and\s+", group))
+        for group in re.split(r"\s+or\s+", text)
     ]
     return Condition(tuple(groups))
 

@@ -14,15 +14,23 @@ Audience = Literal["all", "none"] | list[str]
 """`all` seats, `none` of them, or the named seats."""
 
 STORY = frozenset(
-    "run_started turn_started phase_complete decision message proposal world_update exogenous metric check report "
-    "tool_call tool_result input edit outcome turn_complete run_complete thought".split()
+    {
+        *("run_started", "turn_started", "phase_complete", "turn_complete", "run_complete", "outcome"),
+        *("decision", "message", "proposal", "thought", "world_update", "exogenous", "metric", "check", "report"),
+        *("tool_call", "tool_result", "input", "edit"),
+    }
 )
 CONTROL = frozenset(
-    "run_paused run_resumed run_blocked run_cancelled run_failed event_dead limit_changed credit_limit_warning "
-    "seat_changed".split()
+    {
+        *("run_paused", "run_resumed", "run_blocked", "run_cancelled", "run_failed"),
+        *("event_dead", "limit_changed", "credit_limit_warning", "seat_changed"),
+    }
 )
 SEEN_BY_ALL = frozenset(
-    "run_started turn_started phase_complete decision world_update exogenous outcome turn_complete run_complete".split()
+    {
+        *("run_started", "turn_started", "phase_complete", "turn_complete", "run_complete", "outcome"),
+        *("decision", "world_update", "exogenous"),
+    }
 )
 OWN_SEAT = frozenset({"thought", "tool_call", "tool_result"})
 

@@ -1,9 +1,9 @@
 """The errors of the domain.
 
-    PyScrAIError
-    ├── InvalidValue        a value that cannot enter the system (NaN, too large, not JSON)
-    ├── InvalidScenario     a scenario that cannot be played, with its findings
-    └── PolicyError         a policy met a state that it cannot go on from
+PyScrAIError
+├── InvalidValue        a value that cannot enter the system (NaN, too large, not JSON)
+├── InvalidScenario     a scenario that cannot be played, with its findings
+└── PolicyError         a policy met a state that it cannot go on from
 """
 
 

@@ -95,7 +95,7 @@ def _turn_started(state: State, entry: Entry) -> dict[str, Any]:
 
 
 def _decision(state: State, entry: Entry) -> dict[str, Any]:
-    return {"moves": {**state.moves, str(entry.seat): str(entry.body["action"])}, "results": state.results + 1}
+    return {"moves": {**state.moves, str(entry.seat): str(entry.body["action"])}}
 
 
 def _message(state: State, entry: Entry) -> dict[str, Any]:
@@ -103,7 +103,6 @@ def _message(state: State, entry: Entry) -> dict[str, Any]:
     spoken = SeatState(last_message=number, closing=bool(entry.body.get("closing")))
     return {
         "messages": number,
-        "results": state.results + 1,
         "moves": {seat: str(entry.body["text"])},
         "speaker": seat,
         "addressed": entry.body.get("to"),
@@ -117,7 +116,6 @@ def _world_update(state: State, entry: Entry) -> dict[str, Any]:
     return {
         "world": str(entry.body["narrative"]),
         "facts": {name: value for name, value in facts.items() if value is not None},
-        "results": state.results + 1,
     }
 
 
@@ -131,11 +129,13 @@ def _metric(state: State, entry: Entry) -> dict[str, Any]:
 
 def _check(state: State, entry: Entry) -> dict[str, Any]:
     issues = entry.body.get("issues")
-    return {"issues": state.issues + (len(issues) if isinstance(issues, list) else 0), "results": state.results + 1}
+    return {"issues": state.issues + (len(issues) if isinstance(issues, list) else 0)}
 
 
 def _phase_complete(state: State, entry: Entry) -> dict[str, Any]:
-    return {"phases_done": [*state.phases_done, str(entry.body["phase"])]}
+    events = entry.body.get("events")
+    results = state.results + (events if isinstance(events, int) else 0)
+    return {"phases_done": [*state.phases_done, str(entry.body["phase"])], "results": results}
 
 
 def _turn_complete(_state: State, _entry: Entry) -> dict[str, Any]:

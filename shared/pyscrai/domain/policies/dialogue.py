@@ -1,0 +1,62 @@
+"""`dialogue@1`: one speaker at a time, any number of seats. A turn is one message.
+
+Next is the seat that was addressed, unless some seat has waited longer than twice as many messages as there are
+seats; else the longest-waiting, in seat order. So two talkers cannot shut out a third.
+"""
+
+from __future__ import annotations
+
+from pyscrai.domain.entry import draft
+from pyscrai.domain.narrate import message_entry, phase_complete
+from pyscrai.domain.plan import Plan
+from pyscrai.domain.policies.base import Next, analysis, analysis_phases, ending, turn_complete
+from pyscrai.domain.state import State
+from pyscrai.domain.work import End, Work
+
+
+def next_step(plan: Plan, state: State) -> Next:
+    """The next message, what the analyst makes of it, or the end."""
+    if not state.turn_open:
+        return _between(plan, state)
+    if "dialogue" not in state.phases_done:
+        return _speak(plan, state)
+    analysed = [phase for phase in analysis_phases(plan, state) if phase not in state.phases_done]
+    if analysed:
+        return analysis(plan, state, analysed)
+    return Next(entries=[turn_complete(state)])
+
+
+def _between(plan: Plan, state: State) -> Next:
+    end = _closed(plan, state) or (ending(plan, state) if state.turn else None)
+    if end is not None:
+        return Next(end=end)
+    body = {"turns": plan.turns, "turn_length": plan.scenario.schedule.turn_length}
+    return Next(entries=[draft("turn_started", body, turn=state.turn + 1)])
+
+
+def _closed(plan: Plan, state: State) -> End | None:
+    if all(state.seats[seat].closing for seat in plan.seats):
+        return End(outcome="closed", reason="every seat's latest message was its closing one")
+    return None
+
+
+def _speak(plan: Plan, state: State) -> Next:
+    seat = next_speaker(plan, state)
+    opening = plan.scenario.seats[seat].opening
+    if opening and state.messages == 0:
+        said = message_entry(state.turn, seat, opening, None, closing=False)
+        return Next(entries=[said, phase_complete(state.turn, "dialogue", 0)])
+    event_type = plan.event_types["dialogue"].name
+    return Next(work=[Work(event_type=event_type, turn=state.turn, phase="dialogue", seat=seat)])
+
+
+def next_speaker(plan: Plan, state: State) -> str:
+    """Who speaks next; never the one who just spoke, where there is somebody else."""
+    if state.messages == 0 and plan.scenario.schedule.first is not None:
+        return plan.scenario.schedule.first
+    others = [seat for seat in plan.seats if seat != state.speaker] or plan.seats
+    longest = max(others, key=lambda seat: state.messages - state.seats[seat].last_message)
+    waited = state.messages - state.seats[longest].last_message
+    if state.addressed in others and waited <= 2 * len(plan.seats):
+        return str(state.addressed)
+    return longest

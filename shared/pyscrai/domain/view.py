@@ -1,0 +1,204 @@
+"""What one seat, the narrator or the analyst may know: a pure function of plan, state and the visible log.
+
+This is what prompts are rendered over (docs/prompts.md). Nothing private to a seat is in the view of another seat
+or of the narrator, whose words everyone reads; the analyst sees all, and nobody at the table sees what it says.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyscrai.domain.canonical import canonical, normalise
+from pyscrai.domain.entry import Entry
+from pyscrai.domain.plan import Plan
+from pyscrai.domain.scenario import Metric, Scenario, Seat
+from pyscrai.domain.state import State
+from pyscrai.domain.work import Work
+
+HISTORY_LIMIT = 60
+"""At most this many entries of history in a view, the latest ones."""
+MEMORY_LIMIT = 8
+_TEXT_OF = {
+    "decision": "action",
+    "message": "text",
+    "world_update": "narrative",
+    "exogenous": "text",
+    "input": "text",
+}
+
+
+def view(plan: Plan, state: State, recent: list[Entry], work: Work) -> dict[str, Any]:
+    """The view for one event. `recent`: story entries from the window's first mark to `at_seq`, oldest first."""
+    common = _common(plan, state, work)
+    if work.seat is not None:
+        return common | _for_seat(plan, recent, work.seat)
+    if work.phase == "world_update":
+        return common | _for_narrator(plan, state, recent)
+    return common | _for_analyst(plan, state, recent, work)
+
+
+def _common(plan: Plan, state: State, work: Work) -> dict[str, Any]:
+    scenario = plan.scenario
+    about = {"title": scenario.title or scenario.name, "description": scenario.description}
+    about |= {"language": scenario.language, "challenges": list(scenario.world.challenges)}  # type: ignore[dict-item]
+    return {
+        "scenario": about,
+        "turn": state.turn,
+        "turns": plan.turns,
+        "turn_length": scenario.schedule.turn_length,
+        "phase": work.phase,
+        "last_turn": state.turn >= plan.turns,
+        "world": {"text": state.world, "facts": dict(state.facts)},
+        "you": None,
+        "instructions": "",
+        "memory": [],
+    }
+
+
+def _for_seat(plan: Plan, recent: list[Entry], seat: str) -> dict[str, Any]:
+    seen = [entry for entry in recent if entry.visible(seat)]
+    return {
+        "you": _you(plan, seat),
+        "others": [_at_table(plan.scenario, other) for other in plan.seats if other != seat],
+        "history": _history(plan.scenario, seen),
+        "memory": [_memory(entry) for entry in seen if entry.kind == "thought" and entry.seat == seat][-MEMORY_LIMIT:],
+    }
+
+
+def _for_narrator(plan: Plan, state: State, recent: list[Entry]) -> dict[str, Any]:
+    public = [entry for entry in recent if entry.visible_to == "all"]
+    return {
+        "instructions": plan.told("narrator"),
+        "others": [_at_table(plan.scenario, seat) for seat in plan.seats],
+        "history": _history(plan.scenario, public),
+        "moves": _moves(plan, state),
+    }
+
+
+def _for_analyst(plan: Plan, state: State, recent: list[Entry], work: Work) -> dict[str, Any]:
+    return {
+        "instructions": plan.told("analyst"),
+        "others": [_at_table(plan.scenario, seat) for seat in plan.seats],
+        "history": _history(plan.scenario, recent),
+        "moves": _moves(plan, state),
+        "world_before": state.world_before,
+        "profiles": [_profile(plan, seat) for seat in plan.seats],
+        "previous": dict(state.metrics),
+        "check": _check(plan.scenario, work),
+        "metrics": _metrics(plan, work),
+    }
+
+
+def _at_table(scenario: Scenario, seat: str) -> dict[str, str]:
+    return {"seat": seat, "title": scenario.seat_title(seat), "role": scenario.seats[seat].role}
+
+
+def _you(plan: Plan, seat: str) -> dict[str, Any]:
+    declared = plan.scenario.seats[seat]
+    return {
+        **_profile(plan, seat),
+        "principal": declared.principal.model_dump() if declared.principal else None,
+        "situation": declared.situation,
+        "knowledge": _knowledge(declared),
+        "instructions": plan.told(seat),
+        "opening": declared.opening,
+    }
+
+
+def _profile(plan: Plan, seat: str) -> dict[str, Any]:
+    declared = plan.scenario.seats[seat]
+    return {
+        **_at_table(plan.scenario, seat),
+        "goals": list(declared.goals),
+        "constraints": list(declared.constraints),
+        "style": declared.style,
+        "expertise": _expertise(declared),
+        "private": declared.private,
+    }
+
+
+def _expertise(seat: Seat) -> list[str]:
+    if isinstance(seat.expertise, str):
+        return [seat.expertise] if seat.expertise else []
+    return [f"{field.replace('_', ' ')}: {level}" for field, level in seat.expertise.items()]
+
+
+def _knowledge(seat: Seat) -> str:
+    lines = []
+    for key, value in seat.knowledge.items():
+        lines.append(f"{key}: {value if isinstance(value, str) else canonical(normalise(value))}")
+    return "\n".join(lines)
+
+
+def _history(scenario: Scenario, entries: list[Entry]) -> list[dict[str, Any]]:
+    lines = []
+    for entry in entries:
+        field = _TEXT_OF.get(entry.kind)
+        if field is not None:
+            title = scenario.seat_title(entry.seat) if entry.seat in scenario.seats else ""
+            line = {"turn": entry.turn, "kind": entry.kind, "seat": entry.seat, "title": title}
+            lines.append(line | {"text": entry.body.get(field, ""), "to": entry.body.get("to")})
+    return lines[-HISTORY_LIMIT:]
+
+
+def _memory(entry: Entry) -> dict[str, Any]:
+    reasoning = entry.body.get("reasoning") or entry.body.get("thought") or ""
+    return {"turn": entry.turn, "reasoning": reasoning, "goals": entry.body.get("goals") or []}
+
+
+def _moves(plan: Plan, state: State) -> list[dict[str, str]]:
+    scenario = plan.scenario
+    return [
+        {"seat": seat, "title": scenario.seat_title(seat), "action": state.moves[seat]}
+        for seat in plan.seats
+        if seat in state.moves
+    ]
+
+
+def _check(scenario: Scenario, work: Work) -> dict[str, str] | None:
+    name = work.payload.get("check")
+    if not isinstance(name, str):
+        return None
+    check = scenario.checks[name]
+    return {"name": name, "description": check.description, "prompt": check.prompt}
+
+
+def _metrics(plan: Plan, work: Work) -> list[dict[str, Any]]:
+    asked = work.payload.get("metrics")
+    names = [str(name) for name in asked] if isinstance(asked, list) else []
+    return [_metric(plan, name, plan.scenario.metrics[name]) for name in names]
+
+
+def _metric(plan: Plan, name: str, metric: Metric) -> dict[str, Any]:
+    told = metric.model_dump(include={"description", "type", "unit", "categories", "per_seat", "prompt"})
+    seats = plan.seats if metric.per_seat else [metric.seat] if metric.seat else []
+    return {"name": name, **told, "range": list(metric.range) if metric.range else None, "seats": seats}
+
+
+def result_schema(plan: Plan, work: Work) -> dict[str, Any]:
+    """The JSON Schema that an event's result must fit: the event type's own, for metrics made exact for this run."""
+    schema: dict[str, Any] = dict(plan.event_types[work.phase].result_schema)
+    asked = work.payload.get("metrics")
+    if work.phase != "metrics" or not isinstance(asked, list):
+        return schema
+    names = [str(name) for name in asked]
+    values = {name: _value_schema(plan, plan.scenario.metrics[name]) for name in names}
+    exact = {"type": "object", "properties": values, "required": names, "additionalProperties": False}
+    return schema | {"properties": {**schema.get("properties", {}), "values": exact}}
+
+
+def _value_schema(plan: Plan, metric: Metric) -> dict[str, Any]:
+    schemas: dict[str, dict[str, Any]] = {
+        "number": {"type": "number"},
+        "integer": {"type": "integer"},
+        "boolean": {"type": "boolean"},
+        "text": {"type": "string", "maxLength": 400},
+        "category": {"type": "string", "enum": list(metric.categories)},
+    }
+    one = schemas[metric.type]
+    if metric.range is not None and metric.type in ("number", "integer"):
+        one = one | {"minimum": metric.range[0], "maximum": metric.range[1]}
+    if not metric.per_seat:
+        return one
+    seats = dict.fromkeys(plan.seats, one)
+    return {"type": "object", "properties": seats, "required": plan.seats, "additionalProperties": False}
