@@ -202,20 +202,6 @@ class FoldRow(Base, table=True):
     state: str = Field(sa_column=Column(Text, nullable=False))
 
 
-class InputRow(Base, table=True):
-    """What people inject waits here and enters with the next step."""
-
-    __tablename__ = "inputs"
-    __table_args__ = (Index("ix_inputs_open", "run_id", "id", postgresql_where=text("taken_seq IS NULL")),)
-    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
-    run_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("runs.id"), nullable=False))
-    kind: str = Field(sa_column=Column(Text, nullable=False))
-    body: str = Field(sa_column=Column(Text, nullable=False))
-    created_by: str = Field(sa_column=Column(Text, nullable=False))
-    created_at: datetime = Field(sa_column=now())
-    taken_seq: int | None = Field(default=None, sa_column=Column(BigInteger))
-
-
 # ── the queue ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

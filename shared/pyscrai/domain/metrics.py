@@ -54,7 +54,7 @@ def _matched(pattern: str, match: Any) -> Any:
     groups = match.groups()
     if len(groups) >= 2 and r"10\^(" in pattern and groups[0] and groups[1]:
         try:
-            return float(groups[0]) * 10.0 ** int(groups[1])
+            return float(f"{groups[0]}e{groups[1]}")
         except (ValueError, OverflowError):
             return None
     return next((group for group in groups if group), match.group(0))
