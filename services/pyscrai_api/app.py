@@ -1,0 +1,56 @@
+"""The application: which routers, in which order, behind which checks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from importlib.util import find_spec
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pyscrai_api.deps import Deps, open_deps
+from pyscrai_api.errors import ApiError, from_exception, problem
+from pyscrai_api.settings import Settings
+
+ROUTERS = ("health", "catalog", "engines", "events", "runs")
+
+
+def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
+    """The application. Without `deps` it opens and closes its own while it is served."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if deps is not None:
+            app.state.deps = deps
+            yield
+            return
+        async with open_deps(settings) as opened:
+            app.state.deps = opened
+            yield
+
+    app = FastAPI(
+        title="PyScrAI",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        openapi_url="/api/v1/openapi.json",
+        docs_url="/docs",
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    for kind in (ApiError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, render)
+    for name in ROUTERS:
+        module = f"pyscrai_api.routes.{name}"
+        if find_spec(module):
+            app.include_router(import_module(module).router)
+    return app
+
+
+async def render(request: Request, error: Exception) -> Response:
+    """The one handler: every error becomes a problem."""
+    return problem(from_exception(error))

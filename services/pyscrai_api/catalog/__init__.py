@@ -1,0 +1,1 @@
+"""Versioned, immutable documents: agents, scenarios, event types."""

@@ -1,0 +1,1 @@
+"""What every API process does in the background: bounded, SKIP LOCKED, no leader."""

@@ -1,0 +1,1 @@
+"""Alembic: `versions/NNNN_name.py`, one line of history; the file name carries the revision."""
