@@ -1,0 +1,68 @@
+# The whole loop of work, one word each. Needs Python 3.11+ with venv, and make; everything else is installed into .venv.
+SCENARIO ?= templates/scenarios/negotiation
+MODEL ?= rehearsal
+ARGS ?=
+
+PY := .venv/bin/python
+CLOCK := $(PY) -c 'import time; print(time.monotonic())'
+COVERED := domain:shared/pyscrai/domain queue:services/pyscrai_api/queue \
+           runs:services/pyscrai_api/runs money:services/pyscrai_api/money
+
+.DEFAULT_GOAL := help
+.PHONY: help install run check format test test-unit test-integration test-acceptance coverage bench seed clean
+
+help:  ## Say what there is
+	@echo "make WORD, where WORD is one of:"
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r word says; do printf '%-20s %s\n' "  $$word" "$$says"; done
+	@echo 'run: SCENARIO=path-or-name MODEL=name ARGS="--turns 2 --seed 7"    test-*, bench: ARGS="..."    install: PYTHON=python3.12'
+
+install:  ## Make .venv with everything for running and developing
+	@PYTHON="$(PYTHON)" .ci/venv dev
+
+run:  ## Play a scenario: no key, no cost, no services to set up
+	@began=$$(date +%s) && PYTHON="$(PYTHON)" .ci/venv api,engine && installed=$$(($$(date +%s) - began)) && \
+	t0=$$($(CLOCK)) && .venv/bin/pyscrai run "$(SCENARIO)" --model "$(MODEL)" $(ARGS) && t1=$$($(CLOCK)) && \
+	$(PY) -c 'import sys; i, a, b = map(float, sys.argv[1:]); print(f"\nInstalling took {i:.0f} s, playing {b - a:.1f} s.")' $$installed $$t0 $$t1
+
+check: install  ## Lint, format, types, import rules
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+
+format: install  ## Mend what ruff can mend
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+test: install  ## All tests: unit, integration, coverage, acceptance
+	$(PY) -m pytest tests/unit tests/integration --cov --cov-report= $(ARGS)
+	@$(MAKE) --no-print-directory coverage
+	$(PY) -m pytest tests/acceptance $(ARGS)
+
+test-unit: install  ## Unit tests: no I/O, seconds
+	$(PY) -m pytest tests/unit $(ARGS)
+
+test-integration: install  ## Integration tests: real PostgreSQL
+	$(PY) -m pytest tests/integration $(ARGS)
+
+test-acceptance: install  ## Acceptance tests: real processes, real signals
+	$(PY) -m pytest tests/acceptance $(ARGS)
+
+coverage:  ## Coverage of the last unit + integration tests; below 95 % in a core part is a failure
+	@$(PY) -m coverage report --skip-covered --show-missing \
+	  --include="shared/pyscrai/domain/*,services/pyscrai_api/queue/*,services/pyscrai_api/runs/*,services/pyscrai_api/money/*"
+	@failed=0; for part in $(COVERED); do \
+	  total=$$($(PY) -m coverage report --include="$${part#*:}/*" --format=total --precision=1) || failed=1; \
+	  printf 'coverage of %-8s %s %% of lines and branches\n' "$${part%%:*}" "$$total"; \
+	  $(PY) -c 'import sys; sys.exit(float(sys.argv[1] or 0) < 95)' "$$total" || failed=1; \
+	done; [ $$failed = 0 ] || { echo 'Each of these parts is to have at least 95 %.' >&2; exit 1; }
+
+bench: install  ## Benchmarks: medians and ratios, asserted nowhere
+	$(PY) -m bench $(ARGS)
+
+seed: install  ## Load the built-in event types and the example scenarios into the database
+	$(PY) -m pyscrai_api.catalog.seed
+
+clean:  ## Remove .venv, caches and build products; nobody's data
+	rm -rf .venv .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
