@@ -1,0 +1,91 @@
+"""Prompts: what they may do, what they may not, and how they read."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pyscrai.prompting import PromptError, check, known_variables, render, variables
+
+
+def test_a_missing_variable_is_empty_and_the_text_is_tidy() -> None:
+    template = "# You\n\n\n\n{% for g in goals %}\n- {{ g }}\n\n{% endfor %}\n{{ nobody.home }}   \n\n# End"
+    assert render(template, {"goals": ["a", "b"]}) == "# You\n\n- a\n- b\n\n# End"
+
+
+def test_the_view_wins_over_the_payload_and_the_payload_stays_readable() -> None:
+    values = variables({"turn": 2}, {"turn": 9, "prompt": "hi"})
+    assert render("{{ turn }} {{ data.turn }} {{ prompt }}", values) == "2 9 hi"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["goals.__class__", "you.__class__.__mro__", "you.keys", "you.items", "turn.bit_length", "turn.__class__", "f.x"],
+)
+def test_no_attribute_of_an_object_can_be_reached(path: str) -> None:
+    class Secret:
+        x = "leak"
+
+    values = {"you": {"seat": "a"}, "goals": ["g"], "turn": 3, "f": Secret()}
+    assert render("[{{ " + path + " }}]", values) == "[]"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for i in (1..100000000) %}{% endfor %}",
+        "{% for i in (1..300) %}{% for j in (1..300) %}x{% endfor %}{% endfor %}",
+        "{% for i in (1..9000) %}{% endfor %}" * 3,
+        "{{ (1..100000000) | join: ',' }}",
+        "{% assign x = 'aaaaaaaa' %}{% for i in (1..40) %}{% assign x = x | append: x %}{% endfor %}",
+        "{% assign x = 9 %}{% for i in (1..40) %}{% assign x = x | times: x %}{% endfor %}",
+        "{% for i in (1..9000) %}{{ long }}{% endfor %}",
+        "{% assign x = long | replace: 'a', long %}{{ x }}",
+        "{% if a %}" * 60 + "{% endif %}" * 60,
+        "x" * 70_000,
+    ],
+)
+def test_every_resource_is_bounded(template: str) -> None:
+    with pytest.raises(PromptError):
+        render(template, {"long": "a" * 20_000})
+
+
+@pytest.mark.parametrize("template", ["{% include 'x' %}", "{% render 'x' %}", "{{ 'now' | date: '%Y' }}"])
+def test_nothing_comes_from_outside(template: str) -> None:
+    with pytest.raises(PromptError):
+        render(template, {})
+
+
+def test_check_names_line_and_what_was_meant() -> None:
+    template = (
+        "{{ you.goals }}\n{{ you.gaols }}\n{% for g in you.goals %}{{ g }}{% endfor %}\n{{ trun }} {{ turn | upcse }}"
+    )
+    problems = check(template, known_variables("actor"))
+    assert [(p.line, p.message, p.hint) for p in problems] == [
+        (2, "unknown variable 'you.gaols'", "you.goals"),
+        (4, "unknown filter 'upcse'", "upcase"),
+        (4, "unknown variable 'trun'", "turn"),
+    ]
+
+
+def test_check_reports_broken_syntax_with_its_line() -> None:
+    problems = check("fine\n{% if x %}\nno end", known_variables("actor"))
+    assert len(problems) == 1
+    with pytest.raises(PromptError) as caught:
+        render("fine\n{{ 'a' | nofilter }}", {})
+    assert caught.value.line == 2
+
+
+def test_what_belongs_to_seats_is_unknown_to_the_narrator() -> None:
+    assert check("{{ you.private }}", known_variables("narrator"))
+    assert not check("{{ world.facts.anything }} {{ moves.size }}", known_variables("narrator"))
+
+
+def test_plain_reads_like_a_sentence() -> None:
+    assert render("{{ a | plain }}", {"a": ["x", True, 3]}) == "x, yes and 3"
+    assert render("{{ a | plain }}", {"a": {"b": [1, 2], "c": None}}) == "b: 1 and 2; c:"
+
+
+def test_importing_the_package_does_not_import_liquid() -> None:
+    code = "import sys, pyscrai.prompting; sys.exit('liquid' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
