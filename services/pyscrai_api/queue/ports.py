@@ -1,0 +1,85 @@
+"""What the queue needs of runs. `runs` implements it; the queue never looks into a run by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from pyscrai.contract.events import CallRecord, Claimed, Finish, Finished, Grant, Reserve
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClaimedRow:
+    """A leased event with its immutable part, as a claim's answer is built from it. `lease_for`: seconds left."""
+
+    id: int
+    run_id: UUID | None
+    step: int | None
+    ordinal: int | None
+    event_type: str
+    seat: str | None
+    turn: int | None
+    phase: str | None
+    priority: int
+    payload: str
+    model: str | None
+    owner: str
+    lease_no: int
+    lease_until: datetime
+    lease_for: float
+    attempt: int
+    failures: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PermanentFailure:
+    """An event that cannot be shown to an engine, now or ever; it goes to the dead letters with this."""
+
+    event_id: int
+    code: str
+    error: str
+
+
+class Validator(Protocol):
+    """A compiled JSON Schema (`jsonschema_rs`)."""
+
+    def iter_errors(self, instance: Any) -> Any: ...
+
+
+class RunFinisher(Protocol):
+    """Events that belong to a run. Each method that takes a `run_id` is one transaction, which locks the run first."""
+
+    async def finish(self, engine_id: UUID, run_id: UUID, items: Sequence[Finish]) -> list[Finished]:
+        """Outcomes, failures and hand-backs of one run, in order; commits the step where nothing is open then."""
+        ...
+
+    async def settle(self, engine_id: UUID, calls: Sequence[CallRecord]) -> None:
+        """Model calls that were made, whatever became of their leases."""
+        ...
+
+    async def reserve(self, engine_id: UUID, calls: Sequence[Reserve]) -> list[Grant]:
+        """Money for model calls, in order; a refused event has been handed back when this returns."""
+        ...
+
+    async def sweep_run(self, run_id: UUID, event_ids: Sequence[int]) -> int:
+        """Take back expired leases; returns how many. 0 where somebody else holds the run: the next sweep sees it."""
+        ...
+
+    async def claim_details(self, items: Sequence[ClaimedRow]) -> list[Claimed | PermanentFailure]:
+        """Views, prompts and schemas of events that were just claimed, in order, each by itself."""
+        ...
+
+    async def result_schema(self, run_id: UUID, event_type: str, payload: str) -> Validator | None:
+        """What a result of this event must look like; compiled once. None: any object."""
+        ...
+
+    async def redrive(self, run_id: UUID, event_ids: Sequence[int]) -> list[int]:
+        """Dead letters of a run back to work; returns which."""
+        ...
+
+    async def discard(self, run_id: UUID, event_ids: Sequence[int]) -> list[int]:
+        """Dead letters of a run given up: finished without a result; returns which."""
+        ...
