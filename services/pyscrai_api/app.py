@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 
 from fastapi import FastAPI
@@ -13,8 +14,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pyscrai_api.access import Access
 from pyscrai_api.deps import Deps, open_deps
 from pyscrai_api.errors import ApiError, from_exception, problem
+from pyscrai_api.layers import Paths, Watch
 from pyscrai_api.settings import Settings
 
 ROUTERS = ("health", "catalog", "engines", "events", "runs")
@@ -25,29 +28,29 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if deps is not None:
-            app.state.deps = deps
-            yield
-            return
-        async with open_deps(settings) as opened:
-            app.state.deps = opened
+        async with AsyncExitStack() as stack:
+            app.state.deps = deps or await stack.enter_async_context(open_deps(settings))
             yield
 
     app = FastAPI(
         title="PyScrAI",
+        version=version("pyscrai"),
         lifespan=lifespan,
         redirect_slashes=False,
         openapi_url="/api/v1/openapi.json",
         docs_url="/docs",
         redoc_url=None,
     )
-    app.state.settings = settings
     for kind in (ApiError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, render)
     for name in ROUTERS:
         module = f"pyscrai_api.routes.{name}"
         if find_spec(module):
             app.include_router(import_module(module).router)
+    # The last one added is the outermost.
+    app.add_middleware(Access, settings=settings)
+    app.add_middleware(Paths)
+    app.add_middleware(Watch)
     return app
 
 

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
+from pyscrai_api.access import EngineTokens, TokenLookup
 from pyscrai_api.database import Pool, connect, migrate
+from pyscrai_api.metrics import Metrics
 from pyscrai_api.settings import Settings
+
+CLOSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +24,8 @@ class Deps:
     settings: Settings
     pool: Pool
     stopping: asyncio.Event
+    metrics: Metrics
+    tokens: TokenLookup
 
 
 def deps(connection: HTTPConnection) -> Deps:
@@ -34,5 +40,19 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
     async with AsyncExitStack() as stack:
         await migrate(settings.database_url)
         pool = await connect(settings)
-        stack.push_async_callback(pool.close)
-        yield Deps(settings=settings, pool=pool, stopping=asyncio.Event())
+        stack.push_async_callback(close_pool, pool)
+        metrics = Metrics()
+        metrics.watch_pool(pool)
+        opened = Deps(
+            settings=settings, pool=pool, stopping=asyncio.Event(), metrics=metrics, tokens=EngineTokens(pool)
+        )
+        yield opened
+
+
+async def close_pool(pool: Pool) -> None:
+    """Close the pool; connections that are still in use after a while are cut."""
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from starlette.requests import Request
+from starlette.responses import Response
 
 from pyscrai_api.database import newest_revision, revision
 from pyscrai_api.deps import deps
 from pyscrai_api.errors import Unavailable
+from pyscrai_api.invariants import broken
 
 router = APIRouter(tags=["health"])
 
@@ -26,3 +30,17 @@ async def readyz(request: Request) -> dict[str, str]:
     if at != newest_revision():
         raise Unavailable(f"the database is at revision {at}, {newest_revision()} is needed")
     return {"status": "ready", "revision": at}
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Prometheus reads here."""
+    page = await deps(request).metrics.page()
+    return Response(page, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@router.get("/api/v1/health/invariants")
+async def invariants(request: Request) -> dict[str, list[dict[str, Any]]]:
+    """What must never be: each query with the rows that break it; all lists are empty in a sound database."""
+    async with deps(request).pool.acquire() as connection:
+        return await broken(connection)

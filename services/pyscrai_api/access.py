@@ -1,0 +1,267 @@
+"""Who may call: Host, Origin, content type, size and token, checked before any route sees a request.
+
+Without a token the service answers on loopback only, and to programs only: a web page that a person happens to have
+open sends a foreign Origin, or a Host that was rebound, or a content type that is not JSON, and is refused each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Literal, Protocol
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pyscrai_api.database import Pool
+from pyscrai_api.errors import (
+    ApiError,
+    Forbidden,
+    Invalid,
+    StartupError,
+    TooLarge,
+    Unauthorized,
+    UnsupportedMediaType,
+    from_exception,
+    problem,
+)
+from pyscrai_api.ids import new_token
+from pyscrai_api.settings import LOOPBACK_NAMES, Settings
+
+LOCAL_OWNER = "local"
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Probes and scrapers call by address, without a token; these say nothing of what is in the database."""
+JSON = re.compile(r"^application/(?:json|[\w.-]+\+json)\s*(?:;|$)", re.IGNORECASE)
+ENGINE_ROUTES = (
+    re.compile(r"^(?:GET|DELETE) /api/v1/engine-instances/(?P<engine>[^/]+)$"),
+    re.compile(r"^PUT /api/v1/engine-instances/(?P<engine>[^/]+)/heartbeat$"),
+    re.compile(r"^GET /api/v1/events/queue/[^/]+$"),
+    re.compile(r"^POST /api/v1/events/(?:claim|reserve)$"),
+    re.compile(r"^PUT /api/v1/events/(?:[^/]+/)?status$"),
+)
+TOKEN = re.compile(r"^pye_([0-9a-f]{32})_[A-Za-z0-9_-]{20,100}$")
+REMEMBERED_TOKENS = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who sent a request: a person or program with the service's token, or an engine with its own."""
+
+    kind: Literal["user", "engine"]
+    owner: str = LOCAL_OWNER
+    engine_id: UUID | None = None
+
+
+class TokenLookup(Protocol):
+    """Finds the engine that a token was given to."""
+
+    async def engine(self, token: str) -> Caller | None: ...
+
+
+def caller(connection: HTTPConnection) -> Caller:
+    """Who sent this request; also a FastAPI dependency."""
+    found: Caller = connection.state.caller
+    return found
+
+
+def acting_engine(who: Caller, named: str | UUID | None) -> UUID:
+    """The engine that acts: the one that is named, else the token's.
+
+    Raises Forbidden if the token is another engine's, Invalid if nothing says which engine it is.
+    """
+    try:
+        wanted = UUID(str(named)) if named is not None else None
+    except ValueError:
+        raise Invalid(f"engine_id {str(named)[:60]!r} is not an engine's id") from None
+    if who.engine_id is not None and wanted is not None and wanted != who.engine_id:
+        raise Forbidden("this token belongs to another engine")
+    engine = wanted or who.engine_id
+    if engine is None:
+        raise Invalid("name the engine: send engine_id, or the token of its registration")
+    return engine
+
+
+def engine_token(engine_id: UUID) -> tuple[str, str]:
+    """A new token for an engine, and the hash of it that is stored. The token says whose it is: no search is needed."""
+    token = f"pye_{engine_id.hex}_{new_token()}"
+    return token, token_hash(token)
+
+
+def token_hash(token: str) -> str:
+    """What is stored of a token. The tokens are random, so a plain hash is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class EngineTokens:
+    """Engines' tokens as the database has them. A token never changes, so what was found is remembered."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._known: OrderedDict[str, Caller] = OrderedDict()
+
+    async def engine(self, token: str) -> Caller | None:
+        match = TOKEN.match(token)
+        if match is None:
+            return None
+        hashed = token_hash(token)
+        if hashed in self._known:
+            self._known.move_to_end(hashed)
+            return self._known[hashed]
+        row = await self._pool.fetchrow("SELECT token_hash, owner FROM engines WHERE id = $1", UUID(match[1]))
+        if row is None or not hmac.compare_digest(row["token_hash"], hashed):
+            return None
+        found = Caller(kind="engine", owner=row["owner"], engine_id=UUID(match[1]))
+        self._known[hashed] = found
+        if len(self._known) > REMEMBERED_TOKENS:
+            self._known.popitem(last=False)
+        return found
+
+
+def check_exposure(settings: Settings) -> None:
+    """Raises StartupError where the service would be open to more than this machine."""
+    if not settings.on_loopback and not settings.token:
+        raise StartupError(
+            f"listening on {settings.host} lets other machines in: set PYSCRAI_TOKEN (or --token), "
+            "or listen on 127.0.0.1"
+        )
+    if "*" in settings.allowed_hosts and not settings.token:
+        raise StartupError("PYSCRAI_ALLOWED_HOSTS=* needs a token: without one, any web page could call this service")
+
+
+class Access:
+    """The checks, as one ASGI layer. Leaves the Caller in the request's state."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app, self.settings = app, settings
+        self._token = settings.token.encode() if settings.token else None
+        self._hosts = LOOPBACK_NAMES | set(settings.allowed_hosts) | {settings.host.lower()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            if scope["path"] not in PROBES:
+                self.check_host(headers)
+                self.check_origin(headers)
+                scope.setdefault("state", {})["caller"] = await self.identify(scope, headers)
+            if scope["type"] == "http":
+                receive = self.check_body(scope, headers, receive)
+        except Exception as error:
+            failure = from_exception(error)
+            if failure.code == "internal":
+                raise
+            await refuse(failure, scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def check_host(self, headers: Headers) -> None:
+        """A name that was rebound to this address is not one that we are called by."""
+        name = host_name(headers.get("host", ""))
+        if name in self._hosts or "*" in self._hosts:
+            return
+        if any(allowed.startswith("*.") and name.endswith(allowed[1:]) for allowed in self._hosts):
+            return
+        raise Forbidden(f"this service is not called {name[:100]!r}; add that name to PYSCRAI_ALLOWED_HOSTS if it is")
+
+    def check_origin(self, headers: Headers) -> None:
+        """A browser names the page that a request comes from: only our own pages may call."""
+        origin = headers.get("origin")
+        if origin is not None and not same_host(origin, headers.get("host", "")):
+            raise Forbidden(f"pages of {origin[:100]!r} may not call this service")
+        if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
+            raise Forbidden("pages of other sites may not call this service")
+
+    async def identify(self, scope: Scope, headers: Headers) -> Caller:
+        """The caller. Raises Unauthorized without the right token, Forbidden for an engine outside its routes."""
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        token = token.strip()
+        if kind.lower() != "bearer" or not token:
+            if self._token is None or not scope["path"].startswith("/api/v1/"):
+                return Caller(kind="user")
+            if scope["path"] == "/api/v1/openapi.json":
+                return Caller(kind="user")  # the description of the interface is public, what is behind it is not
+            raise Unauthorized()
+        if self._token is not None and hmac.compare_digest(token.encode(), self._token):
+            return Caller(kind="user")
+        lookup: TokenLookup = scope["app"].state.deps.tokens
+        found = await lookup.engine(token)
+        if found is None:
+            raise Unauthorized("this token is not known here")
+        if not may_engine(found, scope.get("method", "GET"), scope["path"]):
+            raise Forbidden("an engine's token is good for that engine's own routes only")
+        return found
+
+    def check_body(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
+        """JSON only, and no more of it than fits. Returns the receiver that goes on counting."""
+        length = headers.get("content-length")
+        if length in (None, "0") and "transfer-encoding" not in headers:
+            return receive
+        if scope["method"] not in ("GET", "HEAD") and not JSON.match(headers.get("content-type", "")):
+            raise UnsupportedMediaType("send the body as application/json")
+        limit = self.settings.document_limit
+        if scope["path"].startswith("/api/v1/events"):
+            limit = self.settings.batch_limit
+        if length is not None and length.isdigit() and int(length) > limit:
+            raise TooLarge(f"the body has {length} bytes; {limit} are allowed here")
+        return counted(receive, limit)
+
+
+def counted(receive: Receive, limit: int) -> Receive:
+    """A receiver that raises TooLarge when more than `limit` bytes of body have come."""
+    seen = 0
+
+    async def next_message() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise TooLarge(f"the body has more than the {limit} bytes that are allowed here")
+        return message
+
+    return next_message
+
+
+def may_engine(who: Caller, method: str, path: str) -> bool:
+    """Whether an engine's token is good for this route."""
+    for route in ENGINE_ROUTES:
+        match = route.match(f"{method} {path}")
+        if match:
+            named = match.groupdict().get("engine")
+            return named is None or named.replace("-", "").lower() == (who.engine_id or UUID(int=0)).hex
+    return False
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, without its port."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def same_host(origin: str, host: str) -> bool:
+    """Whether an Origin names the host and port that were called."""
+    try:
+        ours, theirs = urlsplit(f"//{host}"), urlsplit(origin)
+        default = {"http": 80, "https": 443}.get(theirs.scheme)
+        if default is None or theirs.hostname is None:
+            return False
+        return (theirs.hostname, theirs.port or default) == (ours.hostname, ours.port or default)
+    except ValueError:
+        return False
+
+
+async def refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with a problem, or close a WebSocket before it opens."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": error.detail[:120]})
+        return
+    await problem(error)(scope, receive, send)
