@@ -1,0 +1,296 @@
+"""A run's log as a play: entries come in, a script to read comes out. Knows nothing of where entries come from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rich.text import Text
+
+from pyscrai.cli.charts import count
+from pyscrai.cli.measures import Measures
+from pyscrai.cli.paper import Paper
+from pyscrai.cli.playbill import Playbill
+from pyscrai.cli.prose import clip, fill, one_line
+from pyscrai.domain.entry import CONTROL, Entry
+
+WORLD, CHECKS, METRICS = "World", "Checks", "Metrics"
+SEVERITY = {"low": "yellow", "medium": "yellow", "high": "red", "critical": "bold red"}
+WORDS_OF_PHASE = {
+    "world_update": "the narrator is writing what happens",
+    "validation": "the analyst is checking and measuring",
+    "metrics": "the analyst is measuring",
+}
+
+
+class Play:
+    """Prints entry by entry. `doing` says what the run is waiting for, as far as the log tells."""
+
+    def __init__(self, paper: Paper, bill: Playbill, *, thoughts: bool = True) -> None:
+        self.paper = paper
+        self.bill = bill
+        self.measures = Measures(bill)
+        self.turn = 0
+        self.turns = 0
+        self.doing = "getting ready"
+        self._thoughts = thoughts
+        self._held: Entry | None = None
+        self._checks: list[Entry] = []
+        self._facts: dict[str, Any] = dict(bill.facts)
+        self._done: set[str] = set()
+        paper.set_names([*bill.seats.values(), CHECKS, METRICS])
+
+    def show(self, entry: Entry) -> None:
+        """Print what this entry adds to the play."""
+        if self._held is not None and (entry.kind not in ("decision", "message") or entry.seat != self._held.seat):
+            self._show_thought(self._held)
+        printer = _PRINTERS.get(entry.kind)
+        if printer is not None:
+            printer(self, entry)
+        elif entry.kind in CONTROL:
+            self._notice(entry)
+        else:
+            self._unknown(entry)
+
+    # ── the frame ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _run_started(self, entry: Entry) -> None:
+        self.turns = _int(entry.body.get("turns"))
+        paper = self.paper
+        paper.blank()
+        for seat, title in self.bill.seats.items():
+            paper.block(title, paper.filled(self.bill.roles.get(seat, ""))[:3])
+        world = entry.body.get("world")
+        text = world.get("text", "") if isinstance(world, dict) else world
+        if text:
+            paper.blank()
+            for line in fill(str(text), paper.width - 2, paper.glyphs):
+                paper.line(Text("  ") + line if line.plain else line)
+        self.doing = self._who_speaks(None) if self.bill.is_dialogue else "the seats are taken"
+
+    def _turn_started(self, entry: Entry) -> None:
+        self.turn, self.turns = entry.turn, _int(entry.body.get("turns")) or self.turns
+        self._done = set()
+        if self.bill.is_dialogue:
+            return
+        self.paper.rule(f"Turn {entry.turn} of {self.turns}")
+        self.doing = self._next_phase()
+
+    def _phase_complete(self, entry: Entry) -> None:
+        self._done.add(str(entry.body.get("phase") or entry.phase))
+        if not self.bill.is_dialogue:
+            self.doing = self._next_phase()
+
+    def _turn_complete(self, entry: Entry) -> None:
+        self._show_checks()
+        rows = self.measures.rows_of_turn(entry.turn, self.paper)
+        if rows:
+            self.paper.blank()
+            self.paper.block(METRICS, rows, "green")
+        if not self.bill.is_dialogue:
+            self.doing = "the next turn begins"
+
+    def _outcome(self, entry: Entry) -> None:
+        self._show_checks()
+        self.doing = "the run ends"
+
+    def _run_complete(self, _entry: Entry) -> None:
+        self.doing = ""
+
+    # ── what is said and done ────────────────────────────────────────────────────────────────────────────────────
+
+    def _decision(self, entry: Entry) -> None:
+        lines = self.paper.filled(_text(entry, "action"))
+        self._spoken(self.paper.name(self._title(entry)), lines, entry)
+
+    def _message(self, entry: Entry) -> None:
+        body, private = entry.body, isinstance(entry.visible_to, list)
+        to = [str(body["to"])] if body.get("to") else []
+        listening = [s for s in entry.visible_to if s != entry.seat] if private else to
+        aside = [f"{'only ' if private else ''}to {_and([self.bill.seat(s) for s in listening])}"] if listening else []
+        aside += ["closing"] if body.get("closing") else []
+        direction = f"({', '.join(aside)}) " if aside else ""
+        lines = self.paper.filled(direction + _text(entry, "text"))
+        if lines:
+            lines[0].stylize("dim", 0, len(direction))
+        self._spoken(self.paper.name(self._title(entry)), lines, entry)
+        if self.bill.is_dialogue:
+            self.doing = self._who_speaks(to[0] if to else None)
+
+    def _spoken(self, left: list[Text], lines: list[Text], entry: Entry) -> None:
+        thought, self._held = self._held, None
+        if thought is not None and self._thoughts:
+            lines += self._thought_lines(thought)
+        self.paper.blank()
+        self.paper.block(left, lines or [Text("(says nothing)", "dim")])
+        self.turn = entry.turn or self.turn
+
+    def _thought(self, entry: Entry) -> None:
+        self._held = entry
+
+    def _show_thought(self, entry: Entry) -> None:
+        self._held = None
+        lines = self._thought_lines(entry)
+        if self._thoughts and lines:
+            self.paper.blank()
+            self.paper.block(self._title(entry), lines)
+
+    def _thought_lines(self, entry: Entry) -> list[Text]:
+        thought = str(entry.body.get("reasoning") or entry.body.get("thought") or "")
+        goals = entry.body.get("goals")
+        lines = self.paper.labelled("thinks", thought) if thought.strip() else []
+        if isinstance(goals, list) and goals:
+            lines += self.paper.labelled("wants", "; ".join(str(goal) for goal in goals))
+        return lines
+
+    def _world_update(self, entry: Entry) -> None:
+        paper, lines = self.paper, self.paper.filled(_text(entry, "narrative"))
+        changes = entry.body.get("changes")
+        for change in changes if isinstance(changes, list) else []:
+            lines += fill(f"- {one_line(str(change))}", paper.right, paper.glyphs, "cyan")
+        lines += self._fact_lines(entry.body.get("facts"))
+        paper.blank()
+        paper.block(WORLD, lines, "bold green")
+
+    def _fact_lines(self, facts: Any) -> list[Text]:
+        """Only what is new or different; the log may repeat the rest."""
+        lines: list[Text] = []
+        for name, value in facts.items() if isinstance(facts, Mapping) else []:
+            before = self._facts.get(name)
+            if name in self._facts and before == value:
+                continue
+            old = f"{_json(before)} {self.paper.glyphs.arrow} " if name in self._facts else ""
+            lines += fill(f"{one_line(str(name))}: {old}{_json(value)}", self.paper.right, self.paper.glyphs, "cyan")
+            self._facts[name] = value
+        return lines
+
+    def _exogenous(self, entry: Entry) -> None:
+        text = next((str(entry.body[key]) for key in ("text", "description", "title") if entry.body.get(key)), "")
+        self.paper.blank()
+        self.paper.block("Meanwhile", self.paper.filled(text or _json(entry.body)), "bold yellow")
+
+    # ── what is measured ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _metric(self, entry: Entry) -> None:
+        value = entry.body.get("value")
+        if isinstance(value, bool | int | float | str):
+            self.measures.add(str(entry.body.get("metric")), entry.seat, entry.turn, value)
+
+    def _check(self, entry: Entry) -> None:
+        self._checks.append(entry)
+
+    def _show_checks(self) -> None:
+        checks, self._checks = self._checks, []
+        if not checks:
+            return
+        bad = [check for check in checks if not check.body.get("consistent", True)]
+        good = len(checks) - len(bad)
+        lines = [Text(f"{good} of {count(len(checks), 'check')} consistent", "" if bad else "dim")]
+        for check in bad:
+            severity = str(check.body.get("severity") or "")
+            issues = check.body.get("issues")
+            said = (
+                "; ".join(one_line(str(i)) for i in issues) if isinstance(issues, list) and issues else "not consistent"
+            )
+            text = f"- {check.body.get('check')} ({severity}): {said}"
+            lines += fill(text, self.paper.right, self.paper.glyphs, SEVERITY.get(severity, ""))
+        self.paper.blank()
+        self.paper.block(CHECKS, lines, "green")
+
+    # ── notices ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _notice(self, entry: Entry) -> None:
+        text, style = notice(entry, self.bill)
+        self.paper.blank()
+        for number, line in enumerate(fill(text, self.paper.width - 4, self.paper.glyphs, style)):
+            self.paper.line(Text(f"{self.paper.glyphs.warn} " if number == 0 else "  ", style) + line)
+        self.doing = text if entry.kind in ("run_paused", "run_blocked") else self.doing
+
+    def _unknown(self, entry: Entry) -> None:
+        """A kind that this version does not know, or has no scene for: shown, never dropped."""
+        where = f"{self._title(entry)}: " if entry.seat else ""
+        body = clip(_json(entry.body), max(10, self.paper.right), self.paper.glyphs)
+        self.paper.blank()
+        self.paper.block(entry.kind, [Text(f"{where}{body}", "dim")], "dim")
+
+    def _title(self, entry: Entry) -> str:
+        return self.bill.seat(entry.seat or "")
+
+    def _next_phase(self) -> str:
+        phase = next((phase for phase in self.bill.phases if phase not in self._done), None)
+        if phase == "decision":
+            names = list(self.bill.seats.values())
+            if len(names) > 3:
+                return f"{count(len(names), 'seat')} are deciding"
+            return f"{_and(names)} {'is' if len(names) == 1 else 'are'} deciding"
+        return WORDS_OF_PHASE.get(phase or "", "the turn is being closed")
+
+    def _who_speaks(self, seat: str | None) -> str:
+        return f"{self.bill.seat(seat)} is answering" if seat else "the next to speak is thinking"
+
+
+def notice(entry: Entry, bill: Playbill) -> tuple[str, str]:
+    """A control entry in words, and its colour."""
+    body = entry.body
+    message = one_line(str(body.get("message") or ""))
+    who = bill.seat(str(body["seat"])) if body.get("seat") else ""
+    if entry.kind == "run_paused":
+        return f"Paused: {message}" if message else "Paused", "yellow"
+    if entry.kind == "run_resumed":
+        return "Resumed", "green"
+    if entry.kind == "run_blocked":
+        return f"Blocked{f' at {who}' if who else ''}: {message}", "red"
+    if entry.kind == "run_cancelled":
+        return "Cancelled", "yellow"
+    if entry.kind == "run_failed":
+        return f"Failed: {message}", "red"
+    if entry.kind == "event_dead":
+        error = one_line(str(body.get("error") or ""))
+        return f"{body.get('event_type')}{f' of {who}' if who else ''} failed for good: {error}", "red"
+    if entry.kind == "limit_changed":
+        limit = body.get("limit")
+        return "The limit is now none" if limit in (None, "none") else f"The limit is now ${limit}", "cyan"
+    if entry.kind == "credit_limit_warning":
+        return "Much of the limit is spent" + _share(body.get("share")), "yellow"
+    return f"{entry.kind}: {_json(body)}", "dim"
+
+
+def _share(share: Any) -> str:
+    try:
+        return f": {float(share):.0%}"
+    except (TypeError, ValueError):
+        return ""
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _text(entry: Entry, key: str) -> str:
+    return str(entry.body.get(key) or "")
+
+
+def _int(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _json(value: Any) -> str:
+    return one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+_PRINTERS: dict[str, Callable[[Play, Entry], None]] = {
+    "run_started": Play._run_started,
+    "turn_started": Play._turn_started,
+    "phase_complete": Play._phase_complete,
+    "turn_complete": Play._turn_complete,
+    "outcome": Play._outcome,
+    "run_complete": Play._run_complete,
+    "decision": Play._decision,
+    "message": Play._message,
+    "thought": Play._thought,
+    "world_update": Play._world_update,
+    "exogenous": Play._exogenous,
+    "metric": Play._metric,
+    "check": Play._check,
+}

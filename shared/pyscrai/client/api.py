@@ -1,0 +1,152 @@
+"""The API's routes as typed calls: catalog, runs, engines, health. One method per route, no state of its own."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from decimal import Decimal
+from typing import Any, Literal, TypeVar, cast
+from urllib.parse import quote
+
+from pydantic import BaseModel
+
+from pyscrai.client.http import Http
+from pyscrai.contract.engines import EngineInstance
+from pyscrai.contract.runs import ChangeRun, Delivered, NewRun, Resume, Run, Snapshot
+from pyscrai.contract.templates import NewTemplate, Template, TemplateType, Visibility
+from pyscrai.contract.wire import Page
+
+M = TypeVar("M", bound=BaseModel)
+Limit = Decimal | Literal["none"] | None
+PAGE = 100
+
+
+class Api:
+    """Typed calls over one `Http`, which it owns. Every method raises ApiError or ApiUnreachable."""
+
+    def __init__(self, http: Http) -> None:
+        self.http = http
+
+    async def __aenter__(self) -> Api:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.http.close()
+
+    # ── catalog ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def template(self, kind: TemplateType, name: str, version: int | None = None) -> Template:
+        """One version of a template, by id or name; the latest where `version` is None."""
+        return _one(
+            Template, await self.http.request("GET", _path("templates", kind, name), params={"version": version})
+        )
+
+    async def templates(self, kind: TemplateType, *, after: str | None = None, limit: int = PAGE) -> Page[Template]:
+        """A page of the catalog, without the documents themselves."""
+        answer = await self.http.request("GET", _path("templates", kind), params={"after": after, "limit": limit})
+        return _page(Template, answer)
+
+    async def create_template(
+        self,
+        kind: TemplateType,
+        content: dict[str, Any],
+        *,
+        name: str | None = None,
+        visibility: Visibility = "private",
+    ) -> Template:
+        """Version 1 of a new template. Raises Conflict where the name is taken, InvalidRequest with JSON Pointers."""
+        body = NewTemplate(name=name, content=content, visibility=visibility)
+        return _one(Template, await self.http.request("POST", _path("templates", kind), json=body, headers=_once()))
+
+    async def update_template(
+        self, kind: TemplateType, name: str, content: dict[str, Any], *, visibility: Visibility = "private"
+    ) -> Template:
+        """A new version of a template that exists."""
+        body = NewTemplate(name=name, content=content, visibility=visibility)
+        return _one(Template, await self.http.request("PUT", _path("templates", kind, name), json=body))
+
+    # ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def create_run(self, new: NewRun) -> Run:
+        """Create a run; it starts at once. Raises InvalidRequest, NotFound, LimitRequired, UnpricedModel."""
+        return _one(Run, await self.http.request("POST", "/runs", json=new, headers=_once()))
+
+    async def run(self, run_id: str) -> Run:
+        return _one(Run, await self.http.request("GET", _path("runs", run_id)))
+
+    async def runs(
+        self, *, scenario: str | None = None, status: str | None = None, after: str | None = None, limit: int = PAGE
+    ) -> Page[Run]:
+        """A page of runs, the newest first."""
+        params = {"scenario": scenario, "status": status, "after": after, "limit": limit}
+        return _page(Run, await self.http.request("GET", "/runs", params=params))
+
+    async def snapshot(self, run_id: str) -> Snapshot:
+        """The scenario as pinned, the choices and the state."""
+        return _one(Snapshot, await self.http.request("GET", _path("runs", run_id, "snapshot")))
+
+    async def log(self, run_id: str, *, after: int = 0, limit: int = 500) -> list[Delivered]:
+        """Entries after a number, at most `limit` of them."""
+        answer = await self.http.request("GET", _path("runs", run_id, "log"), params={"after": after, "limit": limit})
+        return _page(Delivered, answer).items
+
+    async def stream(self, run_id: str, *, after: int = 0) -> AsyncGenerator[Delivered, None]:
+        """Entries after a number as they come, until the server closes the stream (see `sdk.follow` for the rest)."""
+        events = self.http.stream_sse(_path("runs", run_id, "stream"), params={"after": after})
+        # A generator, whatever its declared type: left early, it has to close its connection at once.
+        async with aclosing(cast(AsyncGenerator[tuple[str, str, str], None], events)):
+            async for _id, _kind, data in events:
+                yield Delivered.model_validate_json(data)
+
+    async def pause(self, run_id: str) -> Run:
+        return _one(Run, await self.http.request("POST", _path("runs", run_id, "pause")))
+
+    async def cancel(self, run_id: str) -> Run:
+        return _one(Run, await self.http.request("POST", _path("runs", run_id, "cancel")))
+
+    async def resume(self, run_id: str, *, limit: Limit = None, pool: str | None = None, move: bool = False) -> Run:
+        """Go on, with a new limit where one is given; `move` takes the run's open events to `pool` (None: the
+        plain lanes)."""
+        body = Resume(limit=limit, pool=pool, move=move)
+        return _one(Run, await self.http.request("POST", _path("runs", run_id, "resume"), json=body))
+
+    async def change_run(self, run_id: str, change: ChangeRun) -> Run:
+        return _one(Run, await self.http.request("PATCH", _path("runs", run_id), json=change))
+
+    # ── engines, health ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def engines(self, *, engine_type: str | None = None, status: str | None = None) -> list[EngineInstance]:
+        answer = await self.http.request(
+            "GET", "/engine-instances", params={"engine_type": engine_type, "status": status}
+        )
+        return _page(EngineInstance, answer).items
+
+    async def ready(self, timeout: float | None = None) -> dict[str, Any]:
+        """What /readyz says; raises Unavailable where the API is not ready."""
+        answer = await self.http.request("GET", "/readyz", timeout=timeout)
+        return answer if isinstance(answer, dict) else {}
+
+    async def invariants(self) -> Any:
+        """Each invariant of the database with the rows that break it: none, in a healthy installation."""
+        return await self.http.request("GET", "/health/invariants")
+
+
+def _path(*parts: str) -> str:
+    """`/runs/ID`: every part is escaped, so that a name can never reach another route."""
+    return "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def _once() -> dict[str, str]:
+    """A key under which the API carries the request out once, should httpx or a proxy repeat it."""
+    return {"idempotency-key": str(uuid.uuid4())}
+
+
+def _one(model: type[M], answer: Any) -> M:
+    return model.model_validate(answer)
+
+
+def _page(model: type[M], answer: Any) -> Page[M]:
+    """A page, or a plain list (the seed's clients get those) as the one page there is."""
+    page = answer if isinstance(answer, dict) else {"items": answer}
+    return Page[M](items=[_one(model, item) for item in page["items"]], next=page.get("next"))

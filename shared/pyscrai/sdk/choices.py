@@ -1,0 +1,80 @@
+"""From what people write (keyword arguments, options) to the runtime choices of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Literal
+
+from pyscrai.domain.choices import Choices, Price, SeatChoice
+
+Amount = Decimal | float | int | str | None
+Seats = Mapping[str, str | Mapping[str, Any] | SeatChoice]
+Prices = Mapping[str, tuple[Amount, Amount] | Price]
+
+
+def limit_of(amount: Amount) -> Decimal | Literal["none"] | None:
+    """US dollars: 5, 0.25, "0.25" (a float counts as it is written), "none" for no limit, None for the API's default.
+
+    Raises ValueError for anything else.
+    """
+    if amount is None:
+        return None
+    if isinstance(amount, str) and amount.strip().lower() == "none":
+        return "none"
+    return dollars(amount)
+
+
+def dollars(amount: Amount) -> Decimal:
+    """An amount of US dollars, 0 or more. Raises ValueError."""
+    try:
+        value = Decimal(str(amount).strip().lstrip("$"))
+    except InvalidOperation:
+        raise ValueError(f"{amount!r} is not an amount of US dollars such as 0.25") from None
+    if not value.is_finite() or value < 0:
+        raise ValueError(f"{amount!r} is not an amount of US dollars, 0 or more")
+    return value
+
+
+def model_of(name: str | None) -> str | None:
+    """A model's name with the path of a `scripted:` file made absolute: engines run in another folder."""
+    if name is None or not name.startswith("scripted:"):
+        return name
+    path = Path(name.removeprefix("scripted:")).expanduser()
+    return f"scripted:{path.resolve()}"
+
+
+def choices_of(
+    *,
+    end_turn: int | None = None,
+    credit_limit: Amount = None,
+    model: str | None = None,
+    seats: Seats | None = None,
+    seed: int | None = None,
+    prices: Prices | None = None,
+    title: str | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Choices:
+    """The choices of a run. Raises ValueError (pydantic's ValidationError is one) where a value makes no sense."""
+    return Choices(
+        model=model_of(model),
+        seats={name: _seat(choice) for name, choice in (seats or {}).items()},
+        turns=end_turn,
+        seed=0 if seed is None else seed,
+        limit=limit_of(credit_limit),
+        prices={name: _price(pair) for name, pair in (prices or {}).items()},
+        title=title,
+        labels=dict(labels or {}),
+    )
+
+
+def _seat(choice: str | Mapping[str, Any] | SeatChoice) -> SeatChoice:
+    if isinstance(choice, SeatChoice):
+        return choice
+    values = {"model": choice} if isinstance(choice, str) else dict(choice)
+    return SeatChoice.model_validate({**values, "model": model_of(values.get("model"))})
+
+
+def _price(pair: tuple[Amount, Amount] | Price) -> Price:
+    return pair if isinstance(pair, Price) else Price(input=dollars(pair[0]), output=dollars(pair[1]))

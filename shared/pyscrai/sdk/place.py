@@ -1,0 +1,61 @@
+"""Where runs are played: an API that is named, one that `pyscrai up` serves here, or a stack of our own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyscrai.client.api import Api
+from pyscrai.client.http import Http
+
+ONE_OF_EACH: Mapping[str, int] = {"actor": 1, "narrator": 1, "analyst": 1}
+NO_ENGINES: Mapping[str, int] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """An API to talk to. `own`: it and its engines were started for us; `pool` is the private pool they serve."""
+
+    api_url: str
+    token: str | None = None
+    pool: str | None = None
+    own: bool = False
+
+    def api(self) -> Api:
+        """A client of it, to be closed by who asked for it."""
+        return Api(Http(self.api_url, token=self.token))
+
+
+@asynccontextmanager
+async def find_place(
+    *,
+    api_url: str | None = None,
+    token: str | None = None,
+    database_url: str | None = None,
+    data: Path | None = None,
+    engines: Mapping[str, int] = ONE_OF_EACH,
+    on_start: Callable[[str], None] | None = None,
+) -> AsyncIterator[Place]:
+    """`api_url`, else PYSCRAI_API_URL, else the `pyscrai up` of this data folder, else a stack of our own, which
+    ends with the context. `on_start` is told what is being started.
+
+    A `database_url` given here always means a stack of our own on that database. Raises EmbeddedError.
+    """
+    token = token or os.environ.get("PYSCRAI_TOKEN") or None
+    named = api_url or (None if database_url else os.environ.get("PYSCRAI_API_URL"))
+    if named:
+        yield Place(api_url=named, token=token)
+        return
+    from pyscrai.embedded.stack import running_api, stack
+
+    running = None if database_url else await running_api(data)
+    if running is not None:
+        yield Place(api_url=running.api_url, token=token or running.token)
+        return
+    pool = f"own-{secrets.token_hex(6)}" if engines else None
+    async with stack(database_url=database_url, data=data, engines=dict(engines), pool=pool, on_start=on_start) as own:
+        yield Place(api_url=own.api_url, token=own.token, pool=pool, own=True)

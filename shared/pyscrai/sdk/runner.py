@@ -1,0 +1,190 @@
+"""`Runner`: play scenarios from a program, blocking or async, with handlers for what happens."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, aclosing
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from anyio import CancelScope, move_on_after, to_thread
+
+from pyscrai.client.api import Api
+from pyscrai.client.errors import ClientError
+from pyscrai.contract.runs import NewRun, Run
+from pyscrai.domain.choices import Choices
+from pyscrai.sdk.catalog import in_catalog, publish
+from pyscrai.sdk.choices import Amount, choices_of, limit_of
+from pyscrai.sdk.errors import RunBlocked, RunFailed
+from pyscrai.sdk.event import Handler, Handlers
+from pyscrai.sdk.follow import follow
+from pyscrai.sdk.names import find_run
+from pyscrai.sdk.place import ONE_OF_EACH, Place, find_place
+from pyscrai.sdk.portal import call, close_at_exit, portal
+from pyscrai.sdk.result import RunResult, result_of
+from pyscrai.sdk.scenario import Scenario
+
+H = TypeVar("H", bound=Handler)
+SECONDS_TO_PAUSE = 5.0
+
+
+class Runner:
+    """Plays scenarios at one place, found at the first call (see `pyscrai.sdk.place.find_place`).
+
+    Where there is no API yet, the runner starts PostgreSQL, an API and `engines` on a private pool, and keeps them
+    until it is closed, used up as a context manager, or the program ends.
+    """
+
+    def __init__(
+        self,
+        api_url: str | None = None,
+        *,
+        token: str | None = None,
+        database_url: str | None = None,
+        data: Path | None = None,
+        engines: Mapping[str, int] = ONE_OF_EACH,
+    ) -> None:
+        self._find = partial(
+            find_place, api_url=api_url, token=token, database_url=database_url, data=data, engines=engines
+        )
+        self._handlers = Handlers()
+        self._lock = threading.Lock()
+        self._held = ExitStack()
+        self._place: Place | None = None
+        # What this runner started must end with it, also where nobody closes it: `Runner().run(…)` is usual.
+        close_at_exit(self._held)
+        weakref.finalize(self, _let_go, self._held).atexit = False
+
+    def on(self, kind: str) -> Callable[[H], H]:
+        """Call the decorated function, plain or async, with an Event for each entry of this kind (`*`: of any).
+
+        Raises ValueError for a kind that there is not. An error in a handler ends the call that is playing, and
+        pauses the run.
+        """
+
+        def add(handler: H) -> H:
+            self._handlers.add(kind, handler)
+            return handler
+
+        return add
+
+    def run(self, scenario: Scenario | str, **options: Any) -> RunResult:
+        """Play a scenario and wait for its end; the options are those of `run_async`."""
+        return call(partial(self.run_async, scenario, **options))
+
+    async def run_async(
+        self,
+        scenario: Scenario | str,
+        *,
+        end_turn: int | None = None,
+        credit_limit: Amount = None,
+        model: str | None = None,
+        seats: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        prices: Mapping[str, Any] | None = None,
+        title: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> RunResult:
+        """Play a scenario (or the catalog's, by id or name) and wait until it ends or stands still.
+
+        `end_turn`: how many turns; `credit_limit`: US dollars, or "none"; `seats`: per seat (and `narrator`,
+        `analyst`) a model, or {model, temperature, max_tokens, instructions}; `prices`: model → (input, output) in
+        US dollars per million tokens. A run that pauses for money comes back with `status == "paused"`.
+
+        Raises ScenarioError, RunBlocked, RunFailed, ClientError. A call that is cancelled pauses its run first.
+        """
+        choices = choices_of(
+            end_turn=end_turn,
+            credit_limit=credit_limit,
+            model=model,
+            seats=seats,
+            seed=seed,
+            prices=prices,
+            title=title,
+            labels=labels,
+        )
+        place = await self._at()
+        async with place.api() as api:
+            run = await start(api, scenario, choices, pool=place.pool)
+            return await self._play(api, run, after=0)
+
+    def resume(self, run: str, *, credit_limit: Amount = None) -> RunResult:
+        """Go on with a run that stands still, and wait; see `resume_async`."""
+        return call(partial(self.resume_async, run, credit_limit=credit_limit))
+
+    async def resume_async(self, run: str, *, credit_limit: Amount = None) -> RunResult:
+        """Go on with a paused or blocked run, under a new limit where one is given; its open events move to the
+        engines of this runner. Handlers see what is new, the result has the whole log. Raises NoSuchRun, Conflict
+        where the run does not stand still, and what `run_async` raises."""
+        place = await self._at()
+        async with place.api() as api:
+            found = await find_run(api, run)
+            resumed = await api.resume(found.id, limit=limit_of(credit_limit), pool=place.pool, move=True)
+            return await self._play(api, resumed, after=found.last_seq)
+
+    def close(self) -> None:
+        """End what this runner has started. Runs that are not over stay as they are and can be resumed."""
+        with self._lock:
+            self._place = None
+            self._held.close()
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def _at(self) -> Place:
+        """The place of this runner. It is opened on the portal's loop whichever loop calls, because it outlives the
+        call."""
+        return await to_thread.run_sync(self._open)
+
+    def _open(self) -> Place:
+        with self._lock:
+            if self._place is None:
+                self._place = self._held.enter_context(portal().wrap_async_context_manager(self._find()))
+            return self._place
+
+    async def _play(self, api: Api, run: Run, *, after: int) -> RunResult:
+        """Follow a run, calling the handlers; entries up to `after` are old and no news."""
+        log = []
+        try:
+            async with aclosing(follow(api, run.id)) as entries:
+                async for entry in entries:
+                    log.append(entry)
+                    if entry.seq > after:
+                        await self._handlers.call(entry, run.id)
+        except BaseException:
+            await _pause(api, run.id)
+            raise
+        result = result_of(await api.run(run.id), log)
+        if result.status == "blocked":
+            raise RunBlocked(result)
+        if result.status == "failed":
+            raise RunFailed(result)
+        return result
+
+
+async def start(api: Api, scenario: Scenario | str, choices: Choices, *, pool: str | None = None) -> Run:
+    """Publish the scenario where it is a document, and create the run. Raises what the two routes raise."""
+    template = await in_catalog(api, scenario) if isinstance(scenario, str) else await publish(api, scenario)
+    return await api.create_run(NewRun(scenario=template.id, version=template.version, choices=choices, pool=pool))
+
+
+async def _pause(api: Api, run_id: str) -> None:
+    """Nobody watches this run any more: it must not go on spending. What stopped us is raised, not what fails here."""
+    with CancelScope(shield=True), move_on_after(SECONDS_TO_PAUSE):
+        try:
+            await api.pause(run_id)
+        except ClientError as error:
+            import structlog
+
+            structlog.get_logger().warning("run_not_paused", run=run_id, error=str(error))
+
+
+def _let_go(held: ExitStack) -> None:
+    """Close in a thread: garbage is also collected on the portal's own thread, which must not wait for itself."""
+    threading.Thread(target=held.close, name="pyscrai-close").start()
