@@ -1,0 +1,42 @@
+"""Models behind agno: one question, metered and recorded at the model itself, with errors that say what to do.
+
+Importing this package is cheap; agno and openai are imported at the first question, or by `warm_up()`.
+"""
+
+from pyscrai.llm.ask import ask
+from pyscrai.llm.errors import (
+    BadKey,
+    MissingKey,
+    ModelError,
+    Overloaded,
+    PaidModelBlocked,
+    RateLimited,
+    Refused,
+    Rejected,
+    TimedOut,
+    TooLong,
+    Unparsable,
+    Unreachable,
+)
+from pyscrai.llm.question import Meter, Question
+from pyscrai.llm.setup import close, warm_up
+
+__all__ = [
+    "BadKey",
+    "Meter",
+    "MissingKey",
+    "ModelError",
+    "Overloaded",
+    "PaidModelBlocked",
+    "Question",
+    "RateLimited",
+    "Refused",
+    "Rejected",
+    "TimedOut",
+    "TooLong",
+    "Unparsable",
+    "Unreachable",
+    "ask",
+    "close",
+    "warm_up",
+]

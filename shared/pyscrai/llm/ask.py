@@ -1,0 +1,93 @@
+"""One question to one model: ask, check the answer, at most once have it repaired."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pyscrai.llm import answers
+from pyscrai.llm.errors import FormatUnsupported, ModelError, Unparsable
+from pyscrai.llm.question import Meter, Question
+from pyscrai.llm.setup import warm_up
+
+if TYPE_CHECKING:
+    from agno.models.message import Message
+
+    from pyscrai.llm.metered import MeteredModel
+
+SHOWN_BACK = 6000
+"""Characters of a wrong answer that its author is shown for the repair."""
+FORM = "# Form of the answer\n\nAnswer with one JSON object that fits this JSON Schema, and with nothing else:"
+
+
+async def ask(question: Question, meter: Meter, *, timeout: float) -> dict[str, Any]:
+    """The answer: an object that fits the question's schema, or `{"content": text, "error": None}` without one.
+
+    `timeout` is in seconds, per model call. Raises a ModelError, or untouched what `meter.reserve` raised.
+    """
+    await warm_up()
+    from agno.models.message import Message
+
+    from pyscrai.llm.metered import MeteredModel
+    from pyscrai.llm.providers import build, remember_no_format, takes_format
+
+    inner = build(question)
+    name = question.model.id
+    model = MeteredModel(
+        id=name, name=inner.name, provider=inner.provider, inner=inner, question=question, meter=meter, timeout=timeout
+    )
+    schema = question.schema
+    messages = [Message(role=role, content=text) for role, text in _texts(question) if text]
+    try:
+        await _call(model, messages, schema if takes_format(name) else None)
+    except FormatUnsupported:
+        remember_no_format(name)
+        await _call(model, messages, None)
+    try:
+        return answers.read(model.answer, schema)
+    except answers.Unusable as error:
+        problem = _problem(model, error)
+    if model.calls > 1:
+        raise Unparsable(f"{name}: {problem}")
+    messages += [
+        Message(role="assistant", content=model.answer[:SHOWN_BACK] or "(nothing)"),
+        Message(role="user", content=_repair(problem, schema)),
+    ]
+    await _call(model, messages, schema if takes_format(name) else None)
+    try:
+        return answers.read(model.answer, schema)
+    except answers.Unusable as error:
+        raise Unparsable(f"{name}: the answer was unusable, and so was its repair. {_problem(model, error)}") from error
+
+
+async def _call(model: MeteredModel, messages: list[Message], schema: dict[str, Any] | None) -> None:
+    """One run of a bare agno agent: no memory, no tools, no text of its own."""
+    from agno.agent import Agent
+    from agno.run.base import RunStatus
+
+    agent = Agent(model=model, output_schema=schema, build_context=False, telemetry=False, retries=0)
+    output = await agent.arun([message.model_copy() for message in messages])
+    # agno never raises, and takes an unparsable answer for a success: the model itself says what happened.
+    if model.stopped is not None:
+        raise model.stopped
+    if output.status != RunStatus.completed:
+        raise ModelError(f"{model.id}: agno gave up: {output.content}")
+
+
+def _texts(question: Question) -> list[tuple[str, str]]:
+    system = question.system
+    if question.schema is not None:
+        wanted = json.dumps(question.schema, ensure_ascii=False, separators=(",", ":"))
+        system = "\n\n".join([system, FORM, wanted])
+    return [("system", system.strip()), ("user", question.user)]
+
+
+def _problem(model: MeteredModel, error: answers.Unusable) -> str:
+    assert model.question is not None
+    limit = model.question.model.max_tokens
+    return f"{error} The answer was cut off at {limit} tokens." if model.cut_off else str(error)
+
+
+def _repair(problem: str, schema: dict[str, Any] | None) -> str:
+    how = "the corrected JSON object, complete, and with nothing else" if schema is not None else "the corrected text"
+    return f"That answer cannot be used. {problem}\n\nAnswer again with {how}."

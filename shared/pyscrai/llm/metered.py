@@ -1,0 +1,158 @@
+"""The model that agno talks to: it wraps every other model, and no call reaches a provider except through it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from agno.metrics import MessageMetrics
+from agno.models.base import Model
+from agno.models.message import Message
+from agno.models.response import ModelResponse
+
+from pyscrai.contract.events import CallRecord, RequestMessage, Usage
+from pyscrai.domain.canonical import clean_text
+from pyscrai.llm.bounds import Messages, input_bound, request_hash
+from pyscrai.llm.classify import Failure, classify
+from pyscrai.llm.errors import ModelError, Refused, TimedOut
+from pyscrai.llm.question import MAX_CALLS, Meter, Question
+
+
+class CallBudgetExceeded(ModelError):
+    """Something tried to ask a third time; a bug, not a condition."""
+
+    code = "model_call_budget"
+    is_permanent = True
+
+
+@dataclass
+class MeteredModel(Model):
+    """Reserves before, records after, at most `MAX_CALLS` times. One per question.
+
+    agno swallows exceptions; what ended the last call is kept in `stopped`, for `ask` to raise.
+    """
+
+    inner: Model | None = None
+    question: Question | None = None
+    meter: Meter | None = None
+    timeout: float = 120.0
+    calls: int = 0
+    answer: str = ""
+    cut_off: bool = False
+    stopped: BaseException | None = field(default=None, repr=False)
+    supports_native_structured_outputs: bool = True
+    """Of what agno knows about models only this is used: it keeps agno from adding text of its own to a prompt."""
+
+    async def ainvoke(self, *args: Any, **kwargs: Any) -> ModelResponse:
+        """Called by agno, with `messages`, `assistant_message` and `response_format` (the JSON Schema, or None)."""
+        self.stopped = None
+        try:
+            return await self._call(kwargs["messages"], kwargs["assistant_message"], kwargs.get("response_format"))
+        except BaseException as error:
+            self.stopped = error
+            raise
+
+    async def _call(self, messages: list[Message], assistant: Message, schema: dict[str, Any] | None) -> ModelResponse:
+        assert self.question is not None
+        assert self.meter is not None
+        if self.calls >= MAX_CALLS:
+            raise CallBudgetExceeded(f"{self.id}: more than {MAX_CALLS} calls for one question")
+        self.calls += 1
+        choice = self.question.model
+        sent: Messages = [{"role": each.role, "content": each.get_content_string()} for each in messages]
+        digest = request_hash(self.id, sent, schema, choice.temperature, choice.max_tokens)
+        await self.meter.reserve(
+            call=self.calls,
+            model=self.id,
+            input_bound=input_bound(sent, schema),
+            max_tokens=choice.max_tokens,
+            request_hash=digest,
+        )
+        record = CallRecord(
+            event_id=self.question.event_id,
+            lease_no=self.question.lease_no,
+            call=self.calls,
+            try_no=self.question.try_no,
+            model=self.id,
+            request=[RequestMessage(role=each["role"], text=clean_text(each["content"])) for each in sent],
+            request_hash=digest,
+        )
+        return await self._send(record, messages, assistant, schema)
+
+    async def _send(
+        self, record: CallRecord, messages: list[Message], assistant: Message, schema: dict[str, Any] | None
+    ) -> ModelResponse:
+        """Make the reserved call. Whatever happens, the meter hears of it exactly once."""
+        assert self.meter is not None
+        began = time.monotonic()
+        failure: Failure | None = None
+        response: ModelResponse | None = None
+        try:
+            async with asyncio.timeout(self.timeout):
+                response = await self._inner(messages, assistant, schema)
+            self._take(response)
+            return response
+        except TimeoutError as error:
+            failure = Failure(TimedOut(f"{self.id}: no answer within {self.timeout:g} s"), sent=True)
+            raise failure.error from error
+        except Exception as error:
+            failure = classify(error, self.id)
+            raise failure.error from error
+        finally:
+            # Also reached when the work is cancelled: the request has left, so nobody knows its cost.
+            update: dict[str, Any] = {"seconds": round(time.monotonic() - began, 6)}
+            if response is not None:
+                update |= {"usage": _usage(response.response_usage), "answer": self.answer}
+            else:
+                update |= {"usage": failure.usage if failure else None, "sent": failure.sent if failure else True}
+            update["error"] = failure.error.message if failure else None if response is not None else "cancelled"
+            self.meter.record(record.model_copy(update=update))
+
+    async def _inner(self, messages: list[Message], assistant: Message, schema: dict[str, Any] | None) -> ModelResponse:
+        assert self.inner is not None
+        return await self.inner.ainvoke(
+            messages=messages, assistant_message=assistant, response_format=self._wire_format(schema)
+        )
+
+    def _wire_format(self, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        """The schema as the provider wants it. Not `strict`: that mode takes only a part of JSON Schema."""
+        if schema is None or self.provider in ("rehearsal", "scripted"):
+            return schema
+        return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": False}}
+
+    def _take(self, response: ModelResponse) -> None:
+        told = response.provider_data or {}
+        self.answer = clean_text(response.content) if isinstance(response.content, str) else ""
+        self.cut_off = told.get("finish_reason") == "length"
+        if refusal := told.get("refusal"):
+            raise Refused(f"{self.id}: {refusal}")
+
+    def invoke(self, *args: Any, **kwargs: Any) -> ModelResponse:
+        raise NotImplementedError("questions are asynchronous")
+
+    def invoke_stream(self, *args: Any, **kwargs: Any) -> Iterator[ModelResponse]:
+        raise NotImplementedError("questions do not stream")
+
+    def ainvoke_stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ModelResponse]:
+        raise NotImplementedError("questions do not stream")
+
+    def _parse_provider_response(self, response: Any, **kwargs: Any) -> ModelResponse:
+        raise NotImplementedError("the wrapped model parses")
+
+    def _parse_provider_response_delta(self, response: Any) -> ModelResponse:
+        raise NotImplementedError("the wrapped model parses")
+
+
+def _usage(told: MessageMetrics | None) -> Usage | None:
+    if told is None:
+        return None
+    return Usage(
+        input_tokens=max(told.input_tokens or 0, 0),
+        output_tokens=max(told.output_tokens or 0, 0),
+        cached_tokens=max(told.cache_read_tokens or 0, 0),
+        cache_write_tokens=max(told.cache_write_tokens or 0, 0),
+        reasoning_tokens=max(told.reasoning_tokens or 0, 0),
+    )

@@ -1,0 +1,43 @@
+"""The first use of agno: imported off the event loop, its telemetry off, its logging away from the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+
+
+async def warm_up() -> None:
+    """Import agno and the OpenAI client in a thread (about a second), so that heartbeats go on meanwhile."""
+    if "pyscrai.llm.metered" not in sys.modules:
+        await asyncio.to_thread(load)
+
+
+def load() -> None:
+    """Import what a question needs. Safe to call often and from several threads."""
+    os.environ["AGNO_TELEMETRY"] = "false"
+    import agno.agent
+    import agno.models.openai.like  # noqa: F401
+    from agno.utils.log import configure_agno_logging
+
+    # agno reports every failed call as an error of its own, with the request in it; we classify and report them.
+    quiet = logging.getLogger("pyscrai.llm.agno")
+    if not logging.getLogger("pyscrai").isEnabledFor(logging.DEBUG):
+        quiet.setLevel(logging.CRITICAL)
+    configure_agno_logging(
+        custom_default_logger=quiet,
+        custom_agent_logger=quiet,
+        custom_team_logger=quiet,
+        custom_workflow_logger=quiet,
+    )
+    import pyscrai.llm.metered
+    import pyscrai.llm.providers  # noqa: F401
+
+
+async def close() -> None:
+    """Close the shared HTTP clients of the running event loop; the next question opens new ones."""
+    if "pyscrai.llm.clients" in sys.modules:
+        from pyscrai.llm.clients import close_clients
+
+        await close_clients()
