@@ -1,0 +1,111 @@
+-- How leases end. Rows are found by primary key only: `(state + 0) = 3`, because a plain `state = 3` matches the partial
+-- lease index and walks its dead entries. Rows are locked in the order of their ids, whoever locks them.
+-- A lease that was swept may still end, by the engine that lost it, until somebody claims (`lost_engine`): what was
+-- counted as a loss is then counted as what it really was.
+
+-- name: succeed  outcomes for current leases of one engine ($4), whose rows leave the queue; returns the ids really removed
+WITH item AS (
+  SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[]) AS i (id, lease_no, result)
+), held AS MATERIALIZED (
+  SELECT q.id, item.result FROM item JOIN queue q ON q.id = item.id
+  WHERE (item.lease_no IS NULL OR q.lease_no = item.lease_no)
+    AND (((q.state + 0) = 3 AND q.engine_id = $4) OR ((q.state + 0) IN (1, 2, 5) AND q.lost_engine = $4))
+  ORDER BY q.id FOR UPDATE OF q
+), gone AS (
+  DELETE FROM queue q USING held WHERE q.id = held.id
+  RETURNING q.id, q.run_id, q.lease_no, q.claims, q.failures, q.losses, q.handbacks, q.leased_at, held.result
+), late AS (
+  DELETE FROM attempts a USING gone
+  WHERE gone.leased_at IS NULL AND a.event_id = gone.id AND a.lease_no = gone.lease_no
+  RETURNING a.event_id, a.leased_at
+)
+INSERT INTO outcomes (event_id, run_id, state, lease_no, engine_id, claims, failures, losses, handbacks, closing,
+                      leased_at, result)
+SELECT gone.id, gone.run_id, 1, gone.lease_no, $4, gone.claims, gone.failures,
+  gone.losses - (gone.leased_at IS NULL)::int, gone.handbacks, 1, coalesce(gone.leased_at, late.leased_at), gone.result
+FROM gone LEFT JOIN late ON late.event_id = gone.id
+RETURNING event_id, lease_no;
+
+-- name: fail  leases that ended in failure: tried again after a while, or dead. $7 seconds of the first wait, doubled each time
+WITH item AS (
+  SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::float8[], $6::bool[])
+    AS i (id, lease_no, error, code, retry_after, permanent)
+), held AS MATERIALIZED (
+  SELECT q.id, q.lease_no, q.leased_at, q.failures, item.error, item.code, item.retry_after,
+    item.permanent OR q.failures + 1 >= q.max_failures AS died
+  FROM item JOIN queue q ON q.id = item.id
+  WHERE (item.lease_no IS NULL OR q.lease_no = item.lease_no)
+    AND (((q.state + 0) = 3 AND q.engine_id = $8) OR ((q.state + 0) IN (1, 2, 5) AND q.lost_engine = $8))
+  ORDER BY q.id FOR UPDATE OF q
+), noted AS (
+  INSERT INTO attempts (event_id, lease_no, kind, engine_id, leased_at, code, error)
+  SELECT id, lease_no, 1, $8, coalesce(leased_at, now()), code, error FROM held
+  ON CONFLICT (event_id, lease_no) DO UPDATE SET kind = 1, ended_at = now(), code = excluded.code, error = excluded.error
+)
+UPDATE queue q SET
+  state = CASE WHEN held.died THEN 6 ELSE 1 END,
+  failures = q.failures + 1,
+  losses = q.losses - (held.leased_at IS NULL)::int,
+  -- Jitter only lengthens: Retry-After is a promise.
+  run_at = now() + make_interval(secs => greatest(
+    coalesce(held.retry_after, 0), least($7::float8 * 2 ^ least(held.failures, 20), 3600)) * (1 + 0.25 * random())),
+  error = held.error, engine_id = NULL, claim_id = NULL, leased_at = NULL, lease_until = NULL, lost_engine = NULL,
+  need = NULL
+FROM held WHERE q.id = held.id
+RETURNING q.id, held.died, held.error, q.lease_no;
+
+-- name: hand_back  leases given back uncounted. Ready again; or held, where asked or in need of money; or, without a run,
+-- tried after a delay, or dead with an error
+WITH item AS (
+  SELECT * FROM unnest($1::bigint[], $2::int[], $3::numeric[], $5::bool[], $6::float8[], $7::text[])
+    AS i (id, lease_no, need, hold, delay, error)
+), held AS MATERIALIZED (
+  SELECT q.id, q.lease_no, q.leased_at, item.need, item.hold, item.delay, item.error
+  FROM item JOIN queue q ON q.id = item.id
+  WHERE (item.lease_no IS NULL OR q.lease_no = item.lease_no)
+    AND (((q.state + 0) = 3 AND q.engine_id = $4) OR ((q.state + 0) IN (1, 2, 5) AND q.lost_engine = $4))
+  ORDER BY q.id FOR UPDATE OF q
+), noted AS (
+  INSERT INTO attempts (event_id, lease_no, kind, engine_id, leased_at, error)
+  SELECT id, lease_no, 3, $4, coalesce(leased_at, now()), error FROM held
+  ON CONFLICT (event_id, lease_no) DO UPDATE SET kind = 3, ended_at = now(), error = excluded.error
+)
+UPDATE queue q SET
+  state = CASE WHEN held.error IS NOT NULL THEN 6 WHEN held.delay IS NOT NULL THEN 1
+    WHEN held.need IS NOT NULL OR held.hold THEN 5 ELSE 2 END,
+  handbacks = q.handbacks + 1,
+  losses = q.losses - (held.leased_at IS NULL)::int,
+  run_at = CASE WHEN held.delay IS NOT NULL THEN now() + make_interval(secs => held.delay) ELSE q.run_at END,
+  need = CASE WHEN held.error IS NULL AND held.delay IS NULL THEN held.need END,
+  error = coalesce(held.error, q.error),
+  engine_id = NULL, claim_id = NULL, leased_at = NULL, lease_until = NULL, lost_engine = NULL
+FROM held WHERE q.id = held.id
+RETURNING q.id, q.lease_no, q.lane, q.state, q.rank, q.pass;
+
+-- name: expire  leases whose time is over, locked and looked at again
+WITH held AS MATERIALIZED (
+  SELECT q.id, q.lease_no, q.engine_id, q.leased_at, q.losses + 1 >= q.max_losses AS died
+  FROM queue q WHERE q.id = ANY($1::bigint[]) AND (q.state + 0) = 3 AND q.lease_until < now()
+  ORDER BY q.id FOR UPDATE SKIP LOCKED
+), noted AS (
+  INSERT INTO attempts (event_id, lease_no, kind, engine_id, leased_at, code, error)
+  SELECT id, lease_no, 2, engine_id, leased_at, 'lease_expired', 'the lease ran out' FROM held
+)
+UPDATE queue q SET
+  state = CASE WHEN held.died THEN 6 ELSE 2 END, losses = q.losses + 1, lost_engine = held.engine_id,
+  error = CASE WHEN held.died THEN 'lost ' || (q.losses + 1) || ' times: no engine finished within its lease'
+    ELSE q.error END,
+  engine_id = NULL, claim_id = NULL, leased_at = NULL, lease_until = NULL
+FROM held WHERE q.id = held.id
+RETURNING q.id, held.died, q.error, held.lease_no, q.lane, q.rank, q.pass;
+
+-- name: missed  why items were not ended now: ended like this before, never known, or stale. $4: 0 succeeded, else the kind
+SELECT item.id, CASE
+  WHEN $4 = 0 AND EXISTS (SELECT FROM outcomes o WHERE o.event_id = item.id AND o.state = 1 AND o.engine_id = $3
+    AND (item.lease_no IS NULL OR o.lease_no = item.lease_no)) THEN 'done'
+  WHEN $4 <> 0 AND EXISTS (SELECT FROM attempts a WHERE a.event_id = item.id AND a.kind = $4 AND a.engine_id = $3
+    AND (a.lease_no = item.lease_no OR (item.lease_no IS NULL
+      AND a.lease_no = (SELECT q.lease_no FROM queue q WHERE q.id = item.id)))) THEN 'done'
+  WHEN EXISTS (SELECT FROM events e WHERE e.id = item.id) THEN 'stale'
+  ELSE 'unknown' END AS state
+FROM unnest($1::bigint[], $2::int[]) AS item (id, lease_no);
