@@ -1,0 +1,1 @@
+"""The analyst engine: it checks what was narrated and measures it."""
