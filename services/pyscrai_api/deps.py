@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from pyscrai_api.access import EngineTokens, TokenLookup
+from pyscrai_api.catalog import seed
+from pyscrai_api.catalog.lazy import Catalog
 from pyscrai_api.database import Pool, connect, migrate
 from pyscrai_api.metrics import Metrics
 from pyscrai_api.settings import Settings
@@ -26,6 +28,7 @@ class Deps:
     stopping: asyncio.Event
     metrics: Metrics
     tokens: TokenLookup
+    catalog: Catalog
 
 
 def deps(connection: HTTPConnection) -> Deps:
@@ -41,10 +44,18 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
         await migrate(settings.database_url)
         pool = await connect(settings)
         stack.push_async_callback(close_pool, pool)
+        await seed.load(settings.database_url, seed.folder(settings.seed))
+        catalog = Catalog(settings)
+        stack.push_async_callback(catalog.close)
         metrics = Metrics()
         metrics.watch_pool(pool)
         opened = Deps(
-            settings=settings, pool=pool, stopping=asyncio.Event(), metrics=metrics, tokens=EngineTokens(pool)
+            settings=settings,
+            pool=pool,
+            stopping=asyncio.Event(),
+            metrics=metrics,
+            tokens=EngineTokens(pool),
+            catalog=catalog,
         )
         yield opened
 
