@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -170,14 +171,34 @@ def _run_program(cluster: Cluster, argv: Sequence[str | Path], given: str, failu
         raise EmbeddedError(f"{failure} in {cluster.place}. {explain(done.stdout, cluster.place)}")
 
 
+DISK_FULL = ("No space left on device", "Disk quota exceeded", "File too large", "File size limit exceeded")
+
+
 def explain(output: str, place: Path) -> str:
     """What a program of PostgreSQL complained about, and what a person can do."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    telling = [line for line in lines if "FATAL" in line or "PANIC" in line or "error:" in line or "ERROR" in line]
+    telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "ERROR", "error:"))]
     said = "\n".join(f"  {line}" for line in (telling or lines)[-3:])
-    if "No space left on device" in output or "Disk quota exceeded" in output or "File too large" in output:
-        free = shutil.disk_usage(place).free // 2**20
-        return f"The disk is full ({free} MB left). Free some space, or choose another disk with PYSCRAI_DATA.\n{said}"
+    if any(words in output for words in DISK_FULL):
+        return f"{_no_room(place)}\n{said}"
     if "could not create shared memory" in output or "could not resize shared memory" in output:
         return f"The machine gives no shared memory: enlarge /dev/shm or set PYSCRAI_DATABASE_URL.\n{said}"
     return f"PostgreSQL said:\n{said}"
+
+
+def explain_os_error(error: OSError, folder: Folder) -> str:
+    """The same for what the operating system refused to us."""
+    place = Path(error.filename2 or error.filename or folder.path)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"The database could not be set up. {_no_room(folder.path)}\n  {error}"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"The database could not be set up: {place} is not ours to use.\n  {error}"
+    return f"The embedded database failed: {error}. See {folder.logs / 'supervisor.log'}."
+
+
+def _no_room(place: Path) -> str:
+    free = shutil.disk_usage(place).free // 2**20
+    return (
+        f"The disk is full, or a limit on file sizes or a quota was met ({free} MB left at {place}). "
+        "Free some space, or choose another place with PYSCRAI_DATA."
+    )

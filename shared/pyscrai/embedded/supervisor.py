@@ -21,7 +21,14 @@ from types import FrameType
 from pyscrai.embedded import locks
 from pyscrai.embedded.account import server_account
 from pyscrai.embedded.binaries import find_binaries, for_another_user
-from pyscrai.embedded.cluster import Cluster, create, other_majors, place_cluster, set_password
+from pyscrai.embedded.cluster import (
+    Cluster,
+    create,
+    explain_os_error,
+    other_majors,
+    place_cluster,
+    set_password,
+)
 from pyscrai.embedded.errors import EmbeddedError
 from pyscrai.embedded.folder import Folder, State, write_private
 from pyscrai.embedded.ports import is_free, preferred
@@ -223,7 +230,7 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         traceback.print_exc()
-        starter.tell(error=f"The embedded database failed: {error}. See {folder.logs / 'supervisor.log'}.")
+        starter.tell(error=explain_os_error(error, folder))
         sys.exit(1)
 
 
