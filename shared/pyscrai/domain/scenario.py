@@ -7,9 +7,9 @@ The model is the contract; its JSON Schema is published by `contract.schemas`. R
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 NAME = r"^[a-z0-9][a-z0-9._-]*$"
 Name = Annotated[str, Field(pattern=NAME, max_length=120)]
@@ -139,6 +139,7 @@ class Scenario(Part):
     tags: list[str] = []
     world: World = World()
     seats: dict[Name, Seat] = Field(min_length=1)
+    seat_order: list[Name] = Field(default=[], description="canonical JSON sorts keys; without it, the order of `seats`")
     schedule: Schedule = Schedule()
     narrator: Voice = Voice()
     analyst: Voice = Voice()
@@ -148,6 +149,21 @@ class Scenario(Part):
     flow: dict[str, JsonValue] = {}
     events: dict[str, str] = Field(default={}, description="phase → event-type[@version]: overrides of prompts")
     extensions: dict[str, JsonValue] = {}
+
+    @model_validator(mode="after")
+    def _in_seat_order(self) -> Self:
+        order = self.seat_order or list(self.seats)
+        if sorted(order) != sorted(self.seats):
+            raise ValueError("seat_order has to name every seat once")
+        # Frozen for everyone else; this is still construction.
+        self.__dict__["seat_order"] = order
+        self.__dict__["seats"] = {seat: self.seats[seat] for seat in order}
+        return self
+
+    def content(self) -> dict[str, Any]:
+        """The document as the catalog keeps it: defaults left out, seat order kept."""
+        kept = self.model_dump(mode="json", exclude_defaults=True)
+        return kept | {"format": self.format, "name": self.name, "seat_order": list(self.seats)}
 
     def seat_title(self, seat: str) -> str:
         """What people read for a seat: its title, else its name made readable."""

@@ -1,0 +1,1 @@
+"""No model call without money: prices, reservations, settlements (DESIGN rule 7)."""

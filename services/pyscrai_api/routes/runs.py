@@ -1,0 +1,150 @@
+"""Runs: start, list, look, control, follow."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from starlette.responses import JSONResponse
+
+from pyscrai.contract.runs import ChangeRun, Delivered, NewRun, Resume, Run, RunStatus, Snapshot
+from pyscrai.contract.wire import Page
+from pyscrai_api.access import Caller, caller
+from pyscrai_api.deps import Deps, deps
+from pyscrai_api.errors import Forbidden, Invalid, NotFound
+from pyscrai_api.idempotency import key_of
+from pyscrai_api.runs import reading
+from pyscrai_api.runs.entries import read_log, seen_by
+from pyscrai_api.stream.sse import LogStream
+
+router = APIRouter(prefix="/api/v1", tags=["runs"])
+LOG_PAGE = 1000
+
+Shared = Annotated[Deps, Depends(deps)]
+User = Annotated[Caller, Depends(caller)]
+SeatQuery = Annotated[str | None, Query(description="read as this seat: only what it may know")]
+
+
+async def _readable(shared: Deps, who: Caller, wanted: str) -> UUID:
+    async with shared.pool.acquire() as conn:
+        run_id = await reading.run_id_of(conn, wanted)
+        row = await conn.fetchrow("SELECT owner, visibility FROM runs WHERE id = $1", run_id)
+    if row is None or (row["owner"] != who.owner and row["visibility"] != "shared"):
+        raise NotFound(f"there is no run {wanted}")
+    return run_id
+
+
+async def _own(shared: Deps, who: Caller, wanted: str) -> UUID:
+    run_id = await _readable(shared, who, wanted)
+    async with shared.pool.acquire() as conn:
+        if await conn.fetchval("SELECT owner FROM runs WHERE id = $1", run_id) != who.owner:
+            raise Forbidden("this run belongs to somebody else; you may read it")
+    return run_id
+
+
+async def _shown(shared: Deps, run_id: UUID) -> Run:
+    async with shared.pool.acquire() as conn:
+        return await reading.read_run(conn, run_id)
+
+
+@router.post("/runs", status_code=201)
+async def start(request: Request, wanted: NewRun, shared: Shared, who: User) -> Response:
+    """Start a run. It begins at once; follow it at `/runs/{id}/stream`."""
+
+    key = key_of(request, owner=who.owner, route="POST /runs", body=await request.body())
+    return (await shared.runs.start(wanted, who.owner, key)).response()
+
+
+@router.get("/runs")
+async def page(
+    shared: Shared,
+    who: User,
+    scenario: str | None = None,
+    status: RunStatus | None = None,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Page[Run]:
+    """The caller's runs, newest first."""
+    async with shared.pool.acquire() as conn:
+        return await reading.list_runs(conn, who.owner, scenario=scenario, status=status, after=after, limit=limit)
+
+
+@router.get("/runs/{run}")
+async def one(run: str, shared: Shared, who: User) -> Run:
+    """One run, by id or serial number."""
+    return await _shown(shared, await _readable(shared, who, run))
+
+
+@router.patch("/runs/{run}")
+async def change(run: str, wanted: ChangeRun, shared: Shared, who: User) -> Run:
+    """A new limit, title or labels. A run that had run out of money goes on when its limit is raised."""
+    run_id = await _own(shared, who, run)
+    await shared.runs.control.change(run_id, wanted)
+    return await _shown(shared, run_id)
+
+
+@router.post("/runs/{run}/pause")
+async def pause(run: str, shared: Shared, who: User) -> Run:
+    """Let calls in flight finish, and start no new ones."""
+    run_id = await _own(shared, who, run)
+    await shared.runs.control.pause(run_id, who.owner)
+    return await _shown(shared, run_id)
+
+
+@router.post("/runs/{run}/resume")
+async def resume(run: str, shared: Shared, who: User, wanted: Resume | None = None) -> Run:
+    """Go on, perhaps with another limit or on another pool. Dead letters get another chance."""
+    run_id = await _own(shared, who, run)
+    await shared.runs.control.resume(run_id, wanted or Resume())
+    return await _shown(shared, run_id)
+
+
+@router.post("/runs/{run}/cancel")
+async def cancel(run: str, shared: Shared, who: User) -> Run:
+    """End the run now."""
+    run_id = await _own(shared, who, run)
+    await shared.runs.control.cancel(run_id)
+    return await _shown(shared, run_id)
+
+
+@router.get("/runs/{run}/snapshot")
+async def snapshot(run: str, shared: Shared, who: User, seat: SeatQuery = None) -> Snapshot:
+    """Scenario, runtime choices and the state folded from the log; for a seat, only what it may know."""
+    run_id = await _readable(shared, who, run)
+    return await shared.runs.snapshot(run_id, seat)
+
+
+@router.get("/runs/{run}/log")
+async def read(
+    run: str,
+    shared: Shared,
+    who: User,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=LOG_PAGE)] = LOG_PAGE,
+    seat: SeatQuery = None,
+) -> Page[Delivered]:
+    """The log after a number; `next` is the number to go on from."""
+    run_id = await _readable(shared, who, run)
+    async with shared.pool.acquire() as conn:
+        entries = await read_log(conn, run_id, after, limit)
+    following = str(entries[-1].seq) if len(entries) == limit else None
+    return Page(items=seen_by(entries, seat), next=following)
+
+
+@router.get("/runs/{run}/stream", response_class=JSONResponse, responses={200: {"content": {"text/event-stream": {}}}})
+async def stream(
+    run: str,
+    shared: Shared,
+    who: User,
+    after: Annotated[int, Query(ge=0)] = 0,
+    seat: SeatQuery = None,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The log as server-sent events, from a number on and then live; resume with Last-Event-ID."""
+    run_id = await _readable(shared, who, run)
+    if last_event_id is not None:
+        if not last_event_id.isdecimal():
+            raise Invalid(f"Last-Event-ID is not a log number: {last_event_id}")
+        after = int(last_event_id)
+    return LogStream(shared.hub, shared.pool, shared.stopping, run_id=run_id, after=after, seat=seat)

@@ -1,0 +1,141 @@
+"""What a claim shows of an event: view, prompt, result schema and model, built after the claim has committed.
+
+Views are pure functions of (run, seat, at_seq); they are not stored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+
+from pyscrai.contract.events import Claimed, ModelChoice, Prompt
+from pyscrai.domain.chance import chance
+from pyscrai.domain.plan import DEFAULT_MAX_TOKENS, Plan
+from pyscrai.domain.view import result_schema, view
+from pyscrai.domain.work import EventType, Work
+from pyscrai_api.catalog import store as catalog
+from pyscrai_api.database import Connection, Pool
+from pyscrai_api.errors import NotFound, from_exception
+from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure
+from pyscrai_api.runs.folds import Folds
+from pyscrai_api.runs.plans import Plans
+
+log = structlog.get_logger(__name__)
+
+_AT_SEQ = "SELECT id, at_seq FROM runs WHERE id = ANY($1)"
+
+
+class Claims:
+    """Builds what engines see. One event that cannot be built fails by itself; the others are delivered."""
+
+    def __init__(self, pool: Pool, plans: Plans, folds: Folds, default_model: str) -> None:
+        self._pool = pool
+        self._plans = plans
+        self._folds = folds
+        self._default_model = default_model
+
+    async def details(self, items: Sequence[ClaimedRow]) -> list[Claimed | PermanentFailure]:
+        """In the order of `items`."""
+        async with self._pool.acquire() as conn:
+            runs = {item.run_id for item in items if item.run_id is not None}
+            at = {row["id"]: row["at_seq"] for row in await conn.fetch(_AT_SEQ, list(runs))} if runs else {}
+            return [await self._detail(conn, item, at) for item in items]
+
+    async def _detail(self, conn: Connection, item: ClaimedRow, at: dict[UUID, int]) -> Claimed | PermanentFailure:
+        try:
+            if item.run_id is None:
+                return await self._without_run(conn, item)
+            return await self._of_run(conn, item, item.run_id, at[item.run_id])
+        except Exception as error:
+            if from_exception(error).status == 503:
+                raise
+            log.exception("claim_detail_failed", event=item.id, run=str(item.run_id))
+            message = f"the event cannot be shown to an engine: {type(error).__name__}: {error}"
+            return PermanentFailure(event_id=item.id, code="unbuildable", error=message)
+
+    async def _of_run(self, conn: Connection, item: ClaimedRow, run_id: UUID, at_seq: int) -> Claimed:
+        plan = await self._plans.of(conn, run_id)
+        work = work_of(item)
+        state = await self._folds.at(conn, run_id, plan, at_seq)
+        recent = await self._folds.recent(conn, run_id, state, at_seq)
+        event_type = plan.event_types[work.phase]
+        return _claimed(
+            item,
+            event_type,
+            view=view(plan, state, recent, work),
+            schema=result_schema(plan, work),
+            model=model_for(plan, work, item.step or 0, item.ordinal or 0),
+        )
+
+    async def _without_run(self, conn: Connection, item: ClaimedRow) -> Claimed:
+        model = ModelChoice(id=item.model or self._default_model, max_tokens=DEFAULT_MAX_TOKENS, seed=item.id)
+        try:
+            pin = await catalog.resolve(conn, "event-types", item.event_type, owner=item.owner)
+        except NotFound:
+            return _claimed(item, None, model=model)
+        data = json.loads(item.payload)
+        if "prompt" in data or "data_to_analyze" in data:
+            return _claimed(item, None, model=model)
+        event_type = EventType.model_validate_json(pin.canonical)
+        return _claimed(item, event_type, schema=dict(event_type.result_schema), model=model)
+
+
+def work_of(item: ClaimedRow) -> Work:
+    """The work that a run's event stands for."""
+    return Work(
+        event_type=item.event_type,
+        turn=item.turn or 0,
+        phase=str(item.phase),
+        seat=item.seat,
+        payload=json.loads(item.payload),
+        priority=item.priority,
+    )
+
+
+def model_for(plan: Plan, work: Work, step: int, ordinal: int) -> ModelChoice:
+    """Which model answers an event; its seed is a hash of the run's seed and the event's place."""
+    who = work.seat or ("narrator" if work.phase == "world_update" else "analyst")
+    seating = plan.seating(who)
+    return ModelChoice(
+        id=seating.model,
+        temperature=seating.temperature,
+        max_tokens=seating.max_tokens,
+        seed=chance(plan.seed, step, ordinal, "model"),
+    )
+
+
+def _claimed(
+    item: ClaimedRow,
+    event_type: EventType | None,
+    *,
+    model: ModelChoice,
+    view: dict[str, object] | None = None,
+    schema: dict[str, object] | None = None,
+) -> Claimed:
+    prompt = None
+    if event_type is not None:
+        prompt = Prompt(renderer=event_type.renderer, system=event_type.system, user=event_type.prompt)
+    return Claimed(
+        id=item.id,
+        event_type=item.event_type,
+        priority=item.priority,
+        data=json.loads(item.payload),
+        run_id=None if item.run_id is None else str(item.run_id),
+        step=item.step,
+        ordinal=item.ordinal,
+        seat=item.seat,
+        turn=item.turn,
+        phase=item.phase,
+        lease_no=item.lease_no,
+        lease_until=item.lease_until.isoformat(),
+        lease_for=item.lease_for,
+        attempt=item.attempt,
+        try_no=item.failures + 1,
+        view=view,
+        prompt=prompt,
+        result_schema=schema or None,
+        model=model,
+    )

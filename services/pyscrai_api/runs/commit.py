@@ -1,0 +1,149 @@
+"""A step commits in the transaction that finishes its last open event (DESIGN rule 4). There is no coordinator.
+
+An error in fold or policy rolls back to a savepoint behind the outcomes: the results are kept, the run is `blocked`
+with the error, and `resume` tries again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+
+from pyscrai.contract.runs import Trouble
+from pyscrai.domain.canonical import canonical, normalise
+from pyscrai.domain.entry import Entry
+from pyscrai.domain.plan import Plan
+from pyscrai.domain.play import Advance, advance
+from pyscrai.domain.state import State
+from pyscrai.domain.work import Result, Work
+from pyscrai_api.database import Connection
+from pyscrai_api.errors import from_exception
+from pyscrai_api.queue.lanes import lane_of
+from pyscrai_api.queue.store import NewRow, enqueue_step
+from pyscrai_api.runs.folds import Folds, store
+from pyscrai_api.runs.locked import LockedRun
+from pyscrai_api.runs.plans import Plans
+
+log = structlog.get_logger(__name__)
+
+_RESULTS = """
+SELECT e.event_type, e.turn, e.phase, e.seat, e.payload, e.priority, o.result
+FROM events e JOIN outcomes o ON o.event_id = e.id
+WHERE e.run_id = $1 AND e.step = $2 ORDER BY e.ordinal
+"""
+
+
+@dataclass
+class Committed:
+    """What a transaction leads to after its commit: lanes to ring, and the fold that may be kept then."""
+
+    lanes: set[str] = field(default_factory=set)
+    state: State | None = None
+    at_seq: int = 0
+
+
+class Committer:
+    """Commits steps. `plans` and `folds` are this process's caches."""
+
+    def __init__(self, plans: Plans, folds: Folds) -> None:
+        self._plans = plans
+        self._folds = folds
+
+    async def commit_if_done(self, run: LockedRun) -> Committed:
+        """Commit the run's step where nothing of it is open and the run is running; else do nothing.
+
+        The caller saves the run afterwards. Errors of the database pass through, and the whole transaction with
+        them; any other error blocks the run.
+        """
+        if run.open or not run.running:
+            return Committed()
+        before = run.mark()
+        try:
+            async with run.conn.transaction():
+                return await self._commit(run)
+        except Exception as error:
+            if from_exception(error).status == 503:
+                raise
+            log.exception("step_blocked", run=str(run.id), step=run.step)
+            run.back_to(before)
+            message = f"the step cannot be committed: {type(error).__name__}: {error}"
+            run.stop("blocked", "run_blocked", Trouble(code="policy_error", message=message))
+            return Committed()
+
+    async def _commit(self, run: LockedRun) -> Committed:
+        plan = await self._plans.of(run.conn, run.id)
+        state = await self._folds.at(run.conn, run.id, plan, run.at_seq)
+        results = await _results(run.conn, run.id, run.step)
+        return await write(run, plan, advance(plan, state, results, seq=run.last_seq, step=run.step))
+
+    def committed(self, run_id: UUID, done: Committed) -> None:
+        """After the transaction's commit: its fold may be used."""
+        if done.state is not None:
+            self._folds.keep(run_id, done.at_seq, done.state)
+
+
+async def write(run: LockedRun, plan: Plan, move: Advance) -> Committed:
+    """Append the story, open the next step or end the run. Shared by the first step and every later one."""
+    run.append(move.entries)
+    run.turn, run.step, run.at_seq = move.state.turn, run.step + 1, run.last_seq
+    if _turn_ended(move.entries):
+        await store(run.conn, run.id, move.state)
+    done = Committed(state=move.state, at_seq=run.at_seq)
+    if move.work:
+        done.lanes = await _enqueue(run, plan, move.work)
+    else:
+        run.status, run.phase, run.reason = "completed", None, None
+        run.outcome = None if move.state.end is None else move.state.end.outcome
+    return done
+
+
+async def _enqueue(run: LockedRun, plan: Plan, work: list[Work]) -> set[str]:
+    rows = [
+        NewRow(
+            ordinal=ordinal,
+            event_type=item.event_type,
+            lane=lane_of(plan.event_types[item.phase].lane, run.pool),
+            seat=item.seat,
+            turn=item.turn,
+            phase=item.phase,
+            payload=canonical(normalise(item.payload)),
+            priority=item.priority,
+        )
+        for ordinal, item in enumerate(work)
+    ]
+    _, run.last_pass = await enqueue_step(
+        run.conn,
+        run.id,
+        rows,
+        step=run.step,
+        last_pass=run.last_pass,
+        owner=run.owner,
+        max_failures=plan.choices.max_failures,
+        max_losses=plan.choices.max_losses,
+    )
+    run.phase, run.open = work[0].phase, len(rows)
+    return {row.lane for row in rows}
+
+
+def _turn_ended(entries: list[Entry]) -> bool:
+    return any(entry.kind in ("turn_complete", "run_started") for entry in entries)
+
+
+async def _results(conn: Connection, run_id: UUID, step: int) -> list[Result]:
+    return [
+        Result(
+            work=Work(
+                event_type=row["event_type"],
+                turn=row["turn"],
+                phase=row["phase"],
+                seat=row["seat"],
+                payload=json.loads(row["payload"]),
+                priority=row["priority"],
+            ),
+            value=None if row["result"] is None else json.loads(row["result"]),
+        )
+        for row in await conn.fetch(_RESULTS, run_id, step)
+    ]

@@ -1,0 +1,110 @@
+"""What people do to a run: pause, resume, cancel, change its limit. Each is one transaction on the locked run."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from uuid import UUID
+
+from pyscrai.contract.runs import ChangeRun, Resume, Trouble
+from pyscrai_api.errors import Conflict, Invalid, NotFound
+from pyscrai_api.money import reservations
+from pyscrai_api.queue import store
+from pyscrai_api.runs.finisher import RunEvents, Transaction
+from pyscrai_api.runs.locked import LockedRun
+
+_LABEL = "UPDATE runs SET title = coalesce($2, title), labels = coalesce($3::jsonb, labels) WHERE id = $1"
+_DEAD = "SELECT id FROM queue WHERE run_id = $1 AND state = 6 ORDER BY id"
+_READY_LANES = "SELECT DISTINCT lane FROM queue WHERE run_id = $1 AND state = 2"
+
+
+class Control:
+    """Commands on runs; all of them may be repeated without harm."""
+
+    def __init__(self, events: RunEvents) -> None:
+        self._events = events
+
+    async def pause(self, run_id: UUID, by: str) -> None:
+        """Let calls in flight finish, and start no new ones. Raises Conflict where it cannot be paused."""
+        async with self._events.transaction(run_id) as tx:
+            run = _found(tx, run_id).run
+            if run.status == "paused":
+                return
+            if not run.running:
+                raise Conflict(f"the run is {run.status}; only a running one can be paused")
+            run.stop("paused", "run_paused", Trouble(code="by_user", message=f"paused by {by}"))
+
+    async def resume(self, run_id: UUID, wanted: Resume) -> None:
+        """Go on: dead letters get another chance, what was held is ready, a finished step commits.
+
+        `wanted.limit` is the new limit; with `move`, open events go to `wanted.pool`. Resuming a run that runs
+        changes only those two.
+        """
+        async with self._events.transaction(run_id) as tx:
+            run = _found(tx, run_id).run
+            assert tx is not None
+            if run.terminal:
+                raise Conflict(f"the run is {run.status}; it cannot go on")
+            self._set_limit(run, wanted.limit)
+            if wanted.move:
+                run.pool = wanted.pool
+                await store.move_pool(run.conn, run_id, wanted.pool)
+            await self._go_on(tx, run)
+
+    async def _go_on(self, tx: Transaction, run: LockedRun) -> None:
+        if not run.running:
+            run.status, run.reason = "running", None
+            run.log("run_resumed")
+        dead = [row["id"] for row in await run.conn.fetch(_DEAD, run.id)]
+        tries = (run.choices["max_failures"], run.choices["max_losses"])
+        await store.redrive_rows(run.conn, dead, failures=tries[0], losses=tries[1])
+        # What waits for money first: had it been released with the rest, it would only be refused again.
+        await reservations.release_affordable(run)
+        if run.running:
+            await store.release_held(run.conn, run.id)
+        tx.committed = await self._events.committer.commit_if_done(run)
+        tx.lanes |= {row["lane"] for row in await run.conn.fetch(_READY_LANES, run.id)}
+
+    async def cancel(self, run_id: UUID) -> None:
+        """End the run now; leases are gone, and calls in flight are charged when they settle."""
+        async with self._events.transaction(run_id) as tx:
+            run = _found(tx, run_id).run
+            if run.status == "cancelled":
+                return
+            if run.terminal:
+                raise Conflict(f"the run is {run.status} already")
+            await self._events.end(run, "cancelled", "run_cancelled", None)
+
+    async def change(self, run_id: UUID, wanted: ChangeRun) -> None:
+        """A new title, labels or limit; a run that had run out of money goes on when its limit is raised."""
+        async with self._events.transaction(run_id) as tx:
+            run = _found(tx, run_id).run
+            assert tx is not None
+            labels = None if wanted.labels is None else json.dumps(wanted.labels)
+            await run.conn.execute(_LABEL, run_id, wanted.title, labels)
+            if wanted.limit is None:
+                return
+            if run.terminal:
+                raise Conflict(f"the run is {run.status}; its limit does not matter any more")
+            self._set_limit(run, wanted.limit)
+            if run.status == "paused" and (run.reason or {}).get("code") == "out_of_money":
+                await self._go_on(tx, run)
+
+    def _set_limit(self, run: LockedRun, wanted: Decimal | str | None) -> None:
+        if wanted is None:
+            return
+        limit = None if wanted == "none" else Decimal(wanted)
+        if limit is not None and limit < run.spent + run.reserved:
+            bound = run.spent + run.reserved
+            raise Invalid(f"{limit:f} USD is below the {bound:f} that are spent or reserved already")
+        if limit is None and run.spent + run.reserved > 0:
+            raise Invalid("a run that has spent money keeps a limit; give an amount")
+        if limit != run.limit_usd:
+            run.limit_usd = limit
+            run.log("limit_changed", {"limit": None if limit is None else f"{limit:f}"})
+
+
+def _found(tx: Transaction | None, run_id: UUID) -> Transaction:
+    if tx is None:
+        raise NotFound(f"there is no run {run_id}")
+    return tx

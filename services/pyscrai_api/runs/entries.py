@@ -1,0 +1,54 @@
+"""Reading a run's log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from pyscrai.contract.runs import Delivered
+from pyscrai.domain.entry import Entry
+from pyscrai_api.database import Connection
+
+_STORY = """
+SELECT seq, step, n, canonical FROM entries
+WHERE run_id = $1 AND seq > $2 AND seq <= $3 AND track = 'story' ORDER BY seq
+"""
+_PAGE = """
+SELECT seq, step, n, canonical, cost, remaining, at FROM entries
+WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
+"""
+
+
+async def read_story(conn: Connection, run_id: UUID, after: int, to: int) -> list[Entry]:
+    """The story entries numbered after < seq <= to."""
+    return [_entry(row) for row in await conn.fetch(_STORY, run_id, after, to)]
+
+
+async def read_log(conn: Connection, run_id: UUID, after: int, limit: int) -> list[Delivered]:
+    """Up to `limit` entries of both tracks after a number, as they are delivered: with the money as it stood."""
+    return [delivered(row) for row in await conn.fetch(_PAGE, run_id, after, limit)]
+
+
+def delivered(row: Any) -> Delivered:
+    entry = json.loads(row["canonical"])
+    return Delivered(
+        seq=row["seq"],
+        step=row["step"],
+        n=row["n"],
+        at=row["at"].isoformat(),
+        cost=row["cost"],
+        remaining=None if row["remaining"] is None else Decimal(row["remaining"]),
+        **entry,
+    )
+
+
+def seen_by(entries: Iterable[Delivered], seat: str | None) -> list[Delivered]:
+    """What one seat may read; a person who may read the run (seat None) reads everything."""
+    return [entry for entry in entries if entry.visible(seat)]
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(seq=row["seq"], step=row["step"], n=row["n"], **json.loads(row["canonical"]))

@@ -1,0 +1,152 @@
+"""A run under its row lock: what changes is collected here and written once, by `save`.
+
+Everything that touches a run's queue rows, calls or log holds this lock first (DESIGN rule 4: run, then queue rows
+by id, then money), so the values read with it stay true until the transaction ends.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from pyscrai.contract.runs import TERMINAL, Trouble
+from pyscrai.domain.digest import canonical_entry, link
+from pyscrai.domain.entry import Entry, draft
+from pyscrai_api.database import Connection
+
+_COLUMNS = (
+    "status, reason, outcome, turn, turns, phase, step, open, last_seq, at_seq, last_pass, digest, limit_usd, spent, "
+    "reserved, open_calls, model_calls, pool"
+)
+_LOCK = f"SELECT id, owner, choices, {_COLUMNS} FROM runs WHERE id = $1 FOR UPDATE"
+_LOCK_IF_FREE = _LOCK + " SKIP LOCKED"
+_SAVE = """
+UPDATE runs SET status = $2, reason = $3, outcome = $4, turn = $5, turns = $6, phase = $7, step = $8, open = $9,
+  last_seq = $10, at_seq = $11, last_pass = $12, digest = $13, limit_usd = $14, spent = $15, reserved = $16,
+  open_calls = $17, model_calls = $18, pool = $19,
+  started_at = coalesce(started_at, CASE WHEN $2 = 'running' THEN now() END),
+  ended_at = coalesce(ended_at, CASE WHEN $2 IN ('completed', 'failed', 'cancelled') THEN now() END)
+WHERE id = $1
+"""
+_APPEND = """
+INSERT INTO entries (run_id, seq, track, kind, turn, step, n, canonical, body, cost, remaining)
+SELECT $1, seq, track, kind, turn, step, n, canonical, canonical::jsonb -> 'body', $9, $10
+FROM unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[], $8::text[])
+  AS line (seq, track, kind, turn, step, n, canonical)
+"""
+
+
+@dataclass(kw_only=True)
+class LockedRun:
+    """One run, locked by the transaction of `conn`. Change the fields, `log` lines, then `save` once."""
+
+    conn: Connection
+    id: UUID
+    owner: str
+    choices: dict[str, Any]
+    status: str
+    reason: dict[str, Any] | None
+    outcome: str | None
+    turn: int
+    turns: int
+    phase: str | None
+    step: int
+    open: int
+    last_seq: int
+    at_seq: int
+    last_pass: int
+    digest: str
+    limit_usd: Decimal | None
+    spent: Decimal
+    reserved: Decimal
+    open_calls: int
+    model_calls: int
+    pool: str | None
+    _lines: list[Entry] = field(default_factory=list)
+
+    @property
+    def terminal(self) -> bool:
+        return self.status in TERMINAL
+
+    @property
+    def running(self) -> bool:
+        return self.status == "running"
+
+    @property
+    def available(self) -> Decimal | None:
+        """What may still be reserved; None where there is no limit."""
+        return None if self.limit_usd is None else self.limit_usd - self.spent - self.reserved
+
+    def log(self, kind: str, body: dict[str, Any] | None = None, seat: str | None = None) -> None:
+        """One control line; it is numbered now and written by `save`."""
+        line = draft(kind, body, turn=self.turn, phase=self.phase, seat=seat)
+        self.append([Entry(**line.model_dump(), seq=self.last_seq + 1, step=self.step, n=0)])
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Numbered lines, in order; story lines lengthen the digest."""
+        for entry in entries:
+            if entry.seq != self.last_seq + 1:
+                raise AssertionError(f"entry {entry.seq} does not follow {self.last_seq}")
+            if entry.track == "story":
+                self.digest = link(self.digest, canonical_entry(entry))
+            self.last_seq = entry.seq
+            self._lines.append(entry)
+
+    def mark(self) -> dict[str, Any]:
+        """Everything collected so far, for `back_to` when a savepoint is rolled back."""
+        return vars(self) | {"_lines": list(self._lines)}
+
+    def back_to(self, mark: dict[str, Any]) -> None:
+        vars(self).update(mark)
+
+    def stop(self, status: str, kind: str, trouble: Trouble) -> None:
+        """Stand still or fail, and say why: the reason on the run, and a control line."""
+        self.status = status
+        self.reason = trouble.model_dump(mode="json", exclude_none=True)
+        self.log(kind, self.reason, seat=trouble.seat)
+
+    async def save(self) -> None:
+        """Write the lines and the row. Call it once, at the end of what the lock was taken for."""
+        if self._lines:
+            await self._write_lines()
+        reason = None if self.reason is None else json.dumps(self.reason)
+        await self.conn.execute(
+            *(
+                _SAVE,
+                self.id,
+                self.status,
+                reason,
+                self.outcome,
+                self.turn,
+                self.turns,
+                self.phase,
+                self.step,
+                self.open,
+            ),
+            *(self.last_seq, self.at_seq, self.last_pass, self.digest, self.limit_usd, self.spent, self.reserved),
+            *(self.open_calls, self.model_calls, self.pool),
+        )
+
+    async def _write_lines(self) -> None:
+        lines, self._lines = self._lines, []
+        remaining = None if self.limit_usd is None else max(Decimal(0), self.limit_usd - self.spent)
+        await self.conn.execute(
+            *(_APPEND, self.id, [e.seq for e in lines], [e.track for e in lines], [e.kind for e in lines]),
+            *([e.turn for e in lines], [e.step for e in lines], [e.n for e in lines]),
+            *([canonical_entry(e) for e in lines], self.spent, remaining),
+        )
+
+
+async def lock(conn: Connection, run_id: UUID, *, if_free: bool = False) -> LockedRun | None:
+    """Lock a run's row. None where there is no such run, or (`if_free`) somebody else holds it now."""
+    row = await conn.fetchrow(_LOCK_IF_FREE if if_free else _LOCK, run_id)
+    if row is None:
+        return None
+    values = dict(row)
+    for name in ("choices", "reason"):
+        values[name] = None if values[name] is None else json.loads(values[name])
+    return LockedRun(conn=conn, **values)

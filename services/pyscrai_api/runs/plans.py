@@ -1,0 +1,64 @@
+"""The plan of a run, from the versions that it pinned. Plans never change, so each process keeps the latest used."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from typing import Any
+from uuid import UUID
+
+from pyscrai.domain.choices import Choices
+from pyscrai.domain.plan import Pinned, Plan
+from pyscrai.domain.scenario import Scenario
+from pyscrai.domain.work import EventType
+from pyscrai_api.catalog import store as catalog
+from pyscrai_api.database import Connection
+from pyscrai_api.errors import NotFound
+
+_ROW = "SELECT scenario_version_id, pins, choices FROM runs WHERE id = $1"
+KEPT = 2000
+
+
+class Plans:
+    """Run id → Plan. `default_model` is the installation's, for what neither scenario nor run chooses."""
+
+    def __init__(self, default_model: str) -> None:
+        self._default_model = default_model
+        self._kept: OrderedDict[UUID, Plan] = OrderedDict()
+
+    async def of(self, conn: Connection, run_id: UUID) -> Plan:
+        """The plan of a run. Raises NotFound."""
+        found = self._kept.get(run_id)
+        if found is not None:
+            self._kept.move_to_end(run_id)
+            return found
+        row = await conn.fetchrow(_ROW, run_id)
+        if row is None:
+            raise NotFound(f"there is no run {run_id}")
+        pins = {phase: UUID(version) for phase, version in json.loads(row["pins"]).items()}
+        choices = Choices.model_validate_json(row["choices"])
+        return self.keep(run_id, await self.build(conn, row["scenario_version_id"], pins, choices))
+
+    def keep(self, run_id: UUID, plan: Plan) -> Plan:
+        self._kept[run_id] = plan
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return plan
+
+    async def build(self, conn: Connection, scenario: UUID, pins: dict[str, UUID], choices: Choices) -> Plan:
+        """A plan from template versions: the scenario's, and one event type's per phase."""
+        pin = await catalog.by_version(conn, scenario)
+        pinned = [Pinned(type="scenarios", name=pin.name, sha256=pin.sha256)]
+        event_types: dict[str, EventType] = {}
+        for phase, version in sorted(pins.items()):
+            found = await catalog.by_version(conn, version)
+            pinned.append(Pinned(type="event-types", name=found.name, sha256=found.sha256))
+            event_types[phase] = EventType.model_validate_json(found.canonical)
+        content: dict[str, Any] = json.loads(pin.canonical)
+        return Plan(
+            scenario=Scenario.model_validate(content),
+            choices=choices,
+            event_types=event_types,
+            pins=pinned,
+            default_model=self._default_model,
+        )

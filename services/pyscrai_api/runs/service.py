@@ -1,0 +1,68 @@
+"""Runs of one API process: its caches, and the doors that routes and the queue go through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from pyscrai.contract.runs import NewRun, Snapshot
+from pyscrai.domain.choices import Price
+from pyscrai_api.database import Pool
+from pyscrai_api.idempotency import Answer, Key, once
+from pyscrai_api.queue.notify import Bell
+from pyscrai_api.runs import reading
+from pyscrai_api.runs.claims import Claims
+from pyscrai_api.runs.commit import Committed
+from pyscrai_api.runs.control import Control
+from pyscrai_api.runs.finisher import RunEvents
+from pyscrai_api.runs.folds import Folds
+from pyscrai_api.runs.locked import LockedRun
+from pyscrai_api.runs.plans import Plans
+from pyscrai_api.runs.start import start_run
+from pyscrai_api.settings import Settings
+
+
+class Runs:
+    """`events` is what the queue calls for events of runs; `control` is what people do."""
+
+    def __init__(self, pool: Pool, bell: Bell, settings: Settings, prices: Mapping[str, Price]) -> None:
+        self._pool = pool
+        self._bell = bell
+        self._settings = settings
+        self._prices = prices
+        self._plans = Plans(settings.default_model)
+        self._folds = Folds()
+        claims = Claims(pool, self._plans, self._folds, settings.default_model)
+        self.events = RunEvents(pool, bell, self._plans, claims, prices, self._folds)
+        self.control = Control(self.events)
+
+    async def start(self, wanted: NewRun, owner: str, key: Key | None = None) -> Answer:
+        """Start a run; when this returns, its first events may be claimed. The answer is the run (201)."""
+        started: list[tuple[LockedRun, Committed]] = []
+
+        async def work() -> Answer:
+            run, first = await start_run(
+                conn,
+                self._plans,
+                wanted,
+                owner=owner,
+                default_limit=self._settings.default_limit,
+                prices=self._prices,
+            )
+            await run.save()
+            started.append((run, first))
+            return Answer(status=201, body=(await reading.read_run(conn, run.id)).model_dump_json())
+
+        async with self._pool.acquire() as conn, conn.transaction():
+            answer = await once(conn, key, work)
+        for run, first in started:
+            self.events.committer.committed(run.id, first)
+            for lane in first.lanes:
+                self._bell.ring_lane(lane)
+            self._bell.ring_run(run.id)
+        return answer
+
+    async def snapshot(self, run_id: UUID, seat: str | None) -> Snapshot:
+        """The hydrated whole of a run. Raises NotFound for an unknown run or seat."""
+        async with self._pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+            return await reading.snapshot(conn, self._plans, self._folds, run_id, seat)

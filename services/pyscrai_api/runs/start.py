@@ -1,0 +1,129 @@
+"""Starting a run: pin the versions, check what can be checked before money is spent, open the first step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from pyscrai.contract.problems import FieldError
+from pyscrai.contract.runs import NewRun
+from pyscrai.domain.choices import Choices, Price
+from pyscrai.domain.digest import first_link
+from pyscrai.domain.model_names import UnknownModel, parse
+from pyscrai.domain.plan import Plan, needed_event_types
+from pyscrai.domain.play import begin
+from pyscrai.domain.policies import POLICIES
+from pyscrai.domain.scenario import Scenario
+from pyscrai_api.catalog import store as catalog
+from pyscrai_api.database import Connection
+from pyscrai_api.errors import Invalid, NotFound, Unprocessable
+from pyscrai_api.ids import new_id
+from pyscrai_api.money.prices import how_to_declare, price_of
+from pyscrai_api.runs.commit import Committed, write
+from pyscrai_api.runs.locked import LockedRun, lock
+from pyscrai_api.runs.plans import Plans
+
+_NUMBER = "UPDATE templates SET next_run = next_run + 1 WHERE id = $1 RETURNING next_run - 1"
+_INSERT = """
+INSERT INTO runs (id, template_id, scenario_version_id, number, title, owner, visibility, created_by, status, choices,
+  pins, seed, pool, labels, turns, digest, limit_usd, started_at)
+VALUES ($1, $2, $3, $4, $5, $6, 'private', $6, 'running', $7, $8, $9, $10, $11, $12, $13, $14, now())
+"""
+
+
+async def start_run(
+    conn: Connection,
+    plans: Plans,
+    wanted: NewRun,
+    *,
+    owner: str,
+    default_limit: Decimal | None,
+    prices: Mapping[str, Price],
+) -> tuple[LockedRun, Committed]:
+    """Create a run and open its first step, inside the caller's transaction; the caller saves the run.
+
+    Raises NotFound, Invalid (with JSON Pointers), or Unprocessable (`unpriced_model`, `limit_required`).
+    """
+    pin = await catalog.resolve(conn, "scenarios", wanted.scenario, wanted.version, owner=owner)
+    scenario = Scenario.model_validate(json.loads(pin.canonical))
+    choices = wanted.choices
+    _check(scenario, choices)
+    pins = await _pin_event_types(conn, scenario, owner)
+    plan = await plans.build(conn, pin.version_id, pins, choices)
+    limit = _limit(plan, default_limit, prices)
+    run_id = new_id()
+    number = await conn.fetchval(_NUMBER, pin.template_id)
+    await conn.execute(
+        *(_INSERT, run_id, pin.template_id, pin.version_id, number, choices.title or pin.title, owner),
+        *(choices.model_dump_json(), json.dumps({phase: str(version) for phase, version in pins.items()})),
+        *(plan.seed, wanted.pool, json.dumps(choices.labels), plan.turns, first_link(plan), limit),
+    )
+    run = await lock(conn, run_id)
+    assert run is not None
+    plans.keep(run_id, plan)
+    return run, await write(run, plan, begin(plan))
+
+
+async def _pin_event_types(conn: Connection, scenario: Scenario, owner: str) -> dict[str, UUID]:
+    pins: dict[str, UUID] = {}
+    for phase, wanted in needed_event_types(scenario).items():
+        name, _, version = wanted.partition("@")
+        try:
+            pin = await catalog.resolve(conn, "event-types", name, int(version) if version else None, owner=owner)
+        except (NotFound, ValueError):
+            what = FieldError(pointer=f"/events/{phase}", message=f"there is no event type {wanted} in the catalog")
+            raise Invalid(f"the scenario needs the event type {wanted}", errors=[what]) from None
+        pins[phase] = pin.version_id
+    return pins
+
+
+def _check(scenario: Scenario, choices: Choices) -> None:
+    errors = []
+    if scenario.schedule.policy not in POLICIES:
+        known = ", ".join(sorted(POLICIES))
+        errors.append(FieldError(pointer="/schedule/policy", message=f"there is no such policy; there are {known}"))
+    for who in choices.seats:
+        if who not in scenario.seats and who not in ("narrator", "analyst"):
+            seats = ", ".join(scenario.seats)
+            errors.append(FieldError(pointer=f"/choices/seats/{who}", message=f"no such seat; there are {seats}"))
+    for seat, declared in scenario.seats.items():
+        chosen = choices.seats.get(seat)
+        human = declared.human if chosen is None or chosen.human is None else chosen.human
+        if human:
+            message = "a person cannot take a seat in this version yet; give the seat a model for this run"
+            errors.append(FieldError(pointer=f"/seats/{seat}/human", message=message, hint="human: false"))
+    if errors:
+        raise Invalid("the run cannot start", errors=errors)
+
+
+def _limit(plan: Plan, default_limit: Decimal | None, prices: Mapping[str, Price]) -> Decimal | None:
+    """The run's limit. Every model must have a price, and one that costs money needs a limit."""
+    costly = [model for model in _models(plan) if _price(model, plan, prices) != (0, 0)]
+    wanted = plan.choices.limit
+    limit = default_limit if wanted is None else None if wanted == "none" else wanted
+    if costly and limit is None:
+        raise Unprocessable("limit_required", f"{', '.join(costly)} costs money: give the run a limit in US dollars")
+    return limit
+
+
+def _models(plan: Plan) -> list[str]:
+    speakers: list[str] = [*plan.seats]
+    if "world_update" in plan.event_types:
+        speakers.append("narrator")
+    if plan.scenario.metrics or plan.scenario.checks:
+        speakers.append("analyst")
+    return sorted({plan.seating(who).model for who in speakers})
+
+
+def _price(model: str, plan: Plan, prices: Mapping[str, Price]) -> tuple[Any, Any]:
+    try:
+        parse(model)
+    except UnknownModel as error:
+        raise Invalid(str(error), errors=[FieldError(pointer="/choices/model", message=str(error))]) from None
+    price = price_of(model, plan.choices.prices, prices)
+    if price is None:
+        raise Unprocessable("unpriced_model", how_to_declare(model), model=model)
+    return price.input, price.output

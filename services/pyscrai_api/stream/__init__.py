@@ -1,0 +1,1 @@
+"""Live logs: one reader per process, however many follow."""
