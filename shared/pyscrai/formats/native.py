@@ -116,6 +116,8 @@ def _finding(pointer: str, details: list[ErrorDetails], positions: Positions) ->
     kind, key = first["type"], pointer.rpartition("/")[2]
     wanted = [_WANTED[d["type"]] for d in details if d["type"] in _WANTED]
     where = positions.place(pointer)
+    if kind == "too_long" or (kind == "missing" and key.isdigit()):
+        return finding("error", where, pointer, "a list of two numbers is wanted here: [lowest, highest]")
     if kind == "missing":
         return finding("error", where, pointer, f'"{key}" is missing', "every scenario needs it")
     if kind == "string_pattern_mismatch":

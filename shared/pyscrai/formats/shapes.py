@@ -117,7 +117,7 @@ class _Tidy:
             here = f"{pointer}/{escape(key)}"
             field = cls.model_fields.get(key)
             if field is None:
-                self.set_aside(cls, key, child, here, set(value))
+                self.set_aside(cls, key, child, here)
                 continue
             shape = shape_of(field.annotation)
             if child is None and not shape.nullable:
@@ -168,10 +168,9 @@ class _Tidy:
         self.positions = self.positions.moved(self.moves)
         return found
 
-    def set_aside(self, cls: type[Part], key: str, value: Any, pointer: str, present: set[str]) -> None:
+    def set_aside(self, cls: type[Part], key: str, value: Any, pointer: str) -> None:
         ours = FOREIGN.get(key.lower())
-        free = [name for name in cls.model_fields if name not in present]
-        hint = did_you_mean(key, free)
+        hint = did_you_mean(key, cls.model_fields)
         if hint is None and ours and ours.split(":")[0] in {*cls.model_fields, "the seat's own key"}:
             hint = f'here it is called "{ours}"'
         hint = hint or "known here: " + ", ".join(cls.model_fields)
