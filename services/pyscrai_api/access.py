@@ -70,6 +70,14 @@ def caller(connection: HTTPConnection) -> Caller:
     return found
 
 
+def user(connection: HTTPConnection) -> Caller:
+    """Who sent this request, where engines have no business. Raises Forbidden for an engine's token."""
+    found = caller(connection)
+    if found.kind == "engine":
+        raise Forbidden("an engine's token is good for that engine's own routes only")
+    return found
+
+
 def acting_engine(who: Caller, named: str | UUID | None) -> UUID:
     """The engine that acts: the one that is named, else the token's.
 
