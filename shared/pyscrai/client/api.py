@@ -60,10 +60,10 @@ class Api:
         return _one(Template, await self.http.request("POST", _path("templates", kind), json=body, headers=_once()))
 
     async def update_template(
-        self, kind: TemplateType, name: str, content: dict[str, Any], *, visibility: Visibility = "private"
+        self, kind: TemplateType, name: str, content: dict[str, Any], *, visibility: Visibility | None = None
     ) -> Template:
-        """A new version of a template that exists."""
-        body = NewTemplate(name=name, content=content, visibility=visibility)
+        """A new version of a template that exists, unless the latest says the same. None leaves the visibility."""
+        body = {"content": content, **({"visibility": visibility} if visibility else {})}
         return _one(Template, await self.http.request("PUT", _path("templates", kind, name), json=body))
 
     # ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -86,10 +86,10 @@ class Api:
         """The scenario as pinned, the choices and the state."""
         return _one(Snapshot, await self.http.request("GET", _path("runs", run_id, "snapshot")))
 
-    async def log(self, run_id: str, *, after: int = 0, limit: int = 500) -> list[Delivered]:
-        """Entries after a number, at most `limit` of them."""
-        answer = await self.http.request("GET", _path("runs", run_id, "log"), params={"after": after, "limit": limit})
-        return _page(Delivered, answer).items
+    async def log(self, run_id: str, *, after: int = 0, limit: int = 1000) -> Page[Delivered]:
+        """A page of the log after a number; `next` is the number to go on from, None at the end."""
+        params = {"after": after, "limit": limit}
+        return _page(Delivered, await self.http.request("GET", _path("runs", run_id, "log"), params=params))
 
     async def stream(self, run_id: str, *, after: int = 0) -> AsyncGenerator[Delivered, None]:
         """Entries after a number as they come, until the server closes the stream (see `sdk.follow` for the rest)."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pyscrai.client.api import Api
 from pyscrai.client.errors import Conflict, InvalidRequest, NotFound
 from pyscrai.contract.templates import Template
-from pyscrai.domain.canonical import canonical, normalise
 from pyscrai.sdk.errors import ScenarioNotFound
 from pyscrai.sdk.scenario import Scenario
 
@@ -18,24 +17,14 @@ async def publish(api: Api, scenario: Scenario) -> Template:
     content = scenario.content()
     try:
         try:
-            current = await api.template("scenarios", scenario.name)
-        except NotFound:
-            return await _create(api, scenario)
-        if current.content is not None and _same(scenario, current.content):
-            return current
-        return await api.update_template("scenarios", scenario.name, content)
+            return await api.create_template("scenarios", content, name=scenario.name)
+        except Conflict:
+            # The name is taken, or archived: a document that says the same stays the version that it is.
+            return await api.update_template("scenarios", scenario.name, content)
     except InvalidRequest as error:
         if not error.errors:
             raise
         raise scenario.located(error.errors) from error
-
-
-async def _create(api: Api, scenario: Scenario) -> Template:
-    try:
-        return await api.create_template("scenarios", scenario.content(), name=scenario.name)
-    except Conflict:
-        # Another command created it in between, or it is archived: then this becomes its next version.
-        return await api.update_template("scenarios", scenario.name, scenario.content())
 
 
 async def in_catalog(api: Api, name: str) -> Template:
@@ -47,12 +36,3 @@ async def in_catalog(api: Api, name: str) -> Template:
         page = await api.templates("scenarios")
         known = ", ".join(sorted(item.name for item in page.items)) or "none yet"
         raise ScenarioNotFound(f"the catalog has no scenario {name!r}; it has: {known}") from None
-
-
-def _same(scenario: Scenario, content: dict[str, object]) -> bool:
-    """Whether the stored document says the same, written with or without what is at its default."""
-    try:
-        stored = Scenario.from_dict(content)
-    except ValueError:
-        return False
-    return canonical(normalise(stored.content())) == canonical(normalise(scenario.content()))

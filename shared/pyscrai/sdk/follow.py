@@ -57,3 +57,13 @@ async def _is_over(api: Api, run_id: str, after: int, through_pauses: bool) -> b
     if run.last_seq > after:
         return False
     return run.status in TERMINAL or (run.status in STANDS_STILL and not through_pauses)
+
+
+async def whole_log(api: Api, run_id: str) -> AsyncGenerator[Delivered, None]:
+    """The log as it is now, page by page."""
+    after: int | None = 0
+    while after is not None:
+        page = await api.log(run_id, after=after)
+        for entry in page.items:
+            yield entry
+        after = int(page.next) if page.next else None

@@ -6,8 +6,10 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from anyio import to_thread
 
 from pyscrai.client.api import Api
 from pyscrai.client.http import Http
@@ -24,6 +26,7 @@ class Place:
     token: str | None = None
     pool: str | None = None
     own: bool = False
+    engines: Mapping[str, int] = field(default_factory=dict)
 
     def api(self) -> Api:
         """A client of it, to be closed by who asked for it."""
@@ -38,24 +41,29 @@ async def find_place(
     database_url: str | None = None,
     data: Path | None = None,
     engines: Mapping[str, int] = ONE_OF_EACH,
-    on_start: Callable[[str], None] | None = None,
+    on_progress: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Place]:
     """`api_url`, else PYSCRAI_API_URL, else the `pyscrai up` of this data folder, else a stack of our own, which
-    ends with the context. `on_start` is told what is being started.
+    ends with the context; without `engines` that is an API alone. `on_progress` is told what is being started.
 
-    A `database_url` given here always means a stack of our own on that database. Raises EmbeddedError.
+    A `database_url` given here (not the variable) always means a stack of our own on that database.
+    Raises EmbeddedError, and Interrupted where a signal ends our stack (in the main thread).
     """
     token = token or os.environ.get("PYSCRAI_TOKEN") or None
     named = api_url or (None if database_url else os.environ.get("PYSCRAI_API_URL"))
     if named:
         yield Place(api_url=named, token=token)
         return
+    from pyscrai.embedded.folder import data_home, private_folder
     from pyscrai.embedded.stack import running_api, stack
 
-    running = None if database_url else await running_api(data)
+    folder = private_folder(data) if data else data_home()
+    running = None if database_url else await to_thread.run_sync(running_api, folder)
     if running is not None:
-        yield Place(api_url=running.api_url, token=token or running.token)
+        url, its_token = running
+        yield Place(api_url=url, token=its_token or token)
         return
     pool = f"own-{secrets.token_hex(6)}" if engines else None
-    async with stack(database_url=database_url, data=data, engines=dict(engines), pool=pool, on_start=on_start) as own:
-        yield Place(api_url=own.api_url, token=own.token, pool=pool, own=True)
+    database = database_url or os.environ.get("PYSCRAI_DATABASE_URL") or None
+    async with stack(database_url=database, data=folder, engines=engines, pool=pool, on_progress=on_progress) as own:
+        yield Place(api_url=own.api_url, token=own.token, pool=pool, own=True, engines=own.engines)

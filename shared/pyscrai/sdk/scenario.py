@@ -66,8 +66,8 @@ class Scenario:
         return list(self.document.seats)
 
     def content(self) -> dict[str, Any]:
-        """The document as it is posted: what is left at its default is left out."""
-        return {"format": self.document.format, **self.document.model_dump(mode="json", exclude_defaults=True)}
+        """The document as the catalog keeps it: what is left at its default is left out."""
+        return self.document.content()
 
     def located(self, errors: Iterable[FieldError]) -> ScenarioError:
         """The API's objections, each with the file and line that it is about."""

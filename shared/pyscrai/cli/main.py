@@ -1,0 +1,129 @@
+"""`pyscrai`: finds the command, runs it, and turns whatever goes wrong into a message and an exit code.
+
+A command's module is imported when it is called, and heavier things inside it when they are needed, so that
+`pyscrai --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from pyscrai.cli.talk import FAILED, INTERRUPTED, OK, Talk
+
+COMMANDS = {
+    "run": ("pyscrai.cli.run:run", "Play a scenario and watch it."),
+    "runs": ("pyscrai.cli.runs:runs", "List, show, watch, pause, resume and cancel runs."),
+    "validate": ("pyscrai.cli.validate:validate", "Check scenario files; say file, line and what to do."),
+    "up": ("pyscrai.cli.up:up", "Serve the API and engines on this machine until Ctrl-C."),
+    "api": ("pyscrai.cli.services:api", "Run one API process."),
+    "engine": ("pyscrai.cli.services:engine", "Run one engine process: actor, narrator or analyst."),
+    "doctor": ("pyscrai.cli.doctor:doctor", "Look at everything PyScrAI needs and say what is missing."),
+    "version": ("pyscrai.cli.version:version", "Say which version this is."),
+}
+EPILOG = """\b
+Examples:
+  pyscrai run negotiation
+  pyscrai run my/scenario --model gpt-4o-mini --limit 0.50 --turns 5
+  pyscrai runs show last
+  pyscrai doctor
+
+\b
+Exit codes:
+  0    done
+  1    failed: an error, a scenario with mistakes, a run that ended in an error
+  2    a usage mistake: an unknown option, file or run
+  3    the run stands still, paused or blocked; the message says what to do
+  130  interrupted by Ctrl-C (143: by SIGTERM)
+
+\b
+Every command takes --json: results on stdout as JSON, talk on stderr.
+Settings: PYSCRAI_API_URL, PYSCRAI_TOKEN, PYSCRAI_DATABASE_URL, PYSCRAI_DATA, PYSCRAI_DEBUG, NO_COLOR.
+"""
+
+
+class Commands(click.Group):
+    """A group that knows its commands' names and one line about each without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Raises UsageError with the nearest name for a command that there is not."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else " See pyscrai --help."
+            raise click.UsageError(f"there is no command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        import pyscrai
+
+        click.echo(f"PyScrAI {pyscrai.__version__}")
+        ctx.exit(OK)
+
+
+@click.command(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show stack traces (PYSCRAI_DEBUG=1).")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say which version this is."
+)
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """Play scenarios with model-driven and human actors."""
+    ctx.obj.debug = ctx.obj.debug or debug
+
+
+def run_command(args: Sequence[str] | None, talk: Talk) -> int:
+    """Carry out a command line and return its exit code."""
+    try:
+        answer = cli.main(
+            args=None if args is None else list(args), prog_name="pyscrai", standalone_mode=False, obj=talk
+        )
+    except click.ClickException as error:
+        _usage(error, talk)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        from pyscrai.cli.failure import report
+
+        return report(error, talk)
+    return answer if isinstance(answer, int) else OK
+
+
+def _usage(error: click.ClickException, talk: Talk) -> None:
+    if talk.json:
+        talk.complain(error.format_message(), code="usage")
+    else:
+        error.show()
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run_command(None, Talk()))

@@ -1,0 +1,71 @@
+"""Why a run stands still, and what a person does about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pyscrai.cli.charts import money
+from pyscrai.cli.prose import one_line
+from pyscrai.contract.runs import Run, Trouble
+from pyscrai.sdk.result import full_name
+
+ADVICE = {
+    "model_key_missing": "Set the key in the environment of the engines (for `pyscrai run`: of this shell), then resume.",
+    "model_key_refused": "Check the key in the environment of the engines, then resume.",
+    "model_unreachable": "Check the address and that the server runs, then resume; finished work is kept.",
+    "model_rate_limited": "Wait until the provider takes requests again, then resume.",
+    "model_overloaded": "Wait until the provider has recovered, then resume.",
+    "model_timed_out": "Resume to try again, or start a run with a faster model.",
+    "model_context_exceeded": "Start a run with a model that takes longer requests, or fewer turns.",
+    "model_refused": "Resume to ask again, or change what the scenario asks for.",
+    "model_rejected": "Check the model's name and your account with the provider, then resume.",
+    "model_unparsable": "The model does not keep to the form it is asked for. Resume to ask again, or use another.",
+    "model_blocked": "PYSCRAI_NO_PAID_MODELS forbids it here: use rehearsal, or unset the variable.",
+    "unpriced": "Start the run with --price MODEL=IN,OUT (US dollars per million tokens), or list it in PYSCRAI_PRICES.",
+    "unpriced_model": "Start the run with --price MODEL=IN,OUT (US dollars per million tokens).",
+    "limit_required": "Resume with --limit USD.",
+    "bound_exceeded": "The provider charged more than was reserved: check its declared price before you resume.",
+    "policy_error": "This is an error in the scenario or in PyScrAI; what was said is kept. Resume tries again.",
+    "prompt": "Mend the event type's prompt or go back to the built-in one.",
+}
+OF_THE_PURSE = frozenset({"out_of_money", "limit_required"})
+
+
+def why(run: Run) -> str:
+    """One sentence: what stopped it."""
+    trouble = run.reason
+    if trouble is None:
+        return f"The run is {run.status}."
+    seat = f" (at {trouble.seat})" if trouble.seat else ""
+    return f"The run is {run.status}{seat}: {one_line(trouble.message)}"
+
+
+def what_to_do(run: Run) -> list[str]:
+    """What helps, then the command that goes on."""
+    trouble = run.reason
+    lines = [] if trouble is None else list(_advice(run, trouble))
+    if run.status in ("paused", "blocked"):
+        lines.append(f"Go on: {resume_command(run)}")
+    return lines
+
+
+def resume_command(run: Run) -> str:
+    """The command that takes this run up again, with a new limit where the old one is used up."""
+    command = f"pyscrai runs resume {full_name(run)}"
+    if run.reason is not None and run.reason.code in OF_THE_PURSE:
+        command += f" --limit {_next_limit(run)}"
+    return command
+
+
+def _advice(run: Run, trouble: Trouble) -> Iterable[str]:
+    if trouble.code == "out_of_money":
+        needed = f", the next call may need {money(trouble.needed)}" if trouble.needed else ""
+        yield f"{money(run.spent)} of {money(run.limit)} is spent{needed}. Raise the limit to go on."
+    elif trouble.code in ADVICE:
+        yield ADVICE[trouble.code]
+
+
+def _next_limit(run: Run) -> str:
+    """Twice the limit, or what the next call needs on top of what is spent, if that is more."""
+    needed = run.spent + (run.reason.needed or 0 if run.reason else 0)
+    return f"{max((run.limit or 0) * 2, needed * 2):.2f}" if run.limit or needed else "1.00"
