@@ -31,6 +31,7 @@ DEPLOY = ROOT / "deploy"
 BIN = Path(sys.executable).parent
 OURS = ("api", "actor", "narrator", "analyst")
 ENGINES = OURS[1:]
+PORTS = ("PYSCRAI_PORT", "PYSCRAI_HEALTH_PORT")
 PATIENCE = 60.0
 
 # Closed on purpose: a key that Compose does not know is a typo that it only warns of.
@@ -133,7 +134,7 @@ class Container:
         image = Image()
         said = {key: value for key, value in service["environment"].items() if value is not None}
         self.name, self.port = name, ports[name]
-        self.environment = image.environment | said | {"PYSCRAI_PORT": str(self.port)}
+        self.environment = image.environment | said | dict.fromkeys(PORTS, str(self.port))
         self.environment |= {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(home / "nonexistent")}
         self.environment |= {"PYSCRAI_NO_PAID_MODELS": "1"}
         if "PYSCRAI_API_URL" in self.environment:
@@ -250,6 +251,12 @@ def test_no_secret_has_a_default(secret: str, secret_environment: dict[str, str]
 def test_the_image_runs_as_nobody_in_particular() -> None:
     assert int(Image().user.split(":")[0]) > 0
     assert Image().environment["PYTHONDONTWRITEBYTECODE"] == "1"
+
+
+def test_every_service_listens_where_the_image_says() -> None:
+    image = Image()
+    assert {int(image.environment[name]) for name in PORTS} == {image.port}
+    assert {image.environment[name] for name in ("PYSCRAI_HOST", "PYSCRAI_HEALTH_HOST")} == {"0.0.0.0"}
 
 
 def test_prometheus_looks_at_every_service() -> None:

@@ -9,7 +9,9 @@ import click
 import pytest
 
 from pyscrai.cli.main import cli
+from pyscrai.engine.command import engine_command
 from pyscrai.prompting import check, known_variables
+from pyscrai_actor.handlers import plain
 
 ROOT = Path(__file__).parents[2]
 CODE = ("shared", "services", "bench", "tests")
@@ -27,7 +29,9 @@ def variables_in_code() -> set[str]:
 
 def shell_lines(page: Path) -> list[str]:
     blocks = [body for kind, body in FENCE.findall(page.read_text("utf-8")) if kind in ("", "sh", "console")]
-    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    lines = [
+        re.sub(r"^(\$ |[A-Z_]+=\S+ |\.venv/bin/)+", "", line.strip()) for body in blocks for line in body.splitlines()
+    ]
     inline = re.findall(r"`((?:make|pyscrai) [^`\n]+)`", page.read_text("utf-8"))
     return [line for line in lines if re.match(r"(make|pyscrai)\b", line)] + inline
 
@@ -63,6 +67,15 @@ def test_the_api_settings_are_explained_with_their_options_and_defaults() -> Non
         assert row, f"{option} is not explained"
         if isinstance(item.default, int | float) and not isinstance(item.default, bool):
             assert f"{item.default:g}" in {row[1].strip("`"), f"{float(row[1].strip('`')):g}"}, option
+
+
+def test_the_engine_settings_are_explained_with_their_options_and_defaults() -> None:
+    table = (ROOT / "docs/settings.md").read_text("utf-8").split("## Engines")[1].split("## Models")[0]
+    for option in engine_command("actor", plain, text="").params:
+        row = re.search(rf"^\| `{option.opts[0]}` \| `{option.envvar}` \| (.*?) \|", table, re.MULTILINE)
+        assert row, f"{option.opts[0]} is not explained"
+        default = "none" if option.default is None else str(option.default).removesuffix(".0")
+        assert row[1].strip("`") == default, option.opts[0]
 
 
 def test_deployment_sets_only_settings_that_exist() -> None:
