@@ -39,11 +39,11 @@ UPDATE queue q SET state = 2, lease_no = q.lease_no + 1, lost_engine = NULL, err
 FROM dead WHERE q.id = dead.id
 RETURNING q.id, q.lane, q.rank, q.pass;
 
--- name: release_run  all held events of a run made ready
+-- name: release_run  all held events of a run made ready, but for those that wait for money
 WITH held AS MATERIALIZED (
-  SELECT q.id FROM queue q WHERE q.run_id = $1 AND q.state = 5 ORDER BY q.id FOR UPDATE
+  SELECT q.id FROM queue q WHERE q.run_id = $1 AND q.state = 5 AND q.need IS NULL ORDER BY q.id FOR UPDATE
 )
-UPDATE queue q SET state = 2, need = NULL FROM held WHERE q.id = held.id
+UPDATE queue q SET state = 2 FROM held WHERE q.id = held.id
 RETURNING q.id, q.lane, q.rank, q.pass;
 
 -- name: release  held events made ready, by id
