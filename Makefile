@@ -7,6 +7,10 @@ PY := .venv/bin/python
 CLOCK := $(PY) -c 'import time; print(time.monotonic())'
 COVERED := domain:shared/pyscrai/domain queue:services/pyscrai_api/queue \
            runs:services/pyscrai_api/runs money:services/pyscrai_api/money
+SEED_EMBEDDED := from contextlib import ExitStack; import os, sys; \
+  from pyscrai.embedded.database import data_home, embedded_database; from pyscrai_api.catalog.seed import main; \
+  held = ExitStack(); os.environ["PYSCRAI_DATABASE_URL"] = held.enter_context(embedded_database(data_home())); \
+  code = main(); held.close(); sys.exit(code)
 
 .DEFAULT_GOAL := help
 .PHONY: help install run check format test test-unit test-integration test-acceptance coverage bench seed clean
@@ -60,8 +64,9 @@ coverage:  ## Coverage of the last unit + integration tests; below 95 % in a cor
 bench: install  ## Benchmarks: medians and ratios, asserted nowhere
 	$(PY) -m bench $(ARGS)
 
-seed: install  ## Load the built-in event types and the example scenarios into the database
-	$(PY) -m pyscrai_api.catalog.seed
+# Each start of an API adds event types that are new; this makes changed ones the latest, also in an old database.
+seed: install  ## Load the built-in event types into the database (PYSCRAI_DATABASE_URL, else the embedded one)
+	@if [ -n "$$PYSCRAI_DATABASE_URL" ]; then $(PY) -m pyscrai_api.catalog.seed; else $(PY) -c '$(SEED_EMBEDDED)'; fi
 
 clean:  ## Remove .venv, caches and build products; nobody's data
 	rm -rf .venv .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
