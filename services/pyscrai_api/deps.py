@@ -14,7 +14,12 @@ from pyscrai_api.catalog import seed
 from pyscrai_api.catalog.lazy import Catalog
 from pyscrai_api.database import Pool, connect, migrate
 from pyscrai_api.metrics import Metrics
+from pyscrai_api.money.prices import read_prices
+from pyscrai_api.queue.notify import Bell
+from pyscrai_api.queue.ports import RunFinisher
+from pyscrai_api.runs.service import Runs
 from pyscrai_api.settings import Settings
+from pyscrai_api.stream.hub import Hub
 
 CLOSE_SECONDS = 5.0
 
@@ -29,6 +34,10 @@ class Deps:
     metrics: Metrics
     tokens: TokenLookup
     catalog: Catalog
+    bell: Bell
+    runs: Runs
+    run_finisher: RunFinisher
+    hub: Hub
 
 
 def deps(connection: HTTPConnection) -> Deps:
@@ -49,6 +58,11 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
         stack.push_async_callback(catalog.close)
         metrics = Metrics()
         metrics.watch_pool(pool)
+        bell = Bell(settings.listen_url or settings.database_url)
+        await stack.enter_async_context(bell.running())
+        runs = Runs(pool, bell, settings, read_prices(settings.prices))
+        hub = Hub(pool, bell)
+        await stack.enter_async_context(hub.running())
         opened = Deps(
             settings=settings,
             pool=pool,
@@ -56,6 +70,10 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
             metrics=metrics,
             tokens=EngineTokens(pool),
             catalog=catalog,
+            bell=bell,
+            runs=runs,
+            run_finisher=runs.events,
+            hub=hub,
         )
         yield opened
 

@@ -48,6 +48,16 @@ class Hub:
         self._read: dict[UUID, int] = {}
         self._news = asyncio.Event()
 
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Read for as long as the block lasts."""
+        task = asyncio.create_task(self.run(), name="hub")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
     async def run(self) -> None:
         """Read what is new whenever a run rings, and once a second in case a ring was lost."""
         self._bell.listen_runs(self._rung)
