@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from structlog.typing import FilteringBoundLogger
+
 from pyscrai.contract.events import CallRecord, Grant, Reserve
 from pyscrai.engine.errors import CallForbidden, LeaseGone, TakenBack
 from pyscrai.engine.leases import Clock, Lease
@@ -29,11 +31,14 @@ class _Open:
 class EventMeter:
     """Reserves and records the model calls of one lease, and moves the lease from stage to stage."""
 
-    def __init__(self, lease: Lease, reserves: Reserves, *, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, lease: Lease, reserves: Reserves, *, clock: Clock, metrics: Metrics, log: FilteringBoundLogger
+    ) -> None:
         self._lease = lease
         self._reserves = reserves
         self._clock = clock
         self._metrics = metrics
+        self._log = log
         self._open: dict[int, _Open] = {}
         self._records: list[CallRecord] = []
         self.reserved = Decimal(0)
@@ -68,6 +73,7 @@ class EventMeter:
         self._lease.stage = "calling"
         self.calls += 1
         self.reserved += grant.reserved or 0
+        self._log.debug("model_called", call=call, model=model, input_bound=input_bound, max_tokens=max_tokens)
 
     def record(self, call: CallRecord) -> None:
         """Take what became of a call; it is settled with the report of the event."""

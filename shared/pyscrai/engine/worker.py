@@ -87,7 +87,7 @@ class Worker:
         log = about(self._log, event)
         clock = self._leases.clock
         began = clock()
-        meter = EventMeter(lease, self._reserver, clock=clock, metrics=self._metrics)
+        meter = EventMeter(lease, self._reserver, clock=clock, metrics=self._metrics, log=log)
         self._open.add(lease)
         lease.task = asyncio.create_task(self._handle(lease, meter, log))
         try:
