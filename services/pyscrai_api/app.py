@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -28,8 +28,10 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            app.state.deps = deps or await stack.enter_async_context(open_deps(settings))
+        if deps is not None:
+            yield
+            return
+        async with open_deps(settings) as app.state.deps:
             yield
 
     app = FastAPI(
@@ -41,6 +43,8 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
         docs_url="/docs",
         redoc_url=None,
     )
+    if deps is not None:
+        app.state.deps = deps
     for kind in (ApiError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, render)
     for name in ROUTERS:

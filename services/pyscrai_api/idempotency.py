@@ -8,7 +8,6 @@ idempotent   at most once, for work that has transactions of its own: the key is
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from starlette.responses import Response
 from pyscrai.domain.canonical import sha256
 from pyscrai_api.access import Caller
 from pyscrai_api.database import Connection
-from pyscrai_api.errors import Conflict, IdempotencyMismatch, Invalid
+from pyscrai_api.errors import ApiError, Conflict, IdempotencyMismatch, Invalid
 
 if TYPE_CHECKING:
     from pyscrai_api.deps import Deps
@@ -118,7 +117,7 @@ async def idempotent(
 ) -> Response:
     """Answer a POST with what `make` gives (status and JSON text), or with what it gave the first time.
 
-    What `make` raises frees the key again. Raises IdempotencyMismatch (422) and Conflict (409).
+    A refusal (4xx) by `make` frees the key again. Raises IdempotencyMismatch (422) and Conflict (409).
     """
     route = f"{request.method} {request.scope['route'].path}"
     key = key_of(request, owner=who.owner, route=route, body=await request.body())
@@ -130,9 +129,9 @@ async def idempotent(
         return _repeat(await shared.pool.fetchrow(FIND, *place), key).response()
     try:
         status, body = await make()
-    except BaseException:
-        # Also when the client has gone and this is cancelled: the transaction inside was rolled back.
-        await asyncio.shield(shared.pool.execute(FREE, *place))
+    except ApiError as error:
+        if error.status < 500:  # refused, so nothing was done; after any other error nobody can be sure of that
+            await shared.pool.execute(FREE, *place)
         raise
     await shared.pool.execute(STORE, *place, status, body)
     return Answer(status=status, body=body).response()

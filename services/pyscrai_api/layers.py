@@ -38,7 +38,8 @@ class Paths:
         if scope["type"] in ("http", "websocket"):
             path = canonical_path(scope["path"])
             if path != scope["path"]:
-                scope = {**scope, "path": path, "raw_path": path.encode()}
+                # In place: the layers outside read from the scope which route it was.
+                scope["path"], scope["raw_path"] = path, path.encode()
         await self.app(scope, receive, send)
 
 

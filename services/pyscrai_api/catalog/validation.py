@@ -117,7 +117,8 @@ def _keys_at(root: dict[str, Any], place: list[int | str]) -> list[str]:
     at = _resolved(root, root)
     for part in place:
         below = at.get("items") if isinstance(part, int) else at.get("properties", {}).get(part)
-        at = _resolved(root, below or at.get("additionalProperties") or {})
+        named = next(iter(at.get("patternProperties", {}).values()), None)
+        at = _resolved(root, below or named or at.get("additionalProperties") or {})
     return list(at.get("properties", {}))
 
 
