@@ -91,8 +91,7 @@ def _load_folder(path: Path) -> Loaded:
 
 def _document(document: Document, name: str, folder: Folder | None) -> Loaded:
     if not document.readable:
-        dialect: Dialect = "native" if native.is_native(document.data) else "unknown"
-        return _loaded(None, document.findings, dialect, document.positions)
+        return _loaded(None, document.findings, "unknown", document.positions)
     if not native.is_native(document.data):
         if folder is not None and scenariolab.is_scenariolab(document.data, folder):
             return _lab(folder, document)

@@ -108,7 +108,7 @@ def _pointer(detail: ErrorDetails, data: Any) -> str:
         except (KeyError, IndexError, TypeError):
             return f"{pointer}/{escape(str(segment))}" if detail["type"] == "missing" else pointer
         pointer = f"{pointer}/{escape(str(segment))}"
-    return pointer
+    return "/seat_order" if not pointer and detail["type"] == "value_error" else pointer
 
 
 def _finding(pointer: str, details: list[ErrorDetails], positions: Positions) -> Finding:

@@ -52,7 +52,7 @@ class Positions:
 
 @dataclass(frozen=True)
 class Document:
-    """One file's content. `data` means nothing where `findings` has an error."""
+    """One file's content. `data` is None where it cannot be read at all; with a key twice, the first one counts."""
 
     file: str
     data: Any
@@ -61,7 +61,8 @@ class Document:
 
     @property
     def readable(self) -> bool:
-        return not any(f.severity == "error" for f in self.findings)
+        """Whether there is anything to go on with; `findings` may still have errors."""
+        return self.data is not None or not self.findings
 
 
 def read(content: bytes | str, file: str) -> Document:
