@@ -109,6 +109,7 @@ class EndedRow:
     ended: bool = False
     lease_no: int = 0
     died: bool = False
+    woken: Woken | None = None
 
     @property
     def removed(self) -> bool:
@@ -222,7 +223,7 @@ async def hand_back_rows(conn: Connection, engine_id: UUID, items: Sequence[Hand
         [i.event_id for i in once], [i.lease_no for i in once], [i.need for i in once], engine_id,
         [i.hold for i in once], [i.delay for i in once], [i.error for i in once],
     )  # fmt: skip
-    ended = {row["id"]: EndedRow(row["id"], "done", True, row["lease_no"], row["state"] == Live.DEAD) for row in rows}
+    ended = {row["id"]: _handed_back(row) for row in rows}
     return await _answers(conn, engine_id, items, ended, Ended.HANDED_BACK)
 
 
@@ -239,7 +240,12 @@ async def cancel_rows(conn: Connection, run_id: UUID) -> list[LeaseEnded]:
 
 async def redrive_rows(conn: Connection, ids: Sequence[int], *, failures: int = 3, losses: int = 10) -> list[int]:
     """Those of `ids` that are dead letters made ready, with so many further tries. Returns which."""
-    return [row["id"] for row in await conn.fetch(sql("control", "redrive"), ids, failures, losses)]
+    return [row.event_id for row in await redriven(conn, ids, failures=failures, losses=losses)]
+
+
+async def redriven(conn: Connection, ids: Sequence[int], *, failures: int = 3, losses: int = 10) -> list[Woken]:
+    """The same, with where they are ready."""
+    return [_woken(row) for row in await conn.fetch(sql("control", "redrive"), ids, failures, losses)]
 
 
 async def discard_rows(conn: Connection, ids: Sequence[int]) -> list[int]:
@@ -295,6 +301,20 @@ def _once(items: Iterable[I]) -> list[I]:
     for item in items:
         first.setdefault(item.event_id, item)
     return list(first.values())
+
+
+def first_of_lanes(woken: Iterable[Woken | None]) -> dict[str, Place]:
+    """The first place of each lane: what to ring with."""
+    first: dict[str, Place] = {}
+    for row in woken:
+        if row is not None:
+            first[row.lane] = min(row.place, first.get(row.lane, row.place))
+    return first
+
+
+def _handed_back(row: Any) -> EndedRow:
+    woken = _woken(row) if row["state"] == Live.READY else None
+    return EndedRow(row["id"], "done", True, row["lease_no"], row["state"] == Live.DEAD, woken)
 
 
 def _woken(row: Any) -> Woken:

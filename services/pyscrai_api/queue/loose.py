@@ -1,0 +1,95 @@
+"""Events without a run: their whole transactions. What belongs to a run goes through `ports.RunFinisher` instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from uuid import UUID
+
+from pyscrai.contract.events import CallRecord, Finish, Finished, Grant, Reserve
+from pyscrai.domain.canonical import canonical
+from pyscrai.domain.choices import Price
+from pyscrai_api.database import Pool
+from pyscrai_api.queue import budget, store
+from pyscrai_api.queue.notify import Bell
+from pyscrai_api.queue.statements import sql
+
+
+class Loose:
+    """Finishing, money and the sweep of events without a run. `retry_base`: seconds before their first retry."""
+
+    def __init__(
+        self, pool: Pool, bell: Bell, *, prices: Mapping[str, Price], default_limit: Decimal | None, retry_base: float
+    ) -> None:
+        self._pool = pool
+        self._bell = bell
+        self._prices = prices
+        self._default_limit = default_limit
+        self._retry_base = retry_base
+
+    async def finish(self, engine_id: UUID, items: Sequence[Finish]) -> list[Finished]:
+        """Outcomes, failures and hand-backs in one transaction. Results are normalised already."""
+        completed = [_finish_row(item) for item in items if item.status == "completed"]
+        failed = [_fail_row(item) for item in items if item.status == "failed"]
+        back = [store.HandBack(i.event_id, i.lease_no) for i in items if i.status == "handed_back"]
+        async with self._pool.acquire() as conn, conn.transaction():
+            rows = [
+                *await store.finish_rows(conn, engine_id, completed),
+                *await store.fail_rows(conn, engine_id, failed, base=self._retry_base),
+                *await store.hand_back_rows(conn, engine_id, back),
+            ]
+            await budget.assume(conn, [(r.event_id, r.lease_no) for r in rows if r.ended], self._default_limit)
+        self._ring([row.woken for row in rows])
+        answers = {row.event_id: row.finished() for row in rows}
+        return [answers[item.event_id] for item in items]
+
+    async def settle(self, owner: str, calls: Sequence[CallRecord]) -> None:
+        """Model calls of one owner's events, whatever became of their leases."""
+        async with self._pool.acquire() as conn, conn.transaction():
+            await budget.settle(await budget.lock_budget(conn, owner, self._default_limit), calls)
+
+    async def reserve(self, engine_id: UUID, owner: str, calls: Sequence[Reserve]) -> list[Grant]:
+        """Money for model calls of one owner's events, in order; a refused event has been handed back."""
+        async with self._pool.acquire() as conn, conn.transaction():
+            return await budget.reserve(conn, owner, engine_id, calls, self._prices, self._default_limit)
+
+    async def sweep(self, ids: Sequence[int]) -> int:
+        """Take back expired leases; returns how many."""
+        async with self._pool.acquire() as conn, conn.transaction():
+            rows = await store.expire_rows(conn, ids)
+            await budget.assume(conn, [(row.event_id, row.lease_no) for row in rows], self._default_limit)
+        self._ring([row.woken for row in rows])
+        return len(rows)
+
+    async def cancel(self, ids: Sequence[int]) -> list[int]:
+        """Live events end cancelled; returns which."""
+        async with self._pool.acquire() as conn, conn.transaction():
+            rows = await conn.fetch(sql("control", "cancel"), ids)
+            ended = [(row["event_id"], row["lease_no"]) for row in rows if row["closing"]]
+            await budget.assume(conn, ended, self._default_limit)
+        return [row["event_id"] for row in rows]
+
+    async def redrive(self, ids: Sequence[int]) -> list[int]:
+        """Dead letters back to work; returns which."""
+        async with self._pool.acquire() as conn, conn.transaction():
+            rows = await store.redriven(conn, ids)
+        self._ring(rows)
+        return [row.event_id for row in rows]
+
+    async def discard(self, ids: Sequence[int]) -> list[int]:
+        """Dead letters given up; returns which."""
+        async with self._pool.acquire() as conn, conn.transaction():
+            return await store.discard_rows(conn, ids)
+
+    def _ring(self, woken: Sequence[store.Woken | None]) -> None:
+        for lane, place in store.first_of_lanes(woken).items():
+            self._bell.ring_lane(lane, place)
+
+
+def _finish_row(item: Finish) -> store.FinishRow:
+    return store.FinishRow(item.event_id, item.lease_no, canonical(item.result or {}))
+
+
+def _fail_row(item: Finish) -> store.FailRow:
+    error = item.error or "the engine gave no reason"
+    return store.FailRow(item.event_id, item.lease_no, error, item.code, item.retry_after, item.permanent)
