@@ -33,7 +33,7 @@ UNICODE = Glyphs(
     fail="✗",
     bars="▁▂▃▄▅▆▇█",
     bar="█",
-    spinner="dots",
+    spinner="⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏",
 )
 ASCII = Glyphs(
     rule="=",
@@ -47,14 +47,14 @@ ASCII = Glyphs(
     fail="x",
     bars="_.:-=+*#",
     bar="#",
-    spinner="line",
+    spinner="|/-\\",
 )
 
 
 def for_encoding(encoding: str | None) -> Glyphs:
     """The signs that an output of this encoding can show."""
     try:
-        "━…→✓▁█•—".encode(encoding or "ascii")
+        "━…→✓▁█•—⠋".encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return ASCII
     return UNICODE

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -53,16 +53,16 @@ def place(function: F) -> F:
         where = Where(api_url=api_url, token=token, database_url=database_url, data=data)
         return function(*args, where=where, **others)
 
+    folder = click.Path(path_type=Path, file_okay=False)
     wrapped: Any = gathered
-    wrapped = click.option("--api-url", metavar="URL", help="Use this API (PYSCRAI_API_URL).")(wrapped)
-    wrapped = click.option("--token", metavar="TOKEN", help="The API's token (PYSCRAI_TOKEN).")(wrapped)
-    wrapped = click.option(
-        "--database-url", metavar="URL", help="Where an API is started: on this database (PYSCRAI_DATABASE_URL)."
-    )(wrapped)
-    wrapped = click.option(
-        "--data", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False), help="Data folder (PYSCRAI_DATA)."
-    )(wrapped)
-    return wrapped  # type: ignore[no-any-return]
+    for name, kind, metavar, text in (
+        ("--data", folder, "FOLDER", "Data folder (PYSCRAI_DATA)."),
+        ("--database-url", str, "URL", "Start an API of its own on this database (PYSCRAI_DATABASE_URL)."),
+        ("--token", str, "TOKEN", "The API's token (PYSCRAI_TOKEN)."),
+        ("--api-url", str, "URL", "Use this API (PYSCRAI_API_URL)."),
+    ):
+        wrapped = click.option(name, type=kind, metavar=metavar, help=text)(wrapped)
+    return cast(F, wrapped)
 
 
 class Dollars(click.ParamType[Any]):
@@ -84,3 +84,21 @@ def limit(function: F) -> F:
     return click.option(
         "--limit", "--credit-limit", "limit", type=Dollars(), help="Most that the run may cost, in US dollars, or none."
     )(function)
+
+
+class Engines(click.ParamType[Any]):
+    """`actor=2,narrator=1`: how many engine processes of each kind."""
+
+    name = "KIND=N,…"
+    kinds = ("actor", "narrator", "analyst")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        counts: dict[str, int] = {}
+        for item in value.split(","):
+            kind, _, number = item.strip().partition("=")
+            if kind not in self.kinds or not number.isdigit():
+                self.fail(f"{item!r}: write KIND=N, with KIND one of {', '.join(self.kinds)}", param, ctx)
+            counts[kind] = int(number)
+        return counts

@@ -25,7 +25,8 @@ WORDS_OF_PHASE = {
 
 
 class Play:
-    """Prints entry by entry. `doing` says what the run is waiting for, as far as the log tells."""
+    """Prints entry by entry. `doing` says what the run is waiting for, as far as the log tells; `reason` why it
+    ended."""
 
     def __init__(self, paper: Paper, bill: Playbill, *, thoughts: bool = True) -> None:
         self.paper = paper
@@ -34,6 +35,7 @@ class Play:
         self.turn = 0
         self.turns = 0
         self.doing = "getting ready"
+        self.reason = ""
         self._thoughts = thoughts
         self._held: Entry | None = None
         self._checks: list[Entry] = []
@@ -52,6 +54,21 @@ class Play:
             self._notice(entry)
         else:
             self._unknown(entry)
+
+    def remember(self, entry: Entry) -> None:
+        """Take in an entry without printing it: what is shown later builds on it."""
+        if entry.kind == "metric":
+            self._metric(entry)
+        elif entry.kind == "world_update":
+            facts = entry.body.get("facts")
+            self._facts |= facts if isinstance(facts, dict) else {}
+        elif entry.kind in ("run_started", "turn_started"):
+            self.turn, self.turns = entry.turn, _int(entry.body.get("turns")) or self.turns
+            self._done = set()
+        elif entry.kind == "phase_complete":
+            self._done.add(str(entry.body.get("phase") or entry.phase))
+        elif entry.kind == "outcome":
+            self.reason = one_line(str(entry.body.get("reason") or ""))
 
     # ── the frame ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -93,6 +110,7 @@ class Play:
 
     def _outcome(self, entry: Entry) -> None:
         self._show_checks()
+        self.reason = one_line(str(entry.body.get("reason") or ""))
         self.doing = "the run ends"
 
     def _run_complete(self, _entry: Entry) -> None:

@@ -86,3 +86,17 @@ def run_async(function: Callable[[], Awaitable[int | None]]) -> int:
         return await function() or 0
 
     return asyncio.run(main())
+
+
+async def warn_without_engines(at: Session, talk: Talk) -> None:
+    """On somebody else's API a run waits for ever where nobody serves its lanes; our own engines are on their way."""
+    if at.place.own:
+        return
+    serving = {engine.engine_type for engine in await at.api.engines(status="active") if engine.pool is None}
+    missing = [kind for kind in ("actor", "narrator", "analyst") if kind not in serving]
+    if missing:
+        talk.say(
+            f"No {' and no '.join(missing)} engine is registered at {at.place.api_url}, so the run will wait. "
+            f"Start one: pyscrai engine {missing[0]} --api-url {at.place.api_url}",
+            "yellow",
+        )

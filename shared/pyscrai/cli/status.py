@@ -9,7 +9,6 @@ from decimal import Decimal
 
 from rich.console import Console
 from rich.live import Live
-from rich.spinner import SPINNERS
 from rich.text import Text
 
 from pyscrai.cli.charts import money, seconds
@@ -24,7 +23,6 @@ class StatusLine:
 
     def __init__(self, paper: Paper) -> None:
         self._paper = paper
-        self._frames = [str(frame) for frame in SPINNERS[paper.glyphs.spinner]["frames"]]
         self._doing = ""
         self._since = time.monotonic()
         self._tail = ""
@@ -44,8 +42,9 @@ class StatusLine:
     def __rich__(self) -> Text:
         if not self._doing:
             return Text()
+        frames = self._paper.glyphs.spinner
         waited = time.monotonic() - self._since
-        frame = self._frames[int(waited * 10) % len(self._frames)]
+        frame = frames[int(waited * 10) % len(frames)]
         tail = f" {self._paper.glyphs.dot} {self._tail}" if self._tail else ""
         text = f"{frame} {self._doing} {self._paper.glyphs.ellipsis} {seconds(waited)}{tail}"
         return Text(clip(text, self._paper.width - 2, self._paper.glyphs), "dim")

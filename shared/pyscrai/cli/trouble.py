@@ -10,7 +10,7 @@ from pyscrai.contract.runs import Run, Trouble
 from pyscrai.sdk.result import full_name
 
 ADVICE = {
-    "model_key_missing": "Set the key in the environment of the engines (for `pyscrai run`: of this shell), then resume.",
+    "model_key_missing": "Set the key in the engines' environment (for `pyscrai run`: in this shell), then resume.",
     "model_key_refused": "Check the key in the environment of the engines, then resume.",
     "model_unreachable": "Check the address and that the server runs, then resume; finished work is kept.",
     "model_rate_limited": "Wait until the provider takes requests again, then resume.",
@@ -21,7 +21,7 @@ ADVICE = {
     "model_rejected": "Check the model's name and your account with the provider, then resume.",
     "model_unparsable": "The model does not keep to the form it is asked for. Resume to ask again, or use another.",
     "model_blocked": "PYSCRAI_NO_PAID_MODELS forbids it here: use rehearsal, or unset the variable.",
-    "unpriced": "Start the run with --price MODEL=IN,OUT (US dollars per million tokens), or list it in PYSCRAI_PRICES.",
+    "unpriced": "Declare a price: --price MODEL=IN,OUT (US dollars per million tokens), or PYSCRAI_PRICES.",
     "unpriced_model": "Start the run with --price MODEL=IN,OUT (US dollars per million tokens).",
     "limit_required": "Resume with --limit USD.",
     "bound_exceeded": "The provider charged more than was reserved: check its declared price before you resume.",

@@ -59,11 +59,11 @@ async def _is_over(api: Api, run_id: str, after: int, through_pauses: bool) -> b
     return run.status in TERMINAL or (run.status in STANDS_STILL and not through_pauses)
 
 
-async def whole_log(api: Api, run_id: str) -> AsyncGenerator[Delivered, None]:
-    """The log as it is now, page by page."""
-    after: int | None = 0
-    while after is not None:
-        page = await api.log(run_id, after=after)
+async def whole_log(api: Api, run_id: str, *, after: int = 0) -> AsyncGenerator[Delivered, None]:
+    """The log after a number as it is now, page by page."""
+    following: int | None = after
+    while following is not None:
+        page = await api.log(run_id, after=following)
         for entry in page.items:
             yield entry
-        after = int(page.next) if page.next else None
+        following = int(page.next) if page.next else None

@@ -1,0 +1,194 @@
+"""The pages around a play: the heading, the end, what a run has cost, lists of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from pyscrai.cli.charts import bar, count, money, seconds
+from pyscrai.cli.measures import Measures
+from pyscrai.cli.paper import Paper
+from pyscrai.cli.playbill import Playbill
+from pyscrai.cli.prose import clip, fill
+from pyscrai.cli.trouble import what_to_do, why
+from pyscrai.contract.runs import Delivered, Run
+from pyscrai.domain.model_names import UnknownModel, parse
+from pyscrai.sdk.result import full_name
+
+STYLE_OF_STATUS = {
+    "completed": "green",
+    "running": "cyan",
+    "pending": "cyan",
+    "waiting": "yellow",
+    "paused": "yellow",
+    "blocked": "red",
+    "failed": "red",
+    "cancelled": "dim",
+}
+BAR_WIDTH = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """Seconds from the command's start: until the API was ready, and from there to the end of the play."""
+
+    start_up: float
+    play: float
+
+
+def heading(paper: Paper, run: Run, bill: Playbill, engines: Mapping[str, int], version: str) -> None:
+    """Who plays, what is played, and how long."""
+    dot = f" {paper.glyphs.dot} "
+    for line in fill(f"PyScrAI {version}{dot}{bill.played_by()}", paper.width, paper.glyphs, "dim"):
+        paper.line(line)
+    paper.line(Text(clip(run.title or bill.title, paper.width, paper.glyphs), "bold"))
+    for line in fill(bill.description, paper.width, paper.glyphs):
+        paper.line(line)
+    parts = [_length(run, bill), count(len(bill.seats), "seat"), f"seed {run.seed}"]
+    if not free(bill):
+        parts.append(f"limit {money(run.limit)}")
+    if engines:
+        parts.append("engines " + ", ".join(f"{number} {kind}" for kind, number in engines.items()))
+    parts.append(full_name(run))
+    for line in _joined(parts, dot, paper):
+        paper.line(line)
+
+
+def _length(run: Run, bill: Playbill) -> str:
+    if bill.is_dialogue:
+        return f"up to {count(run.turns, 'message')}"
+    return count(run.turns, "turn") + (f" of {bill.turn_length}" if bill.turn_length else "")
+
+
+def _joined(parts: Sequence[str], dot: str, paper: Paper) -> Iterable[Text]:
+    """Parts with dots between them, broken only between parts."""
+    line = ""
+    for part in parts:
+        longer = f"{line}{dot}{part}" if line else part
+        if line and cell_len(longer) > paper.width:
+            yield Text(line, "dim")
+            longer = part
+        line = longer
+    yield Text(line, "dim")
+
+
+def free(bill: Playbill) -> bool:
+    """Whether no seat has a model that costs anything."""
+    return all(_is_free(model) for model in bill.models.values())
+
+
+def _is_free(model: str) -> bool:
+    try:
+        return parse(model).free
+    except UnknownModel:
+        return False
+
+
+def ending(
+    paper: Paper,
+    run: Run,
+    measures: Measures,
+    reason: str,
+    times: Times | None,
+    *,
+    again: Iterable[tuple[str, str]] = (),
+) -> None:
+    """How it ended or why it stands still; metrics over the run, money, time, digest, and what to do next."""
+    over = run.status in ("completed", "failed", "cancelled")
+    paper.rule("The end" if run.status == "completed" else run.status.capitalize(), _rule_style(run))
+    paper.blank()
+    if run.status == "completed":
+        outcome = (run.outcome or "no outcome").replace("_", " ")
+        paper.facts([("Outcome", f"{outcome} after {_played(run)}{f' ({reason})' if reason else ''}")])
+    else:
+        for text in [why(run), *what_to_do(run)]:
+            for line in fill(text, paper.width - 2, paper.glyphs):
+                paper.line(Text("  ") + line)
+    rows = measures.rows_of_run(paper)
+    if rows:
+        paper.blank()
+        for row in rows:
+            paper.line(Text("  ") + row)
+    paper.blank()
+    paper.facts([*_figures(run, times), *((label, text) for label, text in again if over)])
+
+
+def _rule_style(run: Run) -> str:
+    return f"bold {STYLE_OF_STATUS.get(run.status, '')}".strip()
+
+
+def _played(run: Run) -> str:
+    return count(run.turn, "turn")
+
+
+def _figures(run: Run, times: Times | None) -> Iterable[tuple[str, str]]:
+    spent = money(run.spent) + (f" of {money(run.limit)}" if run.limit is not None and run.spent else "")
+    yield "Model calls", f"{run.model_calls:,}, {spent}"
+    if times is not None:
+        yield "Time", f"{seconds(times.play)} of play, {seconds(times.start_up)} to start up"
+    yield "Log digest", run.log_digest
+    yield "Run", f"{full_name(run)} ({run.id})"
+
+
+def next_steps(run: Run, source: str | None) -> list[tuple[str, str]]:
+    """Commands that make sense after this run. `source` is what the user gave to `pyscrai run`."""
+    steps = [("Read again", f"pyscrai runs show {full_name(run)}")]
+    if source:
+        steps.append(("Play again", f"pyscrai run {source} --seed {run.seed + 1}"))
+    return steps
+
+
+def spending(paper: Paper, entries: Iterable[Delivered]) -> None:
+    """What each turn has cost, by the money that the log's lines carry."""
+    costs = _cost_by_turn(entries)
+    most = max((cost for _, cost in costs), default=Decimal(0))
+    if not most:
+        return
+    paper.rule("Money by turn", "bold")
+    paper.blank()
+    rows = [
+        (f"Turn {turn}", f"{money(cost):>10}  {bar(float(cost / most), BAR_WIDTH, paper.glyphs)}")
+        for turn, cost in costs
+    ]
+    wide = max(cell_len(label) for label, _ in rows)
+    for label, text in rows:
+        paper.line(Text(f"  {label:<{wide}}", "dim") + Text(text.rstrip()))
+
+
+def _cost_by_turn(entries: Iterable[Delivered]) -> list[tuple[int, Decimal]]:
+    """The run's cost when each turn was complete, less what it was before."""
+    costs: list[tuple[int, Decimal]] = []
+    before = Decimal(0)
+    for entry in entries:
+        if entry.kind == "turn_complete" and entry.cost is not None:
+            costs.append((entry.turn, entry.cost - before))
+            before = entry.cost
+    return costs
+
+
+def run_list(paper: Paper, runs: Sequence[Run]) -> None:
+    """One line per run, the newest first."""
+    rows = [
+        (full_name(r), r.status, f"{r.turn}/{r.turns}", money(r.spent), _when(r.created_at), r.outcome or "")
+        for r in runs
+    ]
+    heads = ("run", "status", "turn", "cost", "started (UTC)", "outcome")
+    wide = [max(cell_len(row[n]) for row in [heads, *rows]) for n in range(len(heads))]
+    wide[0] = min(wide[0], max(16, paper.width - sum(wide[1:5]) - 2 * 5 - 10))
+    for number, row in enumerate([heads, *rows]):
+        line = Text()
+        for n, cell in enumerate(row):
+            room = wide[n] if n < 5 else max(6, paper.width - line.cell_len)
+            style = "dim" if number == 0 else STYLE_OF_STATUS.get(cell, "") if n == 1 else ""
+            text = clip(cell.replace("_", " ") if n == 5 else cell, room, paper.glyphs)
+            line.append(text + " " * (room - cell_len(text) + 2 if n < 5 else 0), style)
+        line.rstrip()
+        paper.line(line)
+
+
+def _when(text: str) -> str:
+    return text[:16].replace("T", " ")

@@ -1,0 +1,29 @@
+"""The page of one run: what `runs show` prints."""
+
+from __future__ import annotations
+
+from pyscrai.cli import pages
+from pyscrai.cli.play import Play
+from pyscrai.cli.session import Session
+from pyscrai.cli.talk import Talk
+from pyscrai.cli.watching import bill_of, summary
+from pyscrai.contract.runs import Run
+from pyscrai.sdk.follow import whole_log
+from pyscrai.sdk.result import result_of
+
+
+async def show_run(run: Run, at: Session, talk: Talk, *, thoughts: bool, default_model: str) -> None:
+    """Print the play so far, then outcome, metrics, money, digest; as one JSON object where results are JSON."""
+    log = [entry async for entry in whole_log(at.api, run.id)]
+    if talk.json:
+        talk.result(summary(result_of(run, log)) | {"created_at": run.created_at, "ended_at": run.ended_at})
+        return
+    import pyscrai
+
+    bill = await bill_of(at.api, run.id, default_model)
+    play = Play(talk.paper, bill, thoughts=thoughts)
+    pages.heading(talk.paper, run, bill, {}, pyscrai.__version__)
+    for entry in log:
+        play.show(entry)
+    pages.spending(talk.paper, log)
+    pages.ending(talk.paper, run, play.measures, play.reason, None)

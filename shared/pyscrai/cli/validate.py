@@ -1,0 +1,84 @@
+"""`pyscrai validate`: what a reader has to say about scenario files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pyscrai.cli.options import common, pass_talk
+from pyscrai.cli.talk import FAILED, OK, Talk
+
+if TYPE_CHECKING:
+    from pyscrai.formats.findings import Finding
+    from pyscrai.formats.load import Loaded
+
+STYLES = {"error": "red", "warning": "yellow", "note": "dim"}
+EPILOG = """\b
+Examples:
+  pyscrai validate my/scenario
+  pyscrai validate templates/scenarios/*
+  pyscrai validate --json my/scenario.yaml
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@common
+@pass_talk
+def validate(talk: Talk, /, files: tuple[Path, ...], strict: bool) -> int:
+    """Check scenario files or folders of any known dialect. Exit code 1 where one cannot be played."""
+    from pyscrai.formats.load import load
+
+    loaded = {file: load(file) for file in files}
+    failing = ("error", "warning") if strict else ("error",)
+    bad = [file for file, one in loaded.items() if any(found.severity in failing for found in one.findings)]
+    if talk.json:
+        talk.result([_as_json(file, one, file not in bad) for file, one in loaded.items()])
+    else:
+        for file, one in loaded.items():
+            _print(talk, file, one, file not in bad)
+    return FAILED if bad else OK
+
+
+def _as_json(file: Path, loaded: Loaded, good: bool) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {
+        "file": str(file),
+        "valid": good,
+        "dialect": loaded.dialect,
+        "name": loaded.scenario.name if loaded.scenario else None,
+        "findings": [asdict(found) for found in loaded.findings],
+    }
+
+
+def _print(talk: Talk, file: Path, loaded: Loaded, good: bool) -> None:
+    from pyscrai.cli.charts import count
+
+    paper = talk.paper
+    sign, style = (paper.glyphs.ok, "green") if good else (paper.glyphs.fail, "bold red")
+    by_severity = {kind: sum(found.severity == kind for found in loaded.findings) for kind in STYLES}
+    told = ", ".join(count(number, kind) for kind, number in by_severity.items() if number)
+    scenario = loaded.scenario
+    about = f"{scenario.title or scenario.name}, {count(len(scenario.seats), 'seat')}" if scenario else "not playable"
+    dialect = "" if loaded.dialect in ("native", "unknown") else f" ({loaded.dialect})"
+    paper.line(f"{sign} {file}: {about}{dialect}{f': {told}' if told else ''}", style)
+    for found in loaded.findings:
+        _print_finding(talk, found)
+
+
+def _print_finding(talk: Talk, found: Finding) -> None:
+    from rich.text import Text
+
+    from pyscrai.cli.prose import fill, one_line
+
+    paper = talk.paper
+    where = f" at {found.path}" if found.path else ""
+    place = Text(f"  {found.file}:{found.line}:{found.column}: ", "dim")
+    paper.line(place + Text(found.severity, STYLES[found.severity]) + Text(one_line(where), "dim"))
+    for text in (found.message, found.hint or ""):
+        for line in fill(text, paper.width - 4, paper.glyphs):
+            paper.line(Text("    ") + line)

@@ -1,0 +1,203 @@
+"""Watching a run from its stream to its end: the same for `run`, `runs watch` and `runs resume`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+
+from pyscrai.cli import pages
+from pyscrai.cli.play import Play
+from pyscrai.cli.playbill import Playbill, playbill
+from pyscrai.cli.session import Session
+from pyscrai.cli.status import StatusLine, status_line
+from pyscrai.cli.talk import FAILED, OK, STANDS_STILL, Talk
+from pyscrai.cli.trouble import resume_command, what_to_do, why
+from pyscrai.client.api import Api
+from pyscrai.client.errors import ClientError
+from pyscrai.contract.runs import Delivered, Run
+from pyscrai.sdk.follow import follow
+from pyscrai.sdk.result import RunResult, full_name, result_of
+
+SECONDS_TO_PAUSE = 10.0
+PROGRESS_SECONDS = 1.0
+EXIT_OF_STATUS = {"completed": OK, "cancelled": OK, "failed": FAILED}
+DEFAULT_MODEL = "rehearsal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """How to watch. `pause`: the run is this command's own, so that Ctrl-C pauses it. `events`: each line of the log
+    as JSON. `source`: what the user called the scenario. `show_from`: earlier lines of the log are only counted.
+    `resumed`: the reader has seen the beginning before."""
+
+    pause: bool = False
+    through_pauses: bool = False
+    thoughts: bool = True
+    events: bool = False
+    source: str | None = None
+    show_from: int = 0
+    resumed: bool = False
+    default_model: str = DEFAULT_MODEL
+
+
+async def watch(run: Run, session: Session, talk: Talk, how: Watch) -> int:
+    """Show a run until it ends or stands still; returns the exit code.
+
+    Cancelled (by Ctrl-C), it pauses a run of its own, says how to go on, and lets the cancellation pass.
+    """
+    began = time.monotonic()
+    api = session.api
+    bill = await bill_of(api, run.id, how.default_model)
+    play = Play(talk.paper, bill, thoughts=how.thoughts)
+    if not talk.json and not talk.quiet:
+        pages.heading(talk.paper, run, bill, await engines_of(session), _version())
+    log: list[Delivered] = []
+    try:
+        with status_line(talk.paper, shown=talk.live) as status:
+            async with _progress(api, run, status, shown=talk.live):
+                await _follow(api, run, play, status, talk, how, log)
+    except asyncio.CancelledError:
+        await _interrupted(api, run, talk, pause=how.pause)
+        raise
+    times = pages.Times(start_up=session.start_up, play=time.monotonic() - began)
+    return _report(await api.run(run.id), log, play, talk, how, times)
+
+
+async def _follow(
+    api: Api, run: Run, play: Play, status: StatusLine, talk: Talk, how: Watch, log: list[Delivered]
+) -> None:
+    async with aclosing(follow(api, run.id, through_pauses=how.through_pauses)) as entries:
+        async for entry in entries:
+            log.append(entry)
+            if how.events and talk.json:
+                talk.result(entry.model_dump(mode="json"))
+            if entry.seq < how.show_from or talk.json or talk.quiet:
+                play.remember(entry)
+            else:
+                play.show(entry)
+            status.doing(_status(play, entry))
+            status.progress(open_events=None, cost=entry.cost, limit=run.limit)
+
+
+def _status(play: Play, entry: Delivered) -> str:
+    """The next thing to happen, with its place in the run; nothing once it is over."""
+    if not play.doing:
+        return ""
+    place = f"Message {entry.turn}" if play.bill.is_dialogue else f"Turn {entry.turn} of {play.turns}"
+    return f"{place} {play.paper.glyphs.dot} {play.doing}" if entry.turn else play.doing
+
+
+@asynccontextmanager
+async def _progress(api: Api, run: Run, status: StatusLine, *, shown: bool) -> AsyncIterator[None]:
+    """Ask now and then how many answers are still missing, and what the run costs meanwhile."""
+    if not shown:
+        yield
+        return
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_ask, api, run.id, status)
+        yield
+        tasks.cancel_scope.cancel()
+
+
+async def _ask(api: Api, run_id: str, status: StatusLine) -> None:
+    while True:
+        await anyio.sleep(PROGRESS_SECONDS)
+        try:
+            run = await api.run(run_id)
+        except ClientError:
+            continue  # the stream is the one to say that the API is gone
+        status.progress(open_events=run.open, cost=run.spent, limit=run.limit)
+
+
+async def _interrupted(api: Api, run: Run, talk: Talk, *, pause: bool) -> None:
+    if not pause:
+        talk.say(f"Stopped watching. {full_name(run)} plays on: pyscrai runs watch {full_name(run)}")
+        return
+    talk.say("Pausing …")
+    with anyio.CancelScope(shield=True), anyio.move_on_after(SECONDS_TO_PAUSE):
+        try:
+            await api.pause(run.id)
+        except ClientError as error:
+            now = await _state(api, run.id)
+            if now is None or now.status not in EXIT_OF_STATUS:
+                talk.complain(f"{full_name(run)} could not be paused: {error}", _how_to_resume(run))
+            return
+    talk.complain(f"Interrupted: {full_name(run)} is paused.", _how_to_resume(run), "interrupted")
+
+
+async def _state(api: Api, run_id: str) -> Run | None:
+    try:
+        return await api.run(run_id)
+    except ClientError:
+        return None
+
+
+def _how_to_resume(run: Run) -> str:
+    return f"Go on: {resume_command(run)}"
+
+
+def _report(run: Run, log: list[Delivered], play: Play, talk: Talk, how: Watch, times: pages.Times) -> int:
+    """The end of the page, or the JSON result; what went wrong also where nobody sees the page."""
+    code = EXIT_OF_STATUS.get(run.status, STANDS_STILL)
+    if talk.json:
+        if not how.events:
+            talk.result(summary(result_of(run, log), times))
+    elif not talk.quiet:
+        again = pages.next_steps(run, how.source)
+        pages.ending(talk.paper, run, play.measures, play.reason, times, again=again)
+    else:
+        talk.out.print(f"{full_name(run)} {run.status} {run.log_digest}", markup=False, soft_wrap=True)
+    if code and (talk.json or talk.quiet):
+        talk.complain(why(run), "\n".join(what_to_do(run)), run.reason.code if run.reason else run.status)
+    return code
+
+
+def summary(result: RunResult, times: pages.Times | None = None) -> dict[str, object]:
+    """A run as one JSON object."""
+    values: dict[str, object] = {
+        "id": result.id,
+        "run": result.name,
+        "serial": result.serial,
+        "title": result.title,
+        "status": result.status,
+        "reason": result.reason.model_dump(mode="json") if result.reason else None,
+        "outcome": result.outcome,
+        "turns": result.turns,
+        "metrics": result.metrics,
+        "model_calls": result.model_calls,
+        "total_cost": f"{result.total_cost:f}",
+        "limit": f"{result.limit:f}" if result.limit is not None else None,
+        "seed": result.seed,
+        "log_digest": result.log_digest,
+    }
+    if times is not None:
+        values["seconds"] = {"start_up": round(times.start_up, 3), "play": round(times.play, 3)}
+    return values
+
+
+async def bill_of(api: Api, run_id: str, default_model: str) -> Playbill:
+    """The playbill of a run, from its snapshot."""
+    snapshot = await api.snapshot(run_id)
+    return playbill(snapshot.scenario, snapshot.choices.model_dump(mode="json"), default_model)
+
+
+async def engines_of(session: Session) -> Mapping[str, int]:
+    """How many engines of each kind serve: our own, or those that are registered for the plain lanes."""
+    if session.place.own:
+        return session.place.engines
+    counts: dict[str, int] = {}
+    for engine in await session.api.engines(status="active"):
+        if engine.pool is None:
+            counts[engine.engine_type] = counts.get(engine.engine_type, 0) + 1
+    return counts
+
+
+def _version() -> str:
+    import pyscrai
+
+    return pyscrai.__version__
