@@ -1,0 +1,159 @@
+"""Reads a prompt as a person would: by its headings and lists, ours or any author's."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pyscrai.llm.rehearsal.words import bare, sentences
+
+_HEADINGS = {
+    "private": r"only you|private|secret|confidential",
+    "goals": r"\bgoals?\b|objective|\baims?\b|interests?\b",
+    "rules": r"constraint|limits?\b|boundar|red lines?|must not|may not",
+    "thoughts": r"thought|memory|remember",
+    "metrics": r"to measure|metrics?\b|indicators?",
+    "after": r"world after",
+    "moves": r"this turn|moves\b|decisions\b|everybody did|actions\b",
+    "history": r"so far|history|transcript|happened|previous|conversation",
+    "papers": r"papers|knowledge|background|what you know",
+    "facts": r"\bfacts?\b",
+    "open": r"open question|challenge|problems?\b|issues?\b",
+    "others": r"others|at the table|who they are|participants|players|parties|stakeholders",
+    "own": r"your situation",
+    "opening": r"how you open|opening",
+    "told": r"instructions",
+    "world": r"world|situation|scene|setting|context",
+    "now": r"^now$|task|your turn",
+    "form": r"form of the answer|json",
+    "you": r"^you\b|your role|who you are|profile",
+}
+_ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(.+)$")
+_LINE = re.compile(r"^(?:Turn (?P<turn>\d+), )?(?P<who>[^:]{1,80}?)(?: to (?P<to>[^:]{1,80}))?: (?P<text>.+)$")
+_TURN = re.compile(r"\b(?:turn|message|round)\s+(\d+)\s+of(?: at most)?\s+(\d+)", re.I)
+_SEAT = re.compile(r"^(?P<title>.+?) \(seat (?P<seat>[^)]+)\)(?:: (?P<role>.*))?$")
+
+
+@dataclass(frozen=True)
+class Said:
+    """A line of history, or a move."""
+
+    turn: int
+    who: str
+    text: str
+    to: str = ""
+
+
+@dataclass(frozen=True)
+class Person:
+    seat: str
+    title: str
+    role: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A metric that is asked for, with what the prompt says about it."""
+
+    name: str
+    about: dict[str, str] = field(default_factory=dict)
+
+
+class Sheet:
+    """A prompt, read. Everything is empty where the prompt does not say it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.title = ""
+        self.sections: dict[str, list[str]] = {}
+        self._read(text)
+
+    def _read(self, text: str) -> None:
+        here = "lead"
+        for line in text.splitlines():
+            heading = re.match(r"^(#{1,6})\s+(.+?)\s*#*$", line) or re.match(r"^(\*\*)(.+?):?\*\*:?$", line)
+            if heading is None:
+                self.sections.setdefault(here, []).append(line)
+            elif heading[1] == "###" and here in ("metrics", "others"):
+                self.sections[here].append(line)
+            elif heading[1] == "#" and not self.title:
+                self.title, here = heading[2], "lead"
+            else:
+                here = next((k for k, p in _HEADINGS.items() if re.search(p, heading[2], re.I)), heading[2].lower())
+
+    def items(self, name: str) -> list[str]:
+        """The list under a heading, else its lines."""
+        lines = [line for line in self.sections.get(name, []) if line.strip()]
+        found = [match[1].strip() for line in lines if (match := _ITEM.match(line))]
+        return found or [line.strip() for line in lines if not line.startswith("#")]
+
+    def prose(self, name: str) -> str:
+        return " ".join(line.strip() for line in self.sections.get(name, []) if line.strip())
+
+    @cached_property
+    def turn(self) -> int:
+        return self._turns[0]
+
+    @cached_property
+    def turns(self) -> int:
+        return self._turns[1]
+
+    @cached_property
+    def _turns(self) -> tuple[int, int]:
+        found = _TURN.search(self.prose("now")) or _TURN.search(self.text)
+        return (int(found[1]), max(1, int(found[2]))) if found else (1, 1)
+
+    @cached_property
+    def me(self) -> str:
+        found = re.search(r"You are:? (?:the )?([^\n.,;({]+)", self.prose("you").replace(" - ", "\n")) or re.search(
+            r"\bYou are (?:the )?([^\n.,;({]+)", self.text
+        )
+        return found[1].strip() if found else ""
+
+    @cached_property
+    def others(self) -> list[Person]:
+        people = []
+        for line in self.items("others") + [item[4:] for item in self.sections.get("others", []) if item[:4] == "### "]:
+            if found := _SEAT.match(line):
+                people.append(Person(found["seat"], found["title"], bare(found["role"] or "")))
+        return people
+
+    @cached_property
+    def history(self) -> list[Said]:
+        return self._said("history")
+
+    @cached_property
+    def moves(self) -> list[Said]:
+        return self._said("moves")
+
+    def _said(self, name: str) -> list[Said]:
+        lines = (_LINE.match(item) for item in self.items(name))
+        return [Said(int(f["turn"] or 0), f["who"].strip(), f["text"].strip(), f["to"] or "") for f in lines if f]
+
+    @cached_property
+    def papers(self) -> list[str]:
+        """What can be told from one's papers: the values, where they are sentences."""
+        values = (item.partition(": ")[2] or item for item in self.items("papers"))
+        return [value for value in values if " " in value.strip()]
+
+    @cached_property
+    def metrics(self) -> list[Asked]:
+        found: list[Asked] = []
+        for line in self.sections.get("metrics", []):
+            if line.startswith("### "):
+                found.append(Asked(line[4:].strip()))
+            elif found and (item := _ITEM.match(line)):
+                key, _, value = item[1].partition(": ")
+                found[-1].about[key.lower()] = value
+        return found
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Words that are written with a capital inside sentences, and so keep it."""
+        inside = re.findall(r"(?<=[a-z,;] )([A-Z][\w'’-]+)", self.text)
+        return frozenset(inside) | {word for person in self.others for word in person.title.split()[:2]}
+
+    @cached_property
+    def world(self) -> list[str]:
+        return sentences(self.prose("after") or self.prose("world"))
