@@ -9,6 +9,7 @@ SLOW = ["sqlalchemy", "sqlmodel", "alembic", "genai_prices", "liquid"]
 
 
 def test_serving_loads_nothing_slow() -> None:
-    code = f"import sys, pyscrai_api.serve as s; s.create_app(s.Settings()); print(*[name for name in {SLOW} if name in sys.modules])"
+    start = "import sys, pyscrai_api.serve as s; s.create_app(s.Settings())"
+    code = f"{start}; print(*[name for name in {SLOW} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
