@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 
 PR_SET_PDEATHSIG = 1
+CANNOT_START = 127
+"""The exit code of shells for it."""
 
 
 def die_with_parent(name: str) -> Callable[[], None]:
@@ -43,7 +45,11 @@ def main() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.Signals[name].value, 0, 0, 0)
     if os.getppid() != int(parent):
         os._exit(1)
-    os.execvp(program[0], program)
+    try:
+        os.execvp(program[0], program)
+    except OSError as error:
+        sys.stderr.write(f"{program[0]} does not start: {error.strerror}\n")
+        sys.exit(CANNOT_START)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ QUICK_DEATHS = 5
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 HURRIED_SECONDS = 1.0
-WRONG_USAGE = 2
+HOPELESS = frozenset({2, leash.CANNOT_START})
+"""Exit codes that trying again will not change: it was called wrongly, or is no program."""
 LOG_BYTES = 32 * 2**20
 LOG_CHECK_SECONDS = 30.0
 
@@ -187,7 +188,7 @@ class Processes:
             if self._stopping:
                 return
             deaths = deaths + 1 if time.monotonic() - born < QUICK_DEATH_SECONDS else 1
-            if not child.restart or deaths >= QUICK_DEATHS or code == WRONG_USAGE:
+            if not child.restart or deaths >= QUICK_DEATHS or code in HOPELESS:
                 self.fail(_gave_up(child, code, deaths))
                 return
             self._say(f"{child.spec.name} ended ({_ending(code)}); starting it again")

@@ -71,3 +71,11 @@ def fetch(dsn: str, query: str) -> Any:
             await connection.close()
 
     return asyncio.run(work())
+
+
+async def soon(look: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Return when `look` answers true; the event loop goes on meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        await asyncio.sleep(0.02)
