@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 
-from pyscrai.client.http import Http
+from pyscrai.client.http import Http, parsed
 from pyscrai.contract.engines import Heartbeat, HeartbeatAnswer, HeldLease, Registered, RegisterEngine
 from pyscrai.contract.events import (
     CallRecord,
@@ -21,6 +21,9 @@ from pyscrai.contract.events import (
     ReserveBatch,
 )
 
+_REGISTERED = TypeAdapter(Registered)
+_BEAT = TypeAdapter(HeartbeatAnswer)
+_FINISHED = TypeAdapter(FinishAnswer)
 _CLAIMED = TypeAdapter(list[Claimed])
 _GRANTS = TypeAdapter(list[Grant])
 _LATE = 10.0
@@ -28,7 +31,7 @@ _LATE = 10.0
 
 
 class EngineApi:
-    """What one engine says to the API. Every method raises ApiError or ApiUnreachable.
+    """What one engine says to the API. Every method raises ClientError.
 
     Registration replaces the token of `http` by the engine's own. `timeout`s are in seconds.
     """
@@ -48,7 +51,7 @@ class EngineApi:
     async def register(self, engine: RegisterEngine) -> Registered:
         """Become an engine; repeated, a new one."""
         self._http.token = self._installation_token
-        registered = Registered.model_validate_json(await self._http.fetch("POST", "/engine-instances", json=engine))
+        registered = parsed(_REGISTERED, await self._http.fetch("POST", "/engine-instances", json=engine))
         self._http.token = registered.token
         self._id = registered.id
         return registered
@@ -63,24 +66,24 @@ class EngineApi:
             leases=[HeldLease(event_id=event_id, lease_no=lease_no) for event_id, lease_no in leases],
         )
         path = f"/engine-instances/{self.engine_id}/heartbeat"
-        return HeartbeatAnswer.model_validate_json(await self._http.fetch("PUT", path, json=beat, timeout=timeout))
+        return parsed(_BEAT, await self._http.fetch("PUT", path, json=beat, timeout=timeout))
 
     async def claim(self, lane: str, *, max_events: int, wait: float, claim_id: str) -> list[Claimed]:
         """Up to `max_events` events, after `wait` seconds at most; the same `claim_id` answers the same."""
         claim = Claim(engine_id=self.engine_id, lane=lane, max=max_events, wait=wait, claim_id=claim_id)
-        return _CLAIMED.validate_json(await self._http.fetch("POST", "/events/claim", json=claim, timeout=wait + _LATE))
+        return parsed(_CLAIMED, await self._http.fetch("POST", "/events/claim", json=claim, timeout=wait + _LATE))
 
     async def reserve(self, calls: Sequence[Reserve]) -> list[Grant]:
         """Ask for the money of model calls, several at once."""
         batch = ReserveBatch(engine_id=self.engine_id, calls=list(calls))
-        return _GRANTS.validate_json(await self._http.fetch("POST", "/events/reserve", json=batch))
+        return parsed(_GRANTS, await self._http.fetch("POST", "/events/reserve", json=batch))
 
     async def finish(
         self, events: Sequence[Finish], calls: Sequence[CallRecord], *, engine_id: str | None = None
     ) -> list[Finished]:
         """Settle model calls and finish events; `engine_id` is the one that holds them, by default the present."""
         batch = FinishBatch(engine_id=engine_id or self.engine_id, events=list(events), calls=list(calls))
-        answer = FinishAnswer.model_validate_json(await self._http.fetch("PUT", "/events/status", json=batch))
+        answer = parsed(_FINISHED, await self._http.fetch("PUT", "/events/status", json=batch))
         return answer.results
 
     async def deregister(self) -> None:

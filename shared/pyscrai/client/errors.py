@@ -3,6 +3,7 @@
 PyScrAIError
 └── ClientError
     ├── ApiUnreachable          no answer: refused, cut off, timed out
+    ├── UnexpectedAnswer        an answer that is not in the protocol: something else answers there
     └── ApiError                an answer that says no (`status`, `code`, `detail`)
         ├── InvalidRequest          400 invalid; `errors` says where
         ├── Unauthorized            401 unauthorized
@@ -35,6 +36,10 @@ class ClientError(PyScrAIError):
 
 class ApiUnreachable(ClientError):
     """No answer came. Whether the request was carried out is unknown: repeat it only where that is safe."""
+
+
+class UnexpectedAnswer(ClientError):
+    """What came back is not what the API answers here: another server, or one of another version."""
 
 
 class ApiError(ClientError):

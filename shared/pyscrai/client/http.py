@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from pyscrai.client.errors import ApiUnreachable, error_of
+from pyscrai.client.errors import ApiUnreachable, UnexpectedAnswer, error_of
 from pyscrai.client.sse import Message, messages
 
 PREFIX = "/api/v1"
 OUTSIDE_THE_PREFIX = frozenset({"/healthz", "/readyz", "/metrics"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
+T = TypeVar("T")
 Params = Mapping[str, str | int | float | bool | None]
 Headers = Mapping[str, str]
 Json = BaseModel | dict[str, Any] | list[Any] | str | int | float | bool | None
@@ -71,11 +72,14 @@ class Http:
         headers: Headers | None = None,
         timeout: float | None = None,
     ) -> Any:
-        """The decoded JSON of the answer, None where it has no body. Raises ApiError or ApiUnreachable."""
+        """The decoded JSON of the answer, None where it has no body. Raises ClientError."""
         body = await self.fetch(
             method, path, json=json, content=content, params=params, headers=headers, timeout=timeout
         )
-        return jsonlib.loads(body) if body else None
+        try:
+            return jsonlib.loads(body) if body else None
+        except ValueError as error:
+            raise UnexpectedAnswer(f"{self.url(path)} did not answer with JSON: {error}") from error
 
     async def fetch(
         self,
@@ -143,6 +147,16 @@ class Http:
     def _unreachable(self, error: httpx.RequestError) -> ApiUnreachable:
         what = str(error) or type(error).__name__
         return ApiUnreachable(f"no answer from {self.base_url}: {what}")
+
+
+def parsed(kind: TypeAdapter[T], body: bytes) -> T:
+    """The body as a message of the contract, parsed once. Raises UnexpectedAnswer."""
+    try:
+        return kind.validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = "/".join(str(part) for part in first["loc"])
+        raise UnexpectedAnswer(f"the API answered something unexpected at /{place}: {first['msg']}") from error
 
 
 def encode(value: Json) -> bytes:

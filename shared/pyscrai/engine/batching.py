@@ -17,19 +17,22 @@ T = TypeVar("T")
 class Batcher(Generic[T]):
     """Sends what was added, in order, at most `most` at once.
 
-    `send` takes a batch and answers what shall be sent again after a pause; it reports to the items by itself and
-    does not raise. `expecting` says whether more may be added within a moment; only then `tick` seconds are waited.
+    `send` takes a batch, tells each item what became of it, and answers what shall be sent again after a pause.
+    What it raises goes, with the batch, to `failed`: no item may be left waiting. `expecting` says whether more may
+    be added within a moment; only then `tick` seconds are waited.
     """
 
     def __init__(
         self,
         send: Callable[[list[T]], Awaitable[list[T]]],
         *,
+        failed: Callable[[list[T], Exception], None],
         expecting: Callable[[], bool],
         tick: float = 0.002,
         most: int = 100,
     ) -> None:
         self._send = send
+        self._failed = failed
         self._expecting = expecting
         self._tick = tick
         self._most = most
@@ -57,7 +60,11 @@ class Batcher(Generic[T]):
         await self._gather()
         while self._waiting:
             batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-            again = await self._send(batch)
+            try:
+                again = await self._send(batch)
+            except Exception as error:
+                self._failed(batch, error)
+                continue
             if again:
                 self._waiting[:0] = again
                 await asyncio.sleep(self._backoff.next())

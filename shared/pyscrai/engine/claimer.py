@@ -9,7 +9,7 @@ from collections.abc import Callable
 from structlog.typing import FilteringBoundLogger
 
 from pyscrai.client.engine import EngineApi
-from pyscrai.client.errors import ApiError, ApiUnreachable, Forbidden, NotFound, Unauthorized
+from pyscrai.client.errors import ApiError, ApiUnreachable, Forbidden, NotFound, Unauthorized, UnexpectedAnswer
 from pyscrai.contract.events import Claimed
 from pyscrai.engine.backoff import Backoff
 from pyscrai.engine.leases import Lease, Leases
@@ -56,7 +56,7 @@ class Claimer:
                 events = await self._api.claim(
                     registered.lane, max_events=self._leases.free or 1, wait=self._wait, claim_id=claim_id
                 )
-            except ApiUnreachable as error:
+            except (ApiUnreachable, UnexpectedAnswer) as error:
                 await self._pause("claim_unanswered", str(error))
             except (NotFound, Unauthorized, Forbidden):
                 await self._registration.again(registered.id)

@@ -55,7 +55,7 @@ class Finisher:
         self._metrics = metrics
         self._log = log
         self._patience = patience
-        self._batches = Batcher(self._send, expecting=expecting)
+        self._batches = Batcher(self._send, failed=self._failed, expecting=expecting)
 
     async def report(self, lease: Lease, finish: Finish | None, calls: list[CallRecord]) -> str:
         """What became of the report: done, stale, unknown or invalid as the API says; `settled` where there was
@@ -125,6 +125,11 @@ class Finisher:
         outcome = Retry(reason=f"the API refused the result: {error.detail}", code=code)
         report.finish = finish_of(outcome, event.id, event.lease_no)
         return await self._send([report])
+
+    def _failed(self, batch: list[_Report], error: Exception) -> None:
+        for report in batch:
+            if not report.answer.done():
+                self._abandon(report, f"{type(error).__name__}: {error}")
 
     def _abandon(self, report: _Report, why: str) -> None:
         self._log.error(

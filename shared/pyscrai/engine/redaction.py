@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 _SECRET = re.compile(
-    r"(?P<lead>\b(?:Bearer|Basic)\s+|\b(?:api[-_]?key|access[-_]?token|authorization)[\"']?\s*[:=]\s*[\"']?)"
-    r"(?!\*\*\*)[^\s\"',}]+"
-    r"|\b(?:sk|pk|rk|or|gsk|xai)-[A-Za-z0-9_*-]{6,}"
-    r"|(?P<user>://[^/\s:@]+:)[^/\s@]+(?=@)",
+    r"(?P<name>\b(?:api[-_]?key|access[-_]?token|authorization)[\"']?\s*[:=]\s*[\"']?(?:(?:Bearer|Basic)\s+)?)[^\s\"',}]+"
+    r"|(?P<scheme>\b(?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]{8,}"
+    r"|(?P<user>://[^/\s:@]+:)[^/\s@]+(?=@)"
+    r"|\b(?:sk|pk|rk|or|gsk|xai)-[A-Za-z0-9_*-]{6,}",
     re.IGNORECASE,
 )
 
 
 def redact(text: str) -> str:
     """The text with everything that looks like a key, a bearer token or a password in a URL as `***`."""
-    return _SECRET.sub(lambda m: f"{m['lead'] or m['user'] or ''}***", text)
+    return _SECRET.sub(lambda m: f"{m['name'] or m['scheme'] or m['user'] or ''}***", text)

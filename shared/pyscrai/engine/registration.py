@@ -9,7 +9,7 @@ import platform
 from structlog.typing import FilteringBoundLogger
 
 from pyscrai.client.engine import EngineApi
-from pyscrai.client.errors import ApiError, ApiUnreachable
+from pyscrai.client.errors import ApiError, ApiUnreachable, UnexpectedAnswer
 from pyscrai.contract import PROTOCOL
 from pyscrai.contract.engines import Registered, RegisterEngine, ResourceLimits
 from pyscrai.engine.backoff import Backoff
@@ -66,6 +66,8 @@ class Registration:
                 break
             except ApiUnreachable as error:
                 problem = str(error)
+            except UnexpectedAnswer as error:
+                raise CannotStart(f"{self._settings.api_url} is not a PyScrAI API: {error}") from error
             except ApiError as error:
                 if error.status < 500:
                     raise CannotStart(_refusal(error)) from error

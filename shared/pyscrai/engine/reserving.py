@@ -43,7 +43,7 @@ class Reserver:
         self._clock = clock
         self._metrics = metrics
         self._log = log
-        self._batches = Batcher(self._send, expecting=expecting)
+        self._batches = Batcher(self._send, failed=self._failed, expecting=expecting)
 
     async def reserve(self, lease: Lease, call: Reserve) -> Grant:
         """The API's answer for one call. Raises LeaseGone, or ApiError where the API refuses the request itself."""
@@ -85,6 +85,11 @@ class Reserver:
             return [wanted for part in again for wanted in part]
         _give_up(batch[0], error)
         return []
+
+    def _failed(self, batch: list[_Wanted], error: Exception) -> None:
+        self._log.error("reserve_failed", calls=len(batch), error=str(error))
+        for wanted in batch:
+            _give_up(wanted, error)
 
     def _still_wanted(self, wanted: _Wanted) -> bool:
         if wanted.answer.done():

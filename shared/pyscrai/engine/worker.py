@@ -51,7 +51,12 @@ class Worker:
 
     def begin(self, lease: Lease) -> None:
         """Start the work on an event that was just claimed."""
-        task = asyncio.create_task(self._work(lease))
+        log = about(self._log, lease.event)
+        meter = EventMeter(lease, self._reserver, clock=self._leases.clock, metrics=self._metrics, log=log)
+        handling = asyncio.create_task(self._handle(lease, meter, log))
+        lease.task = handling
+        self._open.add(lease)
+        task = asyncio.create_task(self._work(lease, handling, meter, log))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         self._metrics.inflight(len(self._tasks))
@@ -82,26 +87,23 @@ class Worker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _work(self, lease: Lease) -> None:
-        event = lease.event
-        log = about(self._log, event)
+    async def _work(
+        self, lease: Lease, handling: asyncio.Task[Outcome], meter: EventMeter, log: FilteringBoundLogger
+    ) -> None:
         clock = self._leases.clock
         began = clock()
-        meter = EventMeter(lease, self._reserver, clock=clock, metrics=self._metrics, log=log)
-        self._open.add(lease)
-        lease.task = asyncio.create_task(self._handle(lease, meter, log))
         try:
-            await asyncio.wait({lease.task})
-            outcome = _outcome(lease)
+            await asyncio.wait({handling})
+            outcome = _outcome(lease, handling)
             handled = clock()
             state = await self._report(lease, outcome, meter)
         finally:
-            lease.task.cancel()
+            handling.cancel()
             self._open.discard(lease)
             self._leases.release(lease)
         name = NAMES[type(outcome)]
         lost = lease.gone is not None or state not in ("done", "settled")
-        self._metrics.event(event.event_type, state if lost else name)
+        self._metrics.event(lease.event.event_type, state if lost else name)
         log.log(
             _LEVELS[name],
             "event_finished",
@@ -136,12 +138,10 @@ class Worker:
 _LEVELS = {"done": 20, "retry": 30, "fail": 40, "hand_back": 20, "dropped": 20}
 
 
-def _outcome(lease: Lease) -> Outcome:
-    task = lease.task
-    if task is None or task.cancelled():
-        return Dropped(reason=lease.gone) if lease.gone else HandBack(reason="the engine is stopping")
-    result: Outcome = task.result()
-    return result
+def _outcome(lease: Lease, handling: asyncio.Task[Outcome]) -> Outcome:
+    if not handling.cancelled():
+        return handling.result()
+    return Dropped(reason=lease.gone) if lease.gone else HandBack(reason="the engine is stopping")
 
 
 def _reason(outcome: Outcome) -> dict[str, str]:
