@@ -28,6 +28,7 @@ from pyscrai.embedded.server_env import server_environment
 __all__ = ["data_home", "embedded_database", "remove_database", "stop_database", "supervisor_alive"]
 
 WAIT_SECONDS = 150.0
+TELL_SECONDS = 2.0
 LOST_SUPERVISORS = 3
 
 
@@ -51,8 +52,8 @@ def embedded_database(
 
 def connect(folder: Folder, say: Callable[[str], None], *, durable: bool = True) -> str:
     """The address of the folder's database, started if need be. The caller holds a share of the commands' lock."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    lost = 0
+    began = time.monotonic()
+    lost, patient = 0, True
     while True:
         alive = supervisor_alive(folder)
         state, password = folder.state(), folder.password()
@@ -63,7 +64,11 @@ def connect(folder: Folder, say: Callable[[str], None], *, durable: bool = True)
         if lost >= LOST_SUPERVISORS:
             said = last_lines(folder.logs / "supervisor.log", 3)
             raise EmbeddedError(f"The embedded database's supervisor ended without a word.\n{said}")
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if alive and patient and waited > TELL_SECONDS:
+            say("Waiting for the database, which another command is starting")
+            patient = False
+        if waited > WAIT_SECONDS:
             raise EmbeddedError(
                 f"The embedded database did not answer for {WAIT_SECONDS:.0f} s. See {folder.logs / 'postgres.log'}."
             )
@@ -112,11 +117,14 @@ def stop_database(data: Path, *, timeout: float = 60.0) -> bool:
     folder = Folder(data.absolute())
     if not supervisor_alive(folder):
         return False
-    pid = int(folder.supervisor_lock.read_text("utf-8") or 0)
-    if pid:
-        os.kill(pid, signal.SIGTERM)
+    told = 0
     deadline = time.monotonic() + timeout
     while supervisor_alive(folder):
+        # Empty for the instant in which it has the lock and has not signed it yet.
+        pid = int(folder.supervisor_lock.read_text("utf-8") or 0)
+        if pid != told:
+            os.kill(pid, signal.SIGTERM)
+            told = pid
         if time.monotonic() > deadline:
             raise EmbeddedError(f"The embedded database (supervisor {pid}) did not stop in {timeout:.0f} s.")
         time.sleep(0.01)

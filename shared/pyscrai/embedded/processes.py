@@ -279,7 +279,8 @@ class Processes:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             previous = signal.getsignal(number)
-            if previous is signal.SIG_IGN:
+            if previous in (signal.SIG_IGN, None):
+                # Ignored on purpose (nohup), or in the hands of somebody who is not Python.
                 continue
             self._previous[number] = previous
             loop.add_signal_handler(number, self._signalled, number)

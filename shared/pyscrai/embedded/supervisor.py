@@ -86,6 +86,8 @@ class Supervisor:
         found = find_binaries(os.environ.get("PYSCRAI_PG_BIN"))
         account = server_account()
         place = place_cluster(folder, found, account)
+        # First of all: a server that lost its supervisor may still use what is replaced below.
+        end_stray(Cluster(place, found, account, self.durable), lambda: self.ending)
         binaries = found if account is None else for_another_user(found, place)
         cluster = Cluster(place, binaries, account, self.durable)
         if not cluster.exists:
@@ -95,7 +97,6 @@ class Supervisor:
                     f"empty one; the old one stays in {other}. To use that again, name the folder of its version's "
                     "programs in PYSCRAI_PG_BIN"
                 )
-        end_stray(cluster, lambda: self.ending)
         password = folder.password()
         fresh = password or secrets.token_hex(24)
         existed = cluster.exists
