@@ -78,10 +78,13 @@ class Settings:
     """Everything that can be set. `default_limit` None: a priced model without a limit is refused."""
 
     database_url: str = field(
-        default="", metadata=_option("PYSCRAI_DATABASE_URL", "PostgreSQL, as postgresql://user:password@host/name")
+        default="",
+        repr=False,
+        metadata=_option("PYSCRAI_DATABASE_URL", "PostgreSQL, as postgresql://user:password@host/name"),
     )
     listen_url: str | None = field(
         default=None,
+        repr=False,
         metadata=_option(
             "PYSCRAI_LISTEN_URL", "a direct connection for LISTEN, where the other goes through PgBouncer"
         ),
@@ -89,7 +92,9 @@ class Settings:
     data: Path | None = field(default=None, metadata=_option("PYSCRAI_DATA", "data folder", Path))
     host: str = field(default="127.0.0.1", metadata=_option("PYSCRAI_HOST", "address to listen on"))
     port: int = field(default=8000, metadata=_option("PYSCRAI_PORT", "port to listen on; 0 takes a free one", _port))
-    token: str | None = field(default=None, metadata=_option("PYSCRAI_TOKEN", "the token that callers must show"))
+    token: str | None = field(
+        default=None, repr=False, metadata=_option("PYSCRAI_TOKEN", "the token that callers must show")
+    )
     allowed_hosts: tuple[str, ...] = field(
         default=(),
         metadata=_option("PYSCRAI_ALLOWED_HOSTS", "further names that this service is called by, with commas", _hosts),

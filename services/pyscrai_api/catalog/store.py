@@ -99,8 +99,8 @@ async def resolve(
     row = await conn.fetchrow(FIND, type, as_id(name), name, owner)
     if row is None:
         raise NotFound(f"there is no {ONE[type]} {name!r}")
-    wanted = version or written or row["latest"]
-    found = await conn.fetchrow(AT_VERSION, row["id"], wanted) if wanted <= row["latest"] else None
+    wanted = next(number for number in (version, written, row["latest"]) if number is not None)
+    found = await conn.fetchrow(AT_VERSION, row["id"], wanted) if 1 <= wanted <= row["latest"] else None
     if found is None:
         raise NotFound(f"{ONE[type]} {row['name']!r} has no version {wanted}; the latest is {row['latest']}")
     return _remembered.keep(_pin(found))

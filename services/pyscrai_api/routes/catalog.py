@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
@@ -141,18 +141,21 @@ async def archive_scenario(request: Request, who: Who, name: str) -> None:
 
 
 @router.get("/schemas/{document}")
-async def schema(document: Literal["scenario", "event-type", "entry"]) -> dict[str, Any]:
-    """The JSON Schema of a document, or of an entry of a run's log."""
+async def schema(document: str) -> dict[str, Any]:
+    """The JSON Schema of a document (`scenario`, `event-type`), or of an `entry` of a run's log."""
     return json_schema(document)
 
 
 @cache
 def json_schema(document: str) -> dict[str, Any]:
+    """Raises NotFound for a document that has none."""
     from pyscrai.domain.entry import Entry
     from pyscrai.domain.scenario import Scenario
     from pyscrai.domain.work import EventType
 
     models: dict[str, type[BaseModel]] = {"scenario": Scenario, "event-type": EventType, "entry": Entry}
+    if document not in models:
+        raise NotFound(f"there is no schema {document[:60]!r}; there are {', '.join(models)}")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **models[document].model_json_schema()}
 
 
