@@ -28,6 +28,10 @@ class Folds:
         self._states: OrderedDict[UUID, tuple[int, State]] = OrderedDict()
         self._recent: OrderedDict[UUID, tuple[int, list[Entry]]] = OrderedDict()
 
+    def forget(self) -> None:
+        self._states.clear()
+        self._recent.clear()
+
     def keep(self, run_id: UUID, at_seq: int, state: State) -> None:
         self._states[run_id] = (at_seq, state)
         self._states.move_to_end(run_id)

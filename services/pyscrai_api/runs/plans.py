@@ -45,6 +45,9 @@ class Plans:
             self._kept.popitem(last=False)
         return plan
 
+    def forget(self) -> None:
+        self._kept.clear()
+
     async def build(self, conn: Connection, scenario: UUID, pins: dict[str, UUID], choices: Choices) -> Plan:
         """A plan from template versions: the scenario's, and one event type's per phase."""
         pin = await catalog.by_version(conn, scenario)

@@ -62,6 +62,11 @@ class Runs:
             self._bell.ring_run(run.id)
         return answer
 
+    def forget(self) -> None:
+        """Drop what this process remembers of runs; everything is read again."""
+        self._plans.forget()
+        self._folds.forget()
+
     async def snapshot(self, run_id: UUID, seat: str | None) -> Snapshot:
         """The hydrated whole of a run. Raises NotFound for an unknown run or seat."""
         async with self._pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):

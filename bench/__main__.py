@@ -1,0 +1,32 @@
+"""`python -m bench [NAME …]`: all benchmarks, or those named."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+NAMES = ("startup", "makespan")
+
+
+def main(wanted: list[str]) -> int:
+    unknown = [name for name in wanted if name not in NAMES]
+    if unknown:
+        print(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
+        return 2
+    console = Console()
+    for name in wanted or NAMES:
+        module = importlib.import_module(f"bench.{name}")
+        console.print(f"\n[bold]{module.TITLE}[/bold]")
+        table = Table("what", "median", "target", "note", box=None, pad_edge=False)
+        for row in asyncio.run(module.run()):
+            table.add_row(*row)
+        console.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,89 @@
+"""Five actors and a narrator for five turns against a model that takes 200 ms: separate processes, durable."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from bench.machine import cpu_seconds
+from pyscrai.domain.scenario import Scenario
+from pyscrai.embedded.database import remove_database
+from pyscrai.embedded.stack import stack
+
+TITLE = "Makespan: 5 actors × 5 turns, decision and world update, model of 200 ms, one engine of each kind, durable"
+ACTORS, TURNS, LATENCY, ROUNDS = 5, 5, 0.2, 7
+CALLS = (ACTORS + 1) * TURNS
+IDEAL = 2 * TURNS * LATENCY
+
+DOCUMENT = {
+    "name": "bench",
+    "world": {"text": "A table and five chairs."},
+    "seats": {f"actor-{i}": {"goals": ["speak"]} for i in range(ACTORS)},
+    "schedule": {"turns": TURNS, "phases": ["decision", "world_update"]},
+}
+TEXT = "I will open negotiations on the treaty and ask for a written commitment. "
+
+
+def script(folder: Path) -> str:
+    decide = {"reasoning": TEXT, "goals": ["speak"], "action": TEXT}
+    update = {"narrative": TEXT, "facts": {}, "changes": []}
+    entries = [("decide", decide), ("world_update", update)]
+    answers = [{"when": {"event_type": kind}, "answer": answer, "latency": LATENCY} for kind, answer in entries]
+    path = folder / "script.yaml"
+    path.write_text(yaml.safe_dump({"answers": answers}))
+    return f"scripted:{path}"
+
+
+async def run() -> list[tuple[str, str, str, str]]:
+    with tempfile.TemporaryDirectory(prefix="pyscrai-bench-") as folder:
+        data = Path(folder) / "data"
+        model = script(Path(folder))
+        try:
+            async with stack(data=data) as running:
+                await running.wait_engines()
+                async with httpx.AsyncClient(base_url=f"{running.api_url}/api/v1", timeout=60, trust_env=False) as http:
+                    await play(http, model)  # engines import their model library now, not while it is measured
+                    before = cpu_seconds(str(data))
+                    spans = [await play(http, model) for _ in range(ROUNDS)]
+                    used = cpu_seconds(str(data))
+        finally:
+            await asyncio.to_thread(remove_database, data)
+    return rows(spans, {name: used[name] - before[name] for name in used})
+
+
+async def play(http: httpx.AsyncClient, model: str) -> float:
+    """Seconds from asking for a run to reading its end in the stream."""
+    await http.put("/templates/scenarios/bench", json=Scenario.model_validate(DOCUMENT).content())
+    start = time.perf_counter()
+    made = await http.post("/runs", json={"scenario": "bench", "choices": {"model": model}})
+    made.raise_for_status()
+    async with http.stream("GET", f"/runs/{made.json()['id']}/stream") as stream:
+        async for line in stream.aiter_lines():
+            if line == "event: run_complete":
+                return time.perf_counter() - start
+    raise RuntimeError("the run did not complete")
+
+
+def rows(spans: list[float], used: dict[str, float]) -> list[tuple[str, str, str, str]]:
+    median = statistics.median(spans)
+    per_call = {name: seconds / (ROUNDS * CALLS) * 1000 for name, seconds in used.items()}
+    total = sum(per_call.values())
+    split = " + ".join(f"{name} {value:.1f}" for name, value in per_call.items())
+    steps = 2 * TURNS
+    found: list[tuple[str, Any, Any, Any]] = [
+        ("makespan", f"{median:.2f} s", "2.20 s", f"ideal {IDEAL:.2f} s; × {median / IDEAL:.2f}; {spread(spans)}"),
+        ("beyond the ideal, per step", f"{(median - IDEAL) / steps * 1000:.0f} ms", "20 ms", f"{steps} steps"),
+        ("CPU per model call", f"{total:.1f} ms", "6 ms", split),
+    ]
+    return found
+
+
+def spread(values: list[float]) -> str:
+    return f"{min(values):.2f} to {max(values):.2f} s in {len(values)} rounds"
