@@ -24,7 +24,7 @@ from pyscrai.contract.problems import FieldError
 from pyscrai.contract.templates import Template, TemplateType
 from pyscrai.contract.wire import Page
 from pyscrai.domain.canonical import canonical, normalise, sha256
-from pyscrai.domain.scenario import readable
+from pyscrai.domain.scenario import Scenario, readable
 from pyscrai_api.catalog import validation
 from pyscrai_api.catalog.store import BUILT_IN, ONE, as_id
 from pyscrai_api.errors import Conflict, Forbidden, NotFound
@@ -48,6 +48,9 @@ def draft(kind: TemplateType, content: dict[str, Any]) -> Draft:
     """Normalise and check a document. Raises Invalid, InvalidValue."""
     content = normalise(content)
     warnings = validation.check(kind, content)
+    if kind == "scenarios":
+        # Canonical JSON sorts keys; the order of the seats is part of what a scenario says.
+        content = normalise(Scenario.model_validate(content).content())
     title = content.get("title")
     whole = canonical(content)
     return Draft(
