@@ -54,6 +54,8 @@ _Dumper.add_representer(str, _text)
 def dump(scenario: Scenario) -> str:
     """Native YAML; `load` of it gives an equal scenario. Keys are in the model's order, seats in theirs."""
     plain = scenario.model_dump(mode="json", exclude_defaults=True)
+    if plain.get("seat_order") == list(scenario.seats):
+        del plain["seat_order"]  # a YAML mapping keeps its order
     document = {"format": FORMAT, "name": scenario.name, **plain}
     return yaml.dump(
         document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDTH, default_flow_style=False

@@ -69,7 +69,7 @@ def read_actor(into: Assembly, source: Source, name: str, common: str) -> None:
     _style(into, source, seat)
     prompt = source.take("system_prompt")
     told = as_text(prompt.value) if prompt else ""
-    into.put((*seat, "instructions"), paragraphs(common, told) if isinstance(told, str) else told, prompt or source)
+    into.put((*seat, "instructions"), paragraphs(common, told), prompt or source)
     _private(into, source, seat)
     _control(into, source, seat)
     coalitions = source.take("preferred_coalitions")
@@ -87,7 +87,7 @@ def _goals(into: Assembly, source: Source, seat: tuple[str, str]) -> None:
         into.put((*seat, "goals"), shapes[0], near or far)
 
 
-def as_expertise(value: Any) -> Any:
+def as_expertise(value: Any) -> str | dict[str, str]:
     """All three shapes: a mapping, a list of mappings, or text (a list of texts is joined)."""
     if isinstance(value, dict):
         return {key: line_of(level) for key, level in value.items()}
@@ -95,7 +95,7 @@ def as_expertise(value: Any) -> Any:
         if value and all(isinstance(item, dict) for item in value):
             return {key: line_of(level) for item in value for key, level in _field_and_level(item).items()}
         return "; ".join(line_of(item) for item in value)
-    return as_text(value) if isinstance(value, str) else value
+    return as_text(value)
 
 
 def _field_and_level(item: dict[str, Any]) -> dict[str, Any]:
@@ -119,8 +119,7 @@ def _style(into: Assembly, source: Source, seat: tuple[str, str]) -> None:
         f"How you communicate: {line_of(talks.value)}" if talks else "",
         f"Your traits: {line_of(traits.value)}" if traits else "",
     ]
-    style = paragraphs(*parts) if all(isinstance(part, str) for part in parts) else parts[0]
-    into.put((*seat, "style"), style, first)
+    into.put((*seat, "style"), paragraphs(*parts), first)
 
 
 def _private(into: Assembly, source: Source, seat: tuple[str, str]) -> None:
@@ -132,7 +131,7 @@ def _private(into: Assembly, source: Source, seat: tuple[str, str]) -> None:
         listed = as_texts(also.value)
         shown = "\n".join(f"- {item}" for item in listed) if isinstance(listed, list) else line_of(listed)
         texts.append(f"Also open to you, and not to everybody:\n{shown}" if shown else "")
-    text = paragraphs(*texts) if all(isinstance(part, str) for part in texts) else texts[0]
+    text = paragraphs(*texts)
     if text:
         into.put((*seat, "private"), text, secret or also)
     if access:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pyscrai.domain.conditions import parse
 from pyscrai.domain.errors import InvalidValue
+from pyscrai.formats.findings import Position, finding
 from pyscrai.formats.folder import Folder
 from pyscrai.formats.positions import MAX_BYTES
 from pyscrai.formats.scenariolab.assembly import Assembly, Source, Taken
@@ -86,9 +87,6 @@ def common_ground(into: Assembly, source: Source, folder: Folder) -> str:
     """What the scenario tells every actor and the narrator: its system prompt, then the background."""
     prompt = source.take("system_prompt")
     text = as_text(prompt.value) if prompt else ""
-    if prompt and not isinstance(text, str):
-        into.say("error", prompt, "text is wanted here")
-        text = ""
     text = paragraphs(text, *_background(into, source, folder))
     if text:
         into.put(("narrator", "instructions"), text, prompt or source)
@@ -108,9 +106,9 @@ def _background(into: Assembly, source: Source, folder: Folder) -> list[str]:
         text = folder.files[file][:MAX_BYTES].decode("utf-8", errors="replace").removeprefix("\ufeff").strip()
         if size + len(text) > MAX_BACKGROUND:
             into.kept.setdefault(file, {})[""] = text
-            at = Source(source.document, file).document.positions.place("")
             message = f"{file} is not used: more than {MAX_BACKGROUND:,} characters of background would go into prompts"
-            into.say("warning", at, message, "shorten it")
+            at = Position(folder.shown(file))
+            into.findings.append(finding("warning", at, "", message, "shorten it", unused=True))
             continue
         size += len(text)
         title = readable(file.rpartition("/")[2].removesuffix(".md").replace("-", " "))

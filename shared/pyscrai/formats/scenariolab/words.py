@@ -9,15 +9,15 @@ from typing import Any
 _BULLET = re.compile(r"^(?:[-*•]|\d+[.)])\s+")
 
 
-def as_text(value: Any) -> Any:
-    """A text; a list as lines with dashes, a mapping as `key: value` lines."""
+def as_text(value: Any) -> str:
+    """A text; a list as lines with dashes, a mapping as `key: value` lines, anything else as it is written."""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, list):
         return "\n".join(f"- {line_of(item)}" for item in value)
     if isinstance(value, dict):
         return "\n".join(f"{readable(key)}: {line_of(item)}" for key, item in value.items())
-    return json.dumps(value) if isinstance(value, bool | int | float) else value
+    return line_of(value)
 
 
 def as_texts(value: Any) -> Any:
