@@ -31,11 +31,6 @@ REVISION_FILE = re.compile(r"^(\d{4})_\w+\.py$")
 
 async def connect(settings: Settings) -> Pool:
     """The pool of connections. JSON stays text on both sides. Raises StartupError in words for a person."""
-    if not settings.database_url:
-        raise StartupError(
-            "no database is named: give --database-url or PYSCRAI_DATABASE_URL, "
-            "or start with `pyscrai up`, which brings its own PostgreSQL"
-        )
     await _check_server(settings.database_url)
     pool: Pool = await asyncpg.create_pool(
         settings.database_url,
@@ -83,6 +78,11 @@ async def _check_server(dsn: str) -> None:
 
 async def first_connection(dsn: str) -> asyncpg.Connection:
     """One connection outside the pool. Raises StartupError saying what is wrong and never the password."""
+    if not dsn:
+        raise StartupError(
+            "no database is named: give --database-url or PYSCRAI_DATABASE_URL, "
+            "or start with `pyscrai up`, which brings its own PostgreSQL"
+        )
     where = place(dsn)
     try:
         return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
@@ -144,12 +144,12 @@ async def migrate(dsn: str) -> None:
         raise StartupError(
             f"{place(dsn)} was migrated by a newer PyScrAI (revision {at}, this one knows {wanted}); update this one"
         )
-    from pyscrai_api.migrations.upgrade import upgrade
+    from pyscrai_api.migrations.upgrade import MigrationFailed, upgrade
 
     try:
         await upgrade(dsn)
-    except asyncpg.PostgresError as error:
-        raise StartupError(f"{place(dsn)} cannot be migrated: {_reason(error)}") from None
+    except MigrationFailed as error:
+        raise StartupError(f"{place(dsn)} cannot be migrated, and stays as it was: {error}") from None
 
 
 def engine(dsn: str, *, statement_cache: int = 100, size: int = 3) -> AsyncEngine:

@@ -17,7 +17,7 @@ MOST_ROWS = 20
 @cache
 def queries(file: Path = FILE) -> dict[str, str]:
     """The named queries of the file."""
-    return {name: text.strip().rstrip(";") for name, text in NAMED.findall(file.read_text())}
+    return {name: text.strip().rstrip(";") for name, text in NAMED.findall(file.read_text("utf-8"))}
 
 
 async def broken(connection: Connection) -> dict[str, list[dict[str, Any]]]:

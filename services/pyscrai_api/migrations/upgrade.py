@@ -5,8 +5,13 @@ from __future__ import annotations
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from pyscrai_api import database
+
+
+class MigrationFailed(Exception):
+    """The database refused; the message is its own."""
 
 
 def config(connection: Connection) -> Config:
@@ -27,10 +32,12 @@ def to_newest(connection: Connection) -> None:
 
 
 async def upgrade(dsn: str) -> None:
-    """Bring the database at `dsn` to the newest revision."""
+    """Bring the database at `dsn` to the newest revision, or leave it as it was. Raises MigrationFailed."""
     engine = database.engine(dsn, statement_cache=0)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(to_newest)
+    except DBAPIError as error:
+        raise MigrationFailed(str(error.orig).rpartition(">: ")[2]) from error
     finally:
         await engine.dispose()
