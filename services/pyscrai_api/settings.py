@@ -125,6 +125,12 @@ class Settings:
     statement_timeout: float = field(
         default=30.0, metadata=_option("PYSCRAI_STATEMENT_TIMEOUT", "seconds a statement may take", _positive)
     )
+    retry_base: float = field(
+        default=30.0,
+        metadata=_option(
+            "PYSCRAI_RETRY_BASE", "seconds before the first retry of a failed event, then doubled", _positive
+        ),
+    )
     grace: float = field(
         default=10.0,
         metadata=_option("PYSCRAI_GRACE", "seconds that requests get to end when the service stops", _positive),
