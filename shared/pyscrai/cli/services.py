@@ -15,7 +15,7 @@ KINDS = ("actor", "narrator", "analyst")
 @click.command(context_settings=PASS_ON, add_help_option=False)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def api(options: tuple[str, ...]) -> int:
-    """Run one API process. Options are those of `python -m pyscrai_api`; without a database it uses the embedded one."""
+    """Run one API process, with the options of `python -m pyscrai_api`; without a database, on the embedded one."""
     given = any(option.split("=")[0] in ("--database-url", "-h", "--help") for option in options)
     if given or os.environ.get("PYSCRAI_DATABASE_URL"):
         _become("pyscrai_api", options)
@@ -51,13 +51,17 @@ async def _child(module: str, options: Sequence[str]) -> int:
     import asyncio
     import signal
 
+    from pyscrai.embedded import leash
     from pyscrai.embedded.database import embedded_database
     from pyscrai.embedded.folder import data_home
 
+    # So that the service ends with us, whatever ends us (Linux).
+    tied = [sys.executable, "-I", "-S", str(leash.__file__), str(os.getpid()), "SIGTERM"]
+    argv = [*(tied if sys.platform == "linux" else []), *_argv(module, options)]
     loop = asyncio.get_running_loop()
     with embedded_database(data_home()) as address:
         env = {**os.environ, "PYSCRAI_DATABASE_URL": address}
-        child = await asyncio.create_subprocess_exec(*_argv(module, options), env=env, process_group=0)
+        child = await asyncio.create_subprocess_exec(*argv, env=env, process_group=0)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, child.send_signal, number)
         return await child.wait()

@@ -76,9 +76,9 @@ def _print_finding(talk: Talk, found: Finding) -> None:
     from pyscrai.cli.prose import fill, one_line
 
     paper = talk.paper
-    where = f" at {found.path}" if found.path else ""
+    where = f" at {one_line(found.path)}" if found.path else ""
     place = Text(f"  {found.file}:{found.line}:{found.column}: ", "dim")
-    paper.line(place + Text(found.severity, STYLES[found.severity]) + Text(one_line(where), "dim"))
+    paper.line(place + Text(found.severity, STYLES[found.severity]) + Text(where, "dim"))
     for text in (found.message, found.hint or ""):
         for line in fill(text, paper.width - 4, paper.glyphs):
             paper.line(Text("    ") + line)

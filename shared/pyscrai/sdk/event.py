@@ -42,9 +42,6 @@ class Handlers:
         self._by_kind: dict[str, list[Handler]] = {}
 
     def add(self, kind: str, handler: Handler) -> None:
-        """Raises ValueError for a kind that no log ever has: the handler would wait for ever."""
-        if kind != EVERY and kind not in STORY and kind not in CONTROL:
-            raise ValueError(f"no entry of a log is called {kind!r}; there are {', '.join(sorted(STORY | CONTROL))}, *")
         self._by_kind.setdefault(kind, []).append(handler)
 
     async def call(self, entry: Delivered, run_id: str) -> None:
@@ -60,3 +57,9 @@ class Handlers:
             answer = await to_thread.run_sync(partial(handler, event))
             if inspect.isawaitable(answer):
                 await answer
+
+
+def known(kind: str) -> None:
+    """Raises ValueError for a kind that no log ever has: a handler would wait for ever."""
+    if kind != EVERY and kind not in STORY and kind not in CONTROL:
+        raise ValueError(f"no entry of a log is called {kind!r}; there are {', '.join(sorted(STORY | CONTROL))}, *")

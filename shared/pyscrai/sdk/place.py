@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 from anyio import to_thread
 
 from pyscrai.client.api import Api
@@ -27,10 +28,11 @@ class Place:
     pool: str | None = None
     own: bool = False
     engines: Mapping[str, int] = field(default_factory=dict)
+    transport: httpx.AsyncBaseTransport | None = None
 
     def api(self) -> Api:
         """A client of it, to be closed by who asked for it."""
-        return Api(Http(self.api_url, token=self.token))
+        return Api(Http(self.api_url, token=self.token, transport=self.transport))
 
 
 @asynccontextmanager
@@ -42,9 +44,11 @@ async def find_place(
     data: Path | None = None,
     engines: Mapping[str, int] = ONE_OF_EACH,
     on_progress: Callable[[str], None] | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[Place]:
     """`api_url`, else PYSCRAI_API_URL, else the `pyscrai up` of this data folder, else a stack of our own, which
-    ends with the context; without `engines` that is an API alone. `on_progress` is told what is being started.
+    ends with the context; without `engines` that is an API alone. `on_progress` is told what is being started;
+    `transport` replaces the network to an API that is named.
 
     A `database_url` given here (not the variable) always means a stack of our own on that database.
     Raises EmbeddedError, and Interrupted where a signal ends our stack (in the main thread).
@@ -52,7 +56,7 @@ async def find_place(
     token = token or os.environ.get("PYSCRAI_TOKEN") or None
     named = api_url or (None if database_url else os.environ.get("PYSCRAI_API_URL"))
     if named:
-        yield Place(api_url=named, token=token)
+        yield Place(api_url=named, token=token, transport=transport)
         return
     from pyscrai.embedded.folder import data_home, private_folder
     from pyscrai.embedded.stack import running_api, stack

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 from anyio import CancelScope, move_on_after, to_thread
 
 from pyscrai.client.api import Api
@@ -19,7 +20,7 @@ from pyscrai.domain.choices import Choices
 from pyscrai.sdk.catalog import in_catalog, publish
 from pyscrai.sdk.choices import Amount, choices_of, limit_of
 from pyscrai.sdk.errors import RunBlocked, RunFailed
-from pyscrai.sdk.event import Handler, Handlers
+from pyscrai.sdk.event import Handler, Handlers, known
 from pyscrai.sdk.follow import follow
 from pyscrai.sdk.names import find_run
 from pyscrai.sdk.place import ONE_OF_EACH, Place, find_place
@@ -46,9 +47,16 @@ class Runner:
         database_url: str | None = None,
         data: Path | None = None,
         engines: Mapping[str, int] = ONE_OF_EACH,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._find = partial(
-            find_place, api_url=api_url, token=token, database_url=database_url, data=data, engines=engines
+            find_place,
+            api_url=api_url,
+            token=token,
+            database_url=database_url,
+            data=data,
+            engines=engines,
+            transport=transport,
         )
         self._handlers = Handlers()
         self._lock = threading.Lock()
@@ -64,6 +72,8 @@ class Runner:
         Raises ValueError for a kind that there is not. An error in a handler ends the call that is playing, and
         pauses the run.
         """
+
+        known(kind)
 
         def add(handler: H) -> H:
             self._handlers.add(kind, handler)
