@@ -16,7 +16,7 @@ from pyscrai_api import logging
 from pyscrai_api.access import check_exposure
 from pyscrai_api.app import create_app
 from pyscrai_api.deps import Deps, open_deps
-from pyscrai_api.errors import ApiError, StartupError
+from pyscrai_api.errors import StartupError, from_exception
 from pyscrai_api.settings import Settings
 
 log = structlog.get_logger()
@@ -30,8 +30,12 @@ def serve(settings: Settings) -> int:
         return uvloop.run(_serve(settings))
     except StartupError as error:
         print(f"pyscrai_api: {error}", file=sys.stderr)  # noqa: T201
-    except ApiError as error:  # the database went away between two steps of the start
-        print(f"pyscrai_api: cannot start: {error.detail}", file=sys.stderr)  # noqa: T201
+    except Exception as error:
+        failure = from_exception(error)
+        if failure.code == "internal":
+            raise
+        # The database went away, or filled up, between two steps of the start.
+        print(f"pyscrai_api: cannot start: {failure.detail}", file=sys.stderr)  # noqa: T201
     except KeyboardInterrupt:
         print("pyscrai_api: stopped before it was ready", file=sys.stderr)  # noqa: T201
     return 1
