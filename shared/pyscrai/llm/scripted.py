@@ -159,7 +159,7 @@ def _fits(when: dict[str, Any], place: dict[str, Any]) -> bool:
 
 def _text(answer: Any, place: dict[str, Any]) -> str:
     if isinstance(answer, str):
-        return _filled(answer, place)
+        return str(_filled(answer, place))
     return json.dumps(_filled(answer, place), ensure_ascii=False)
 
 

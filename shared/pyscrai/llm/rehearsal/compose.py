@@ -46,4 +46,6 @@ def _text(prompt: str) -> str:
     if not asked:
         return "This is the rehearsal model. It was asked nothing, and says so."
     first = sentence(cut(asked[0], 200))
-    return f"This is the rehearsal model, which answers from your own words. You wrote: “{first}” Choose a real model for more."
+    return (
+        f"This is the rehearsal model, which answers from your own words. You wrote: “{first}” A real model says more."
+    )

@@ -1,4 +1,173 @@
+"""A world update: weaves the moves together, says how far apart people are, and what stays open."""
+
+from __future__ import annotations
+
+import re
 from typing import Any
-from pyscrai.llm.rehearsal.reading import Sheet
-def narrate(sheet: Sheet, seed: int, schema: dict[str, Any]) -> dict[str, Any]:
-    return {}
+
+from pyscrai.domain.chance import chance
+from pyscrai.llm.rehearsal.quantities import Quantity, last_of, named, quantities, rounded
+from pyscrai.llm.rehearsal.reading import Said, Sheet
+from pyscrai.llm.rehearsal.table import core
+from pyscrai.llm.rehearsal.words import bare, is_body, join, lower_first, mentioned, sentence, upper_first
+
+FIRST = (
+    "{Who} began: “{quote}”",
+    "The first word was {whose}: “{quote}”",
+    "“{quote}”, said {who}, before anybody else had sat down",
+    "It was {who} who started: “{quote}”",
+)
+NEXT = (
+    "{Who} answered in a calm voice: “{quote}”",
+    "At the same hour {who} wrote: “{quote}”",
+    "From {who} came another tone: “{quote}”",
+    "{Who} did not wait: “{quote}”",
+    "And {who} let everybody know: “{quote}”",
+)
+APART = (
+    "On paper {names} are {gap} apart, where it was {before}; the latest word is {latest}",
+    "The distance between {names} is {gap} now, after {before}, and the latest word is {latest}",
+    "What separates {names} has shrunk from {before} to {gap}. The last figure to be named was {latest}",
+)
+APART_FIRST = (
+    "Between {low} and {figure} lies a gap of {gap}, and now everybody can see it",
+    "The two ends are {low} and {figure}, {gap} apart, and nobody calls that impossible",
+)
+CLOSED = (
+    "There is one figure on the table now, and nobody objects to it: {figure}",
+    "For the first time all say the same number: {figure}",
+)
+MOOD = (
+    "Nobody left early, which was noticed",
+    "The talk went on in the corridor, without the papers",
+    "Somebody opened a window, and for a moment nobody argued",
+    "It was late when the lamps went out",
+    "Notes were taken on both sides, and compared",
+    "There was even a joke, and it was laughed at",
+)
+OPEN = (
+    "One question went home with everybody: {question}",
+    "Still open: {question}",
+    "And nobody has answered yet {question}",
+)
+END = (
+    "So it stands at the end, and it will have to carry",
+    "That is where it ends, and everybody knows what was said",
+)
+
+
+class Narrator:
+    """Composes one world update."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self.sheet = sheet
+        self.moves = sheet.moves
+
+    def choose(self, frames: tuple[str, ...], purpose: str, step: int = 0, /, **words: str) -> str:
+        start = chance(0, self.sheet.title, purpose) + self.sheet.turn + step
+        text = frames[start % len(frames)].format(**words)
+        return sentence(text)
+
+    def narrate(self) -> dict[str, Any]:
+        told = self._told()
+        apart, changes, facts = self._figures()
+        last = self.sheet.turn >= self.sheet.turns
+        mood = self.choose(END if last else MOOD, "mood")
+        question = "" if last and not apart else self._question()
+        second = " ".join(part for part in (mood, question, apart) if part)
+        return {
+            "narrative": f"{told}\n\n{second}" if told else second,
+            "facts": facts,
+            "changes": [*changes, *self._spoken(changes)][:5] or [sentence(bare(second)[:380])],
+        }
+
+    def _told(self) -> str:
+        lines = []
+        start = (self.sheet.turn - 1) % max(1, len(self.moves))
+        ordered = self.moves[start:] + self.moves[:start]
+        for number, move in enumerate(ordered):
+            who = mentioned(move.who)
+            words = {"who": who, "Who": upper_first(who), "whose": f"{who}’s", "quote": core(move.text, 150)}
+            lines.append(self.choose(NEXT if number else FIRST, "told", number, **words))
+        return " ".join(lines)
+
+    def _unit(self) -> str | None:
+        spoken = [{quantity.unit for quantity in quantities(move.text)} for move in self.moves]
+        counts = {unit: sum(unit in units for units in spoken) for units in spoken for unit in units}
+        best = max(sorted(counts), key=lambda unit: counts[unit], default=None)
+        return best if best is not None and counts[best] > 1 else None
+
+    def _figures(self) -> tuple[str, list[str], dict[str, Any]]:
+        """How far apart people are on what they bargain over; what changed; and the gap as a fact."""
+        unit = self._unit()
+        if unit is None:
+            return "", [], {}
+        now = _standing(self.moves, unit)
+        before = _standing([line for line in self.sheet.history if 0 < line.turn < self.sheet.turn], unit)
+        ordered = sorted(now.items(), key=lambda item: item[1][1].value)
+        (_, low), (high_text, high) = ordered[0][1], ordered[-1][1]
+        gap = rounded(high.value - low.value, low.step / 10)
+        latest_text, latest = list(now.values())[-1]
+        words = {"low": low.written(low.value), "figure": named(high_text, high, high.value), "gap": low.written(gap)}
+        words["latest"] = named(latest_text, latest, latest.value)
+        words["names"] = join([mentioned(ordered[0][0]), mentioned(ordered[-1][0])])
+        changes = self._moved(now, before)
+        fact = {f"gap in {_plural(high_text, high)}": int(gap) if gap == int(gap) else gap}
+        if gap < low.step / 2:
+            return self.choose(CLOSED, "closed", **words), changes, fact
+        was = [quantity.value for _, quantity in before.values()]
+        if len(was) > 1 and max(was) - min(was) > gap:
+            words["before"] = low.written(rounded(max(was) - min(was), low.step / 10))
+            return self.choose(APART, "apart", **words), changes, fact
+        return self.choose(APART_FIRST, "apart", **words), changes, fact
+
+    def _moved(self, now: dict[str, tuple[str, Quantity]], before: dict[str, tuple[str, Quantity]]) -> list[str]:
+        changes = []
+        for who, (text, quantity) in now.items():
+            name = upper_first(mentioned(who))
+            shown = named(text, quantity, quantity.value)
+            if who not in before:
+                changes.append(sentence(f"{name} named a figure: {shown}"))
+            elif abs(before[who][1].value - quantity.value) > quantity.step / 10:
+                old = before[who][1].written(before[who][1].value)
+                changes.append(sentence(f"{name} moved from {old} to {shown}"))
+            else:
+                changes.append(sentence(f"{name} stayed at {shown}"))
+        return changes
+
+    def _spoken(self, told: list[str]) -> list[str]:
+        changes = []
+        for move in self.moves:
+            name = upper_first(mentioned(move.who))
+            if not any(change.startswith(f"{name} ") for change in told):
+                verb = "have" if name.lower().endswith("s") and is_body(move.who) else "has"
+                changes.append(sentence(f"{name} {verb} said it before everybody: “{core(move.text, 150)}”"))
+        return changes
+
+    def _question(self) -> str:
+        asked = self.sheet.items("open")
+        if not asked:
+            return ""
+        question = asked[(self.sheet.turn - 1) % len(asked)]
+        if question.endswith("?"):
+            return self.choose(OPEN[:2], "open", question=lower_first(question, self.sheet.names))
+        return self.choose(OPEN[:2], "open", question=lower_first(bare(question), self.sheet.names))
+
+
+def _standing(lines: list[Said], unit: str) -> dict[str, tuple[str, Quantity]]:
+    """Who stands where: the last figure of each, with its text."""
+    found: dict[str, tuple[str, Quantity]] = {}
+    for line in lines:
+        if line.who != "World" and (quantity := last_of(line.text, unit)):
+            found[line.who] = (line.text, quantity)
+    return found
+
+
+def _plural(text: str, quantity: Quantity) -> str:
+    unit = named(text, quantity, quantity.value)
+    return re.sub(r"^[\d.,\s]+", "", unit) or "figures"
+
+
+def narrate(sheet: Sheet, _seed: int, _schema: dict[str, Any]) -> dict[str, Any]:
+    """Suggestions for `narrative`, `facts` and `changes`."""
+    return Narrator(sheet).narrate()

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
+
+# The parser of the standard library's own expressions; private, but the same since Python 3.11.
+from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
 from pyscrai.domain.chance import chance
-
-try:
-    from re import _constants as _codes  # type: ignore[attr-defined]
-    from re import _parser
-except ImportError:  # pragma: no cover
-    _codes = _parser = None
 
 _CATEGORIES = {"CATEGORY_DIGIT": "4", "CATEGORY_WORD": "a", "CATEGORY_SPACE": " ", "CATEGORY_NOT_DIGIT": "a"}
 _CATEGORIES |= {"CATEGORY_NOT_WORD": "-", "CATEGORY_NOT_SPACE": "a"}

@@ -138,6 +138,10 @@ class Sheet:
         return [value for value in values if " " in value.strip()]
 
     @cached_property
+    def goals_and_rules(self) -> list[str]:
+        return self.items("goals") + self.items("rules")
+
+    @cached_property
     def metrics(self) -> list[Asked]:
         found: list[Asked] = []
         for line in self.sections.get("metrics", []):

@@ -1,4 +1,4 @@
-"""A value for any JSON Schema: what a composer suggests where it fits, something plausible where nothing was suggested."""
+"""A value for any JSON Schema: what a composer suggests where it fits, else something plausible."""
 
 from __future__ import annotations
 
@@ -120,7 +120,9 @@ class Filler:
             for name, value in rest.items():
                 made[name] = self.fill(extra, value, f"{place}/{name}", depth + 1) if isinstance(extra, dict) else value
         for number in range(len(made), int(schema.get("minProperties", 0))):
-            made[f"item_{number + 1}"] = self.fill(extra if isinstance(extra, dict) else {"type": "string"}, None, place)
+            made[f"item_{number + 1}"] = self.fill(
+                extra if isinstance(extra, dict) else {"type": "string"}, None, place
+            )
         limit = schema.get("maxProperties")
         return made if limit is None else dict(list(made.items())[: int(limit)])
 
@@ -133,7 +135,9 @@ class Filler:
         made: list[Any] = []
         for number in range(count):
             inner = first[number] if number < len(first) else schema.get("items", {"type": "string"})
-            made.append(self.fill(inner, told[number] if told and number < len(told) else None, f"{place}/{number}", depth + 1))
+            made.append(
+                self.fill(inner, told[number] if told and number < len(told) else None, f"{place}/{number}", depth + 1)
+            )
         if schema.get("uniqueItems"):
             made = [item for number, item in enumerate(made) if item not in made[:number]]
             options = schema.get("items", {}).get("enum", []) if isinstance(schema.get("items"), dict) else []
@@ -172,6 +176,8 @@ class Filler:
         if multiple := schema.get("multipleOf"):
             value = round(value / multiple) * multiple
             value = value + multiple if value < low else value - multiple if value > high else value
+        if isinstance(suggestion, int) and value == suggestion:
+            return suggestion
         if whole:
             value = math.floor(value) if value > high - 1 else round(value)
             return int(max(value, math.ceil(low)) if math.isfinite(low) else value)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 _VERBS = frozenset(
     """
-    accept achieve adopt advance agree allow apply appoint argue arrange ask assure attract avoid balance be become begin
-    bring build buy call carry change charge check choose claim clear close collect come complete connect consider
+    accept achieve adopt advance agree allow apply appoint argue arrange ask assure attract avoid balance be become
+    begin bring build buy call carry change charge check choose claim clear close collect come complete connect consider
     contain continue control convince cover create cut deal decide defend define delay deliver demand demonstrate deny
     design develop discover do earn encourage end enforce ensure enter establish explain explore expose extend fight
     figure fill finance find finish fix force form foster free gain get give go grow guarantee hand have hear help hide
@@ -22,7 +22,9 @@ _VERBS = frozenset(
     work write
     """.split()  # noqa: SIM905
 )
-_FINITE = re.compile(r"\b(is|are|was|were|has|have|had|must|cannot|can|will|would|does|do|may|needs?|costs?|ends?)\b", re.I)
+_FINITE = re.compile(
+    r"\b(is|are|was|were|has|have|had|must|cannot|can|will|would|does|do|may|needs?|costs?|ends?)\b", re.I
+)
 _DETERMINERS = ("the", "a", "an", "our", "my", "this", "that", "these", "those", "every", "each", "any")
 _MODAL = re.compile(
     r"^(?:(?:you|we|i|they)\s+)?(cannot|can not|can't|can only|can|must not|mustn't|must|may not|may only|should not|"
@@ -84,7 +86,7 @@ def called(title: str) -> str:
 def mentioned(title: str) -> str:
     """How one speaks of somebody in the middle of a sentence: `Ines`, `the regulator`."""
     short = called(title)
-    if short != title or " " not in title and not is_body(title):
+    if short != title or (" " not in title and not is_body(title)):
         return short
     return title if title.lower().startswith("the ") or title.istitle() else f"the {lower_first(title)}"
 
@@ -92,7 +94,7 @@ def mentioned(title: str) -> str:
 def lower_first(text: str, names: frozenset[str] = frozenset()) -> str:
     """The text as it goes on inside a sentence; words that are names keep their capital."""
     first = re.match(r"[\w'’-]+", text)
-    if not first or first[0] in names or first[0] == "I" or not first[0][1:].islower() and len(first[0]) > 1:
+    if not first or first[0] in names or first[0] == "I" or (not first[0][1:].islower() and len(first[0]) > 1):
         return text
     return text[0].lower() + text[1:]
 
@@ -110,6 +112,8 @@ def sentence(text: str) -> str:
     """A sentence: capital at the start, a mark at the end, no doubled blanks or words."""
     text = re.sub(r"\s+", " ", text).strip()
     text = re.sub(r"\b([a-z]{2,}) \1\b", r"\1", text)
+    if text.endswith("”") and not text[:-1].endswith((".", "!", "?", "…")):
+        text = f"{text[:-1]}.”"
     return upper_first(text) if text.endswith((".", "!", "?", "”", "…")) else f"{upper_first(text)}."
 
 
@@ -120,7 +124,9 @@ def first_word(text: str) -> str:
 
 def doing(goal: str, voice: Voice, names: frozenset[str]) -> str:
     """A goal, however it was written, as what goes after `I want to`."""
-    text = owned(bare(re.sub(r"^(?:to|your goal is to|you want to|i want to|we want to)\s+", "", goal, flags=re.I)), voice)
+    text = owned(
+        bare(re.sub(r"^(?:to|your goal is to|you want to|i want to|we want to)\s+", "", goal, flags=re.I)), voice
+    )
     word = first_word(text)
     if word in _VERBS:
         return lower_first(text, names)
@@ -190,7 +196,9 @@ def join(parts: list[str]) -> str:
 
 def content_words(text: str) -> set[str]:
     """Words that carry meaning, roughly stemmed, for finding what belongs together."""
-    return {re.sub(r"(ing|ed|es|s)$", "", word) for word in re.findall(r"[a-z]{4,}", text.lower()) if word not in _COMMON}
+    return {
+        re.sub(r"(ing|ed|es|s)$", "", word) for word in re.findall(r"[a-z]{4,}", text.lower()) if word not in _COMMON
+    }
 
 
 _COMMON = frozenset(

@@ -1,0 +1,106 @@
+"""The table as one seat sees it: who said what last, where figures stand, what was said already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from pyscrai.domain.chance import chance
+from pyscrai.llm.rehearsal.quantities import Quantity, last_of, quantities
+from pyscrai.llm.rehearsal.reading import Person, Said, Sheet
+from pyscrai.llm.rehearsal.words import Voice, bare, cut, sentences
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Where somebody stands on one unit: the quantity, and the text it stands in."""
+
+    who: str
+    quantity: Quantity
+    text: str
+
+
+class Table:
+    """One seat's reading of a prompt."""
+
+    def __init__(self, sheet: Sheet, seed: int) -> None:
+        self.sheet = sheet
+        self.seed = seed
+        self.voice = Voice.of(sheet.me)
+        self.said = "\n".join(line.text for line in sheet.history)
+        self.own = [line for line in sheet.history if line.who == sheet.me]
+
+    @cached_property
+    def place(self) -> int:
+        """This seat's place among all, the same for all turns and different for all seats."""
+        return sorted([self.sheet.me, *(person.title for person in self.sheet.others)]).index(self.sheet.me)
+
+    @cached_property
+    def people(self) -> list[Person]:
+        """The others, starting with somebody else each turn."""
+        others = self.sheet.others
+        start = (self.sheet.turn + self.place) % len(others) if others else 0
+        return others[start:] + others[:start]
+
+    def last(self, title: str) -> Said | None:
+        """What somebody said last."""
+        return next((line for line in reversed(self.sheet.history) if line.who == title), None)
+
+    def frame(self, frames: Sequence[str], purpose: str) -> str:
+        """One of several ways to say something: another for each seat and turn, and none that was used already."""
+        start = chance(0, self.sheet.title, purpose) + self.place + self.sheet.turn * (len(self.sheet.others) + 1)
+        ordered = [frames[(start + number) % len(frames)] for number in range(len(frames))]
+        return next((frame for frame in ordered if not self._used(frame)), ordered[0])
+
+    def _used(self, frame: str) -> bool:
+        """Whether a frame's longest fixed part was said in the last few lines, or ever by this seat."""
+        fixed = max((part.strip() for part in _fixed(frame)), key=len, default="")
+        if len(fixed) < 8:
+            return False
+        recent = [line.text for line in self.sheet.history[-6:]] + [line.text for line in self.own]
+        return any(fixed.lower() in text.lower() for text in recent)
+
+    def fresh(self, candidates: Sequence[str]) -> list[str]:
+        """Those that nobody has said word for word."""
+        said = self.said.lower()
+        return [text for text in candidates if bare(text).lower() not in said]
+
+    def figure(self, title: str, unit: str) -> Figure | None:
+        """Where somebody stands on `unit`, by their latest figure."""
+        for line in reversed(self.sheet.history):
+            if line.who == title and (found := last_of(line.text, unit)):
+                return Figure(title, found, line.text)
+        return None
+
+    @cached_property
+    def bargain(self) -> str | None:
+        """The unit that is bargained over: one that two seats have used, of this seat's goals where there is one."""
+        goals = [quantity.unit for goal in self.sheet.goals_and_rules for quantity in quantities(goal)]
+        spoken = [
+            quantity.unit
+            for person in self.sheet.others
+            if (line := self.last(person.title))
+            for quantity in quantities(line.text)
+        ]
+        own = next((unit for unit in goals if unit in spoken), None)
+        return own or next((unit for unit in spoken if spoken.count(unit) > 1), None)
+
+
+def _fixed(frame: str) -> list[str]:
+    parts, inside = [""], False
+    for letter in frame:
+        if letter in "{}":
+            inside = letter == "{"
+            parts.append("")
+        elif not inside:
+            parts[-1] += letter
+    return parts
+
+
+def core(text: str, limit: int = 120) -> str:
+    """The sentence of a speech that is worth quoting: a short one in its own words, with a figure if there is one."""
+    own = [bare(part) for part in sentences(text) if "“" not in part and "”" not in part and not part.endswith("?")]
+    own = [part for part in own if len(part.split()) >= 3 and len(part) <= limit] or own or [bare(text)]
+    with_figures = [part for part in own if quantities(part)]
+    return cut(with_figures[-1] if with_figures else own[0], limit + 40)
