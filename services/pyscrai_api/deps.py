@@ -13,10 +13,13 @@ from pyscrai_api.access import EngineTokens, TokenLookup
 from pyscrai_api.catalog import seed
 from pyscrai_api.catalog.lazy import Catalog
 from pyscrai_api.database import Pool, connect, migrate
+from pyscrai_api.loops.all import loops
+from pyscrai_api.loops.base import running
 from pyscrai_api.metrics import Metrics
 from pyscrai_api.money.prices import read_prices
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.ports import RunFinisher
+from pyscrai_api.queue.service import Queue, open_queue
 from pyscrai_api.runs.service import Runs
 from pyscrai_api.settings import Settings
 from pyscrai_api.stream.hub import Hub
@@ -38,6 +41,7 @@ class Deps:
     runs: Runs
     run_finisher: RunFinisher
     hub: Hub
+    queue: Queue
 
 
 def deps(connection: HTTPConnection) -> Deps:
@@ -60,13 +64,19 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
         metrics.watch_pool(pool)
         bell = Bell(settings.listen_url or settings.database_url)
         await stack.enter_async_context(bell.running())
-        runs = Runs(pool, bell, settings, read_prices(settings.prices))
+        prices = read_prices(settings.prices)
+        runs = Runs(pool, bell, settings, prices)
         hub = Hub(pool, bell)
         await stack.enter_async_context(hub.running())
+        stopping = asyncio.Event()
+        queue = await stack.enter_async_context(
+            open_queue(settings, pool, bell, runs.events, prices=prices, stopping=stopping)
+        )
+        await stack.enter_async_context(running(loops(settings, pool, bell, queue, runs.events), metrics))
         opened = Deps(
             settings=settings,
             pool=pool,
-            stopping=asyncio.Event(),
+            stopping=stopping,
             metrics=metrics,
             tokens=EngineTokens(pool),
             catalog=catalog,
@@ -74,6 +84,7 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
             runs=runs,
             run_finisher=runs.events,
             hub=hub,
+            queue=queue,
         )
         yield opened
 

@@ -131,6 +131,10 @@ class Settings:
             "PYSCRAI_RETRY_BASE", "seconds before the first retry of a failed event, then doubled", _positive
         ),
     )
+    retention_days: float = field(
+        default=30.0,
+        metadata=_option("PYSCRAI_RETENTION_DAYS", "days that ended events without a run are kept", _positive),
+    )
     grace: float = field(
         default=10.0,
         metadata=_option("PYSCRAI_GRACE", "seconds that requests get to end when the service stops", _positive),

@@ -52,7 +52,7 @@ SELECT q.id FROM queue q WHERE q.engine_id = $1 AND q.state = 3 AND q.claim_id =
 
 -- name: peek  what would be claimed next in a lane; locks nothing
 SELECT e.id, e.run_id, e.step, e.ordinal, e.event_type, e.seat, e.turn, e.phase, e.priority, e.payload,
-  q.lease_no, q.claims AS attempt, q.failures, q.state
+  q.lane, q.lease_no, q.claims AS attempt, q.failures
 FROM (
   SELECT * FROM queue q
   WHERE q.lane = $1 AND q.state = 2 AND ($3::text[] IS NULL OR q.event_type = ANY($3::text[]))

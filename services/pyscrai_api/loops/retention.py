@@ -1,0 +1,28 @@
+"""What nobody needs any more is forgotten in small batches that never lock out a finish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyscrai_api.database import Pool
+from pyscrai_api.idempotency import prune
+from pyscrai_api.queue.statements import sql
+
+DAY = 86_400.0
+
+
+@dataclass(kw_only=True)
+class Retention:
+    """`days`: how long events without a run, and engines that are gone, are kept after their end."""
+
+    pool: Pool
+    days: float
+    name: str = "retention"
+    every: float = 60.0
+    batch: int = 200
+
+    async def run_once(self) -> int:
+        async with self.pool.acquire() as conn:
+            events = len(await conn.fetch(sql("loops", "forget"), self.days * DAY, self.batch))
+            engines = len(await conn.fetch(sql("loops", "forget_engines"), self.days * DAY, self.batch))
+            return max(events, engines, await prune(conn, self.batch))

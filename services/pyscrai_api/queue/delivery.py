@@ -1,0 +1,132 @@
+"""What a claim's answer carries. The claim has committed already: each event is built by itself.
+
+One that cannot be built goes to the dead letters, and one that no longer fits into the answer goes back; the others are
+delivered.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from pyscrai.contract.events import Claimed, Event, Finish
+from pyscrai_api.database import Pool
+from pyscrai_api.errors import from_exception
+from pyscrai_api.queue.engines import Held
+from pyscrai_api.queue.finishing import Finishing
+from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure, RunFinisher
+from pyscrai_api.queue.statements import sql
+from pyscrai_api.queue.states import Live, shown
+
+log = structlog.get_logger()
+
+ANSWER_BYTES = 1024 * 1024
+
+
+class Delivery:
+    """Builds answers of claims for this process."""
+
+    def __init__(self, pool: Pool, runs: RunFinisher, finishing: Finishing) -> None:
+        self._pool = pool
+        self._runs = runs
+        self._finishing = finishing
+
+    async def answer(self, engine_id: UUID, claim_id: UUID, ids: Sequence[int]) -> bytes:
+        """The JSON list for those of `ids` that are leased to the engine under this claim."""
+        rows = await self._leased(engine_id, claim_id, ids)
+        if not rows:
+            return b"[]"
+        details = await self._details(rows)
+        poison = [item for item in details if isinstance(item, PermanentFailure)]
+        texts: list[bytes] = []
+        left: list[Held] = []
+        size = 2
+        for item in details:
+            if isinstance(item, PermanentFailure):
+                continue
+            text = item.model_dump_json(by_alias=True).encode()
+            size += len(text) + 1
+            if texts and size > ANSWER_BYTES:
+                left.append(Held(event_id=item.id, run_id=None, lease_no=item.lease_no))
+            else:
+                texts.append(text)
+        await self._bury(engine_id, rows, poison)
+        await self._finishing.hand_back(engine_id, left)
+        return b"[" + b",".join(texts) + b"]"
+
+    async def peek(self, lane: str, most: int, types: Sequence[str] | None) -> bytes:
+        """The JSON list of what would be claimed next in a lane; locks nothing."""
+        rows = await self._pool.fetch(sql("claim", "peek"), lane, most, types)
+        return b"[" + b",".join(_peeked(row).model_dump_json().encode() for row in rows) + b"]"
+
+    async def give_back(self, engine_id: UUID, claim_id: UUID, ids: Sequence[int]) -> None:
+        """What was claimed for somebody who has gone."""
+        rows = await self._leased(engine_id, claim_id, ids)
+        held = [Held(event_id=row.id, run_id=row.run_id, lease_no=row.lease_no) for row in rows]
+        await self._finishing.hand_back(engine_id, held)
+
+    async def _leased(self, engine_id: UUID, claim_id: UUID, ids: Sequence[int]) -> list[ClaimedRow]:
+        rows = await self._pool.fetch(sql("claim", "leased"), ids, engine_id, claim_id)
+        return [ClaimedRow(**dict(row.items())) for row in rows]
+
+    async def _details(self, rows: Sequence[ClaimedRow]) -> list[Claimed | PermanentFailure]:
+        """All together; where that fails, each by itself, so that one cannot take the others with it."""
+        try:
+            return await self._runs.claim_details(rows)
+        except Exception as error:
+            if from_exception(error).status == 503:
+                raise
+            log.exception("claim_details_failed", events=[row.id for row in rows])
+        return [await self._detail(row) for row in rows]
+
+    async def _detail(self, row: ClaimedRow) -> Claimed | PermanentFailure:
+        try:
+            return (await self._runs.claim_details([row]))[0]
+        except Exception as error:
+            if from_exception(error).status == 503:
+                raise
+            message = f"the event cannot be shown to an engine: {type(error).__name__}: {error}"
+            return PermanentFailure(event_id=row.id, code="unbuildable", error=message)
+
+    async def _bury(self, engine_id: UUID, rows: Sequence[ClaimedRow], poison: Sequence[PermanentFailure]) -> None:
+        numbers = {row.id: row.lease_no for row in rows}
+        items = [
+            Finish(
+                event_id=item.event_id,
+                lease_no=numbers[item.event_id],
+                status="failed",
+                error=item.error,
+                code=item.code,
+                permanent=True,
+            )
+            for item in poison
+        ]
+        if items:
+            log.error("events_unbuildable", events=[item.event_id for item in items])
+            await self._finishing.finish(engine_id, items)
+
+
+def _peeked(row: Any) -> Event:
+    status, state = shown(Live.READY, None, row["failures"])
+    return Event(
+        id=row["id"],
+        event_type=row["event_type"],
+        lane=row["lane"],
+        status=status,
+        state=state,
+        priority=row["priority"],
+        data=json.loads(row["payload"]),
+        run_id=None if row["run_id"] is None else str(row["run_id"]),
+        step=row["step"],
+        ordinal=row["ordinal"],
+        seat=row["seat"],
+        turn=row["turn"],
+        phase=row["phase"],
+        lease_no=row["lease_no"],
+        attempt=row["attempt"],
+        failures=row["failures"],
+    )

@@ -1,0 +1,72 @@
+"""The queue of one API process, put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from pyscrai.domain.choices import Price
+from pyscrai_api.database import Pool
+from pyscrai_api.queue.claimer import Claimers
+from pyscrai_api.queue.delivery import Delivery
+from pyscrai_api.queue.engines import Engines
+from pyscrai_api.queue.events import Events
+from pyscrai_api.queue.finishing import Finishing
+from pyscrai_api.queue.loose import Loose
+from pyscrai_api.queue.notify import Bell
+from pyscrai_api.queue.ports import RunFinisher
+from pyscrai_api.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """What routes and loops use."""
+
+    engines: Engines
+    events: Events
+    claimers: Claimers
+    delivery: Delivery
+    finishing: Finishing
+    loose: Loose
+
+
+@asynccontextmanager
+async def open_queue(
+    settings: Settings,
+    pool: Pool,
+    bell: Bell,
+    runs: RunFinisher,
+    *,
+    prices: Mapping[str, Price],
+    stopping: asyncio.Event,
+) -> AsyncIterator[Queue]:
+    """Claims are served for as long as the block lasts; parked ones are answered when `stopping` is set."""
+    loose = Loose(
+        pool, bell, prices=prices, default_limit=settings.default_limit, retry_base=settings.retry_base
+    )
+    finishing = Finishing(pool, runs, loose)
+    delivery = Delivery(pool, runs, finishing)
+    claimers = Claimers(pool, delivery.give_back)
+    silence = bell.listen_lanes(claimers.ring)
+    stopper = asyncio.create_task(_stop(claimers, stopping), name="claimers:stop")
+    try:
+        yield Queue(
+            engines=Engines(pool),
+            events=Events(pool, bell, runs, loose),
+            claimers=claimers,
+            delivery=delivery,
+            finishing=finishing,
+            loose=loose,
+        )
+    finally:
+        stopper.cancel()
+        claimers.stop()
+        silence()
+        await claimers.close()
+
+
+async def _stop(claimers: Claimers, stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    claimers.stop()

@@ -1,0 +1,111 @@
+-- What must always be true: each query returns the rows that break it. Read by tests and GET /health/invariants.
+
+-- name: claims_of_live  claims = failures + losses + hand-backs + the lease it is under
+SELECT id, state, claims, failures, losses, handbacks FROM queue
+WHERE claims <> failures + losses + handbacks + (state = 3)::int;
+
+-- name: claims_of_ended  claims = failures + losses + hand-backs + the lease that its end closed
+SELECT event_id, state, claims, failures, losses, handbacks, closing FROM outcomes
+WHERE claims <> failures + losses + handbacks + closing;
+
+-- name: attempts_of_live  each failure, loss and hand-back left its attempt
+SELECT q.id, q.failures, q.losses, q.handbacks, a.failed, a.lost, a.back FROM queue q
+LEFT JOIN LATERAL (
+  SELECT count(*) FILTER (WHERE kind = 1) AS failed, count(*) FILTER (WHERE kind = 2) AS lost,
+    count(*) FILTER (WHERE kind = 3) AS back FROM attempts WHERE event_id = q.id
+) a ON true
+WHERE (q.failures, q.losses, q.handbacks) <> (a.failed, a.lost, a.back);
+
+-- name: attempts_of_ended  the same for events that are over
+SELECT o.event_id, o.failures, o.losses, o.handbacks, a.failed, a.lost, a.back FROM outcomes o
+LEFT JOIN LATERAL (
+  SELECT count(*) FILTER (WHERE kind = 1) AS failed, count(*) FILTER (WHERE kind = 2) AS lost,
+    count(*) FILTER (WHERE kind = 3) AS back FROM attempts WHERE event_id = o.event_id
+) a ON true
+WHERE (o.failures, o.losses, o.handbacks) <> (a.failed, a.lost, a.back);
+
+-- name: attempts_below_number  no attempt has a number that was not given out yet
+SELECT a.event_id, a.lease_no FROM attempts a JOIN queue q ON q.id = a.event_id WHERE a.lease_no > q.lease_no;
+
+-- name: live_or_ended  an event is in the queue or has an outcome, never both, never neither
+SELECT e.id, q.id IS NOT NULL AS live, o.event_id IS NOT NULL AS ended
+FROM events e LEFT JOIN queue q ON q.id = e.id LEFT JOIN outcomes o ON o.event_id = e.id
+WHERE (q.id IS NOT NULL) = (o.event_id IS NOT NULL);
+
+-- name: run_of_rows  queue rows and outcomes belong to the run that their event belongs to
+SELECT e.id FROM events e LEFT JOIN queue q ON q.id = e.id LEFT JOIN outcomes o ON o.event_id = e.id
+WHERE e.run_id IS DISTINCT FROM CASE WHEN q.id IS NULL THEN o.run_id ELSE q.run_id END;
+
+-- name: open_counter  a run's counter of open events is the number of its live events
+SELECT r.id, r.status, r.step, r.open, count(q.id) AS live
+FROM runs r LEFT JOIN queue q ON q.run_id = r.id GROUP BY r.id HAVING r.open <> count(q.id);
+
+-- name: one_open_step  what is live belongs to the run's present step
+SELECT q.id, r.id AS run_id, r.step, e.step AS of_step
+FROM queue q JOIN runs r ON r.id = q.run_id JOIN events e ON e.id = q.id WHERE e.step <> r.step;
+
+-- name: terminal_runs_are_empty  a run that is over has nothing live
+SELECT r.id, r.status, q.id AS event_id FROM runs r JOIN queue q ON q.run_id = r.id
+WHERE r.status IN ('completed', 'failed', 'cancelled');
+
+-- name: running_runs_go_on  a run that runs has something open: else nobody would ever advance it
+SELECT id, step FROM runs WHERE status = 'running' AND open = 0;
+
+-- name: running_runs_have_no_dead_letters  a dead letter blocks its run or fails it
+SELECT r.id, q.id AS event_id FROM runs r JOIN queue q ON q.run_id = r.id AND q.state = 6 WHERE r.status = 'running';
+
+-- name: money_is_waited_for  who waits for money in a run that runs waits for a call that is open, or could go on
+SELECT r.id, min(q.need) AS need FROM runs r JOIN queue q ON q.run_id = r.id AND q.state = 5 AND q.need IS NOT NULL
+WHERE r.status = 'running' AND r.open_calls = 0
+GROUP BY r.id HAVING NOT EXISTS (SELECT FROM queue o WHERE o.run_id = r.id AND o.state IN (1, 2, 3, 4));
+
+-- name: steps_are_whole  the ordinals of a step begin at one number and leave none out
+SELECT run_id, step, count(*), min(ordinal), max(ordinal) FROM events WHERE run_id IS NOT NULL
+GROUP BY run_id, step HAVING max(ordinal) - min(ordinal) + 1 <> count(*) OR min(ordinal) NOT IN (0, 1);
+
+-- name: entries_are_contiguous  a log is numbered 1, 2, 3 … up to the run's last number
+SELECT r.id, r.last_seq, count(n.seq) AS entries, min(n.seq) AS first, max(n.seq) AS last
+FROM runs r LEFT JOIN entries n ON n.run_id = r.id GROUP BY r.id
+HAVING count(n.seq) <> r.last_seq OR (count(n.seq) > 0 AND (min(n.seq) <> 1 OR max(n.seq) <> r.last_seq));
+
+-- name: reserved_of_runs  what a run has reserved is the sum of its open calls
+SELECT r.id, r.reserved, r.open_calls, coalesce(sum(c.reserved), 0) AS of_calls, count(c.event_id) AS calls
+FROM runs r LEFT JOIN calls c ON c.run_id = r.id AND c.state = 1 GROUP BY r.id
+HAVING r.reserved <> coalesce(sum(c.reserved), 0) OR r.open_calls <> count(c.event_id);
+
+-- name: spent_of_runs  what a run has spent is the sum of what its calls cost
+SELECT r.id, r.spent, coalesce(sum(c.cost), 0) AS of_calls
+FROM runs r LEFT JOIN calls c ON c.run_id = r.id GROUP BY r.id HAVING r.spent <> coalesce(sum(c.cost), 0);
+
+-- name: reserved_of_budgets  what an owner has reserved is the sum of the open calls of events without a run
+SELECT b.owner, b.reserved, b.open_calls, coalesce(sum(c.reserved), 0) AS of_calls, count(c.event_id) AS calls
+FROM budgets b LEFT JOIN calls c ON c.owner = b.owner AND c.run_id IS NULL AND c.state = 1 GROUP BY b.owner
+HAVING b.reserved <> coalesce(sum(c.reserved), 0) OR b.open_calls <> count(c.event_id);
+
+-- name: spent_of_budgets  what an owner has spent is the sum of what such calls cost
+SELECT b.owner, b.spent, coalesce(sum(c.cost), 0) AS of_calls
+FROM budgets b LEFT JOIN calls c ON c.owner = b.owner AND c.run_id IS NULL GROUP BY b.owner
+HAVING b.spent <> coalesce(sum(c.cost), 0);
+
+-- name: calls_have_a_payer  a call that may cost something is on somebody's account
+SELECT c.event_id, c.owner FROM calls c
+WHERE c.run_id IS NULL AND (c.state = 1 OR c.cost > 0) AND NOT EXISTS (SELECT FROM budgets b WHERE b.owner = c.owner);
+
+-- name: limits_of_runs  a limit is never exceeded, but by a call that cost more than its own upper bound
+SELECT r.id, r.limit_usd, r.spent, r.reserved FROM runs r
+WHERE r.spent + r.reserved > r.limit_usd
+  AND NOT EXISTS (SELECT FROM calls c WHERE c.run_id = r.id AND c.cost > c.reserved)
+  AND NOT EXISTS (SELECT FROM entries n WHERE n.run_id = r.id AND n.kind = 'limit_changed');
+
+-- name: limits_of_budgets  the same for owners
+SELECT b.owner, b.limit_usd, b.spent, b.reserved FROM budgets b
+WHERE b.spent + b.reserved > b.limit_usd
+  AND NOT EXISTS (SELECT FROM calls c WHERE c.owner = b.owner AND c.run_id IS NULL AND c.cost > c.reserved);
+
+-- name: reservations_have_a_lease  no call is still reserved under a lease that is over
+SELECT c.event_id, c.lease_no, c.call FROM calls c LEFT JOIN queue q ON q.id = c.event_id
+WHERE c.state = 1 AND (q.id IS NULL OR q.state <> 3 OR q.lease_no <> c.lease_no);
+
+-- name: calls_belong_to_their_run  a call is booked where its event belongs
+SELECT c.event_id, c.run_id, e.run_id AS of_event FROM calls c JOIN events e ON e.id = c.event_id
+WHERE c.run_id IS DISTINCT FROM e.run_id;

@@ -1,0 +1,88 @@
+"""Engines: registering, heartbeats, who is there (FORMATS §A)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from pyscrai.contract import MIN_PROTOCOL, PROTOCOL
+from pyscrai.contract.engines import EngineInstance, Heartbeat, HeartbeatAnswer, Registered, RegisterEngine
+from pyscrai_api.access import Caller, caller
+from pyscrai_api.deps import Deps, deps
+from pyscrai_api.errors import NotFound
+from pyscrai_api.queue.cleaning import CleanRoute
+
+router = APIRouter(prefix="/api/v1/engine-instances", tags=["engines"], route_class=CleanRoute)
+
+Shared = Annotated[Deps, Depends(deps)]
+Who = Annotated[Caller, Depends(caller)]
+
+
+def engine_id_of(text: str) -> UUID:
+    """Raises NotFound for what cannot be an engine's id."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound(f"there is no engine {text[:60]!r}; register first") from None
+
+
+@router.post("", status_code=201)
+async def register(wanted: RegisterEngine, shared: Shared, who: Who) -> Registered:
+    """Become an engine. The token in the answer is good for this engine's own routes, and is shown only here."""
+    engine, token = await shared.queue.engines.register(wanted, who.owner)
+    return Registered(**engine.model_dump(), token=token, protocol=PROTOCOL, min_protocol=MIN_PROTOCOL)
+
+
+@router.get("")
+async def page(
+    shared: Shared,
+    engine_type: str | None = None,
+    status: str | None = None,
+    lane: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[EngineInstance]:
+    """Engines in the order of their registration; without `status`, those that live."""
+    return await shared.queue.engines.page(
+        engine_type=None if engine_type is None else engine_type.lower(),
+        status=None if status is None else status.lower(),
+        lane=None if lane is None else lane.lower(),
+        limit=limit,
+    )
+
+
+@router.get("/health")
+async def health(shared: Shared) -> dict[str, Any]:
+    """How many engines of each lane live."""
+    return {"status": "ok", "lanes": await shared.queue.engines.health()}
+
+
+@router.get("/{engine_id}")
+async def one(engine_id: str, shared: Shared) -> EngineInstance:
+    """One engine; also one that is gone."""
+    return await shared.queue.engines.get(engine_id_of(engine_id))
+
+
+@router.put("/{engine_id}/heartbeat")
+async def heartbeat(engine_id: str, beat: Heartbeat, shared: Shared) -> HeartbeatAnswer:
+    """Renew the leases that are listed, or all where none are. 404: register again."""
+    wanted = engine_id_of(engine_id)
+    done = await shared.queue.engines.beat(wanted, beat)
+    await shared.queue.finishing.hand_back(wanted, done.unlisted)
+    return HeartbeatAnswer(
+        **done.engine.model_dump(),
+        renewed=done.renewed,
+        lost=done.lost,
+        cancel=done.cancel,
+        drain=done.engine.status == "draining",
+    )
+
+
+@router.delete("/{engine_id}", status_code=204)
+async def leave(engine_id: str, shared: Shared) -> Response:
+    """An engine goes; what it still holds goes back to its lane."""
+    wanted = engine_id_of(engine_id)
+    await shared.queue.finishing.hand_back(wanted, await shared.queue.engines.leave(wanted))
+    return Response(status_code=204)

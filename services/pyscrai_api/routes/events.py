@@ -1,0 +1,290 @@
+"""Events: posting, claiming, reserving, finishing, and correcting (FORMATS §A)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid5
+
+from fastapi import APIRouter, Body, Depends, Query, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from pyscrai.contract.events import (
+    CallRecord,
+    Claim,
+    Claimed,
+    Event,
+    Finish,
+    FinishAnswer,
+    FinishBatch,
+    Grant,
+    NewEvent,
+    ReserveBatch,
+)
+from pyscrai.contract.wire import Page, Wire
+from pyscrai_api.access import Caller, acting_engine, caller
+from pyscrai_api.deps import Deps, deps
+from pyscrai_api.errors import Invalid, NotFound, StaleLease
+from pyscrai_api.idempotency import key_of
+from pyscrai_api.ids import new_id
+from pyscrai_api.queue.cleaning import CleanRoute
+from pyscrai_api.queue.events import Wanted
+from pyscrai_api.queue.presence import departure
+
+router = APIRouter(prefix="/api/v1/events", tags=["events"], route_class=CleanRoute)
+
+Shared = Annotated[Deps, Depends(deps)]
+Who = Annotated[Caller, Depends(caller)]
+Count = Annotated[int | None, Query(ge=1, le=500)]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+BATCH = 5
+STATUSES = {"completed": "completed", "failed": "failed", "handed_back": "handed_back"}
+
+
+class StatusUpdate(Wire):
+    """PUT /events/{id}/status. Without `lease_no` the lease that the engine holds now is meant."""
+
+    status: str
+    result: dict[str, Any] | None = None
+    error: str | None = None
+    code: str | None = None
+    retry_after: float | None = Field(default=None, ge=0)
+    permanent: bool = False
+    lease_no: int | None = None
+    engine_id: str | None = None
+    calls: list[CallRecord] = Field(default=[])
+
+
+class StatusAnswer(Wire):
+    status: Literal["success"] = "success"
+    message: str
+
+
+class Batch(Wire):
+    """POST /events with several at once; a bare list is accepted too."""
+
+    events: list[NewEvent] = Field(min_length=1)
+
+
+class Redrive(Wire):
+    """POST /events/dead/redrive. Nothing named: all dead letters, up to a thousand."""
+
+    ids: list[int] | None = None
+    run_id: UUID | None = None
+    lane: str | None = None
+
+
+class Redriven(Wire):
+    redriven: list[int]
+
+
+def event_id_of(text: str) -> int:
+    """Raises NotFound for what cannot be an event's id."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 20):
+        raise NotFound(f"there is no event {text[:60]!r}")
+    return int(text)
+
+
+# ── engines ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.get("/queue/{engine_type}", response_model=list[Claimed])
+async def poll(
+    request: Request,
+    engine_type: str,
+    shared: Shared,
+    who: Who,
+    engine_id: str | None = None,
+    limit: Count = None,
+    max_events: Count = None,
+    batch_size: Count = None,
+    wait: Annotated[float, Query(ge=0, le=60, description="seconds to hold the request open")] = 0,
+    event_types: Annotated[list[str] | None, Query(description="only these; also comma-separated")] = None,
+) -> Response:
+    """Claim events of a lane. Without `engine_id` and without an engine's token: look at them, locking nothing."""
+    most = limit or max_events or batch_size or BATCH
+    types = [name for text in event_types for name in text.split(",") if name] if event_types else None
+    if engine_id is None and who.engine_id is None:
+        return _json(await shared.queue.delivery.peek(engine_type.lower(), most, types))
+    return await _claim(
+        request, shared, acting_engine(who, engine_id), engine_type, most=most, wait=wait, types=types, claim_id=None
+    )
+
+
+@router.post("/claim", response_model=list[Claimed])
+async def claim(request: Request, wanted: Claim, shared: Shared, who: Who) -> Response:
+    """Claim events, holding the request open until there are some. A repeated `claim_id` answers the same."""
+    return await _claim(
+        request, shared, acting_engine(who, wanted.engine_id), wanted.lane,
+        most=wanted.max, wait=wanted.wait, types=wanted.event_types, claim_id=wanted.claim_id,
+    )  # fmt: skip
+
+
+async def _claim(
+    request: Request,
+    shared: Deps,
+    engine_id: UUID,
+    lane: str | None,
+    *,
+    most: int,
+    wait: float,
+    types: list[str] | None,
+    claim_id: str | None,
+) -> Response:
+    queue = shared.queue
+    repeated = None if claim_id is None else _claim_uuid(engine_id, claim_id)
+    engine = await queue.engines.claimant(engine_id, repeated)
+    if lane is not None and lane.lower() not in (engine.lane, engine.engine_type):
+        raise Invalid(f"engine {engine_id} is registered for the lane {engine.lane!r}, not for {lane[:60]!r}")
+    claim = repeated or new_id()
+    if engine.held:
+        return _json(await queue.delivery.answer(engine_id, claim, engine.held))
+    offered = engine.types if types is None else frozenset(types) & (engine.types or frozenset(types))
+    if engine.draining or offered == frozenset():
+        return _json(b"[]")
+    async with (
+        departure(request) as gone,
+        queue.claimers.claim(
+            (engine.lane, offered), engine_id=engine_id, claim_id=claim, most=most,
+            lease_seconds=engine.lease_seconds, wait=wait, gone=gone,
+        ) as poll,
+    ):  # fmt: skip
+        if gone.done() or not poll.ids:
+            return _json(b"[]")
+        body = await queue.delivery.answer(engine_id, claim, poll.ids)
+        # Nothing awaits between this look and the answer's first byte.
+        poll.delivered = not gone.done()
+        return _json(body)
+
+
+@router.post("/reserve")
+async def reserve(wanted: ReserveBatch, shared: Shared, who: Who) -> list[Grant]:
+    """Money for model calls about to be made, in order."""
+    return await shared.queue.finishing.reserve(acting_engine(who, wanted.engine_id), wanted.calls)
+
+
+@router.put("/status")
+async def finish(wanted: FinishBatch, shared: Shared, who: Who) -> FinishAnswer:
+    """Finish events and settle model calls. `calls` are settled first, whatever the answer about the leases."""
+    engine_id = acting_engine(who, wanted.engine_id)
+    return FinishAnswer(results=await shared.queue.finishing.finish(engine_id, wanted.events, wanted.calls))
+
+
+@router.put("/{event_id}/status")
+async def finish_one(
+    event_id: str, update: StatusUpdate, shared: Shared, who: Who, engine_id: str | None = None
+) -> StatusAnswer:
+    """Finish one event. 409 by any other than the present lease; a repeat of the accepted finish is 200."""
+    engine = acting_engine(who, engine_id or update.engine_id)
+    status = STATUSES.get(update.status.lower())
+    if status is None:
+        raise Invalid(f"status {update.status[:60]!r}: one of {', '.join(STATUSES)}")
+    item = Finish.model_validate(
+        {**update.model_dump(exclude={"calls", "engine_id"}), "event_id": event_id_of(event_id), "status": status}
+    )
+    answer = (await shared.queue.finishing.finish(engine, [item], update.calls, refuse_large=True))[0]
+    if answer.state == "unknown":
+        raise NotFound(f"there is no event {event_id}")
+    if answer.state == "stale":
+        raise StaleLease(f"event {event_id}: {answer.detail}")
+    if answer.state == "invalid":
+        raise Invalid(f"event {event_id}: {answer.detail}")
+    return StatusAnswer(message=f"event {event_id} {status}")
+
+
+# ── people and programs ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.post("", status_code=201, response_model=Event | list[Event])
+async def post(
+    request: Request, posted: Annotated[NewEvent | Batch | list[NewEvent], Body()], shared: Shared, who: Who
+) -> Response:
+    """Enqueue one event, or several. Honours `Idempotency-Key`; an event whose `dedupe_key` is taken is not made."""
+    key = key_of(request, owner=who.owner, route="POST /events", body=await request.body())
+    items = [posted] if isinstance(posted, NewEvent) else posted.events if isinstance(posted, Batch) else posted
+    answer = await shared.queue.events.post(who.owner, items, key, many=not isinstance(posted, NewEvent))
+    return answer.response()
+
+
+@router.get("")
+async def page(
+    shared: Shared,
+    who: Who,
+    status: str | None = None,
+    event_type: str | None = None,
+    lane: str | None = None,
+    engine_type: str | None = None,
+    run_id: UUID | None = None,
+    after: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
+    limit: Limit = 100,
+) -> Page[Event]:
+    """Events, the newest first."""
+    in_lane = lane or engine_type
+    wanted = Wanted(
+        before=after,
+        run_id=run_id,
+        event_type=event_type,
+        lane=None if in_lane is None else in_lane.lower(),
+        status=None if status is None else status.lower(),
+        limit=limit,
+    )
+    found = await shared.queue.events.page(who.owner, wanted)
+    return Page(items=found, next=str(found[-1].id) if len(found) == limit else None)
+
+
+@router.get("/dead")
+async def dead(
+    shared: Shared,
+    who: Who,
+    run_id: UUID | None = None,
+    lane: str | None = None,
+    after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
+    limit: Limit = 100,
+) -> Page[Event]:
+    """Dead letters, the oldest first."""
+    found = await shared.queue.events.dead(who.owner, after=after, run_id=run_id, lane=lane, limit=limit)
+    return Page(items=found, next=str(found[-1].id) if len(found) == limit else None)
+
+
+@router.post("/dead/redrive")
+async def redrive(shared: Shared, who: Who, wanted: Redrive | None = None) -> Redriven:
+    """Dead letters back to work, with further tries."""
+    named = wanted or Redrive()
+    back = await shared.queue.events.redrive(who.owner, ids=named.ids, run_id=named.run_id, lane=named.lane)
+    return Redriven(redriven=back)
+
+
+@router.get("/{event_id}")
+async def one(event_id: str, shared: Shared, who: Who) -> Event:
+    """One event, with its result where it has one."""
+    return await shared.queue.events.get(who.owner, event_id_of(event_id))
+
+
+@router.post("/{event_id}/retry")
+async def retry(event_id: str, shared: Shared, who: Who) -> Event:
+    """A dead letter back to work. 409 where it is none."""
+    return await shared.queue.events.retry(who.owner, event_id_of(event_id))
+
+
+@router.post("/{event_id}/cancel")
+async def cancel(event_id: str, shared: Shared, who: Who) -> Event:
+    """End an event without a run. 409 where it is over, or belongs to a run."""
+    return await shared.queue.events.cancel(who.owner, event_id_of(event_id))
+
+
+@router.post("/{event_id}/discard")
+async def discard(event_id: str, shared: Shared, who: Who) -> Event:
+    """Give up a dead letter: it counts as finished, without a result. 409 where it is none."""
+    return await shared.queue.events.discard(who.owner, event_id_of(event_id))
+
+
+def _claim_uuid(engine_id: UUID, text: str) -> UUID:
+    """A claim's id; clients may name their claims as they like."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return uuid5(engine_id, text)
+
+
+def _json(body: bytes) -> Response:
+    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
