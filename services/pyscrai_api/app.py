@@ -18,6 +18,7 @@ from pyscrai_api.access import Access
 from pyscrai_api.deps import Deps, open_deps
 from pyscrai_api.errors import ApiError, from_exception, problem
 from pyscrai_api.layers import Paths, Watch
+from pyscrai_api.loops.all import all_running
 from pyscrai_api.settings import Settings
 
 ROUTERS = ("health", "catalog", "engines", "events", "runs")
@@ -31,7 +32,7 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
         if deps is not None:
             yield
             return
-        async with open_deps(settings) as app.state.deps:
+        async with open_deps(settings) as app.state.deps, all_running(app.state.deps):
             yield
 
     app = FastAPI(

@@ -13,8 +13,6 @@ from pyscrai_api.access import EngineTokens, TokenLookup
 from pyscrai_api.catalog import seed
 from pyscrai_api.catalog.lazy import Catalog
 from pyscrai_api.database import Pool, connect, migrate
-from pyscrai_api.loops.all import loops
-from pyscrai_api.loops.base import running
 from pyscrai_api.metrics import Metrics
 from pyscrai_api.money.prices import read_prices
 from pyscrai_api.queue.notify import Bell
@@ -72,7 +70,6 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
         queue = await stack.enter_async_context(
             open_queue(settings, pool, bell, runs.events, prices=prices, stopping=stopping)
         )
-        await stack.enter_async_context(running(loops(settings, pool, bell, queue, runs.events), metrics))
         opened = Deps(
             settings=settings,
             pool=pool,

@@ -17,6 +17,7 @@ from pyscrai_api.access import check_exposure
 from pyscrai_api.app import create_app
 from pyscrai_api.deps import Deps, open_deps
 from pyscrai_api.errors import StartupError, from_exception
+from pyscrai_api.loops.all import all_running
 from pyscrai_api.settings import Settings
 
 log = structlog.get_logger()
@@ -45,7 +46,7 @@ async def _serve(settings: Settings) -> int:
     check_exposure(settings)
     listener = listen(settings.host, settings.port)
     with listener:
-        async with open_deps(settings) as deps:
+        async with open_deps(settings) as deps, all_running(deps):
             server = Server(settings, deps)
             await server.serve(sockets=[listener])
             return 0 if server.started else 1

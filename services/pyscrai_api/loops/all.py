@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from pyscrai_api.database import Pool
-from pyscrai_api.loops.base import Loop
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pyscrai_api.deps import Deps
+from pyscrai_api.loops.base import Loop, running
 from pyscrai_api.loops.engines import Silence
 from pyscrai_api.loops.promote import Promote
 from pyscrai_api.loops.retention import Retention
 from pyscrai_api.loops.sweep import Sweep
-from pyscrai_api.queue.notify import Bell
-from pyscrai_api.queue.ports import RunFinisher
-from pyscrai_api.queue.service import Queue
-from pyscrai_api.settings import Settings
 
 
-def loops(settings: Settings, pool: Pool, bell: Bell, queue: Queue, runs: RunFinisher) -> list[Loop]:
-    """All of them; see `loops.base.running`."""
+def loops(deps: Deps) -> list[Loop]:
+    """One of each."""
     return [
-        Promote(pool=pool, bell=bell),
-        Sweep(pool=pool, loose=queue.loose, runs=runs),
-        Silence(pool=pool),
-        Retention(pool=pool, days=settings.retention_days),
+        Promote(pool=deps.pool, bell=deps.bell),
+        Sweep(pool=deps.pool, loose=deps.queue.loose, runs=deps.run_finisher),
+        Silence(pool=deps.pool),
+        Retention(pool=deps.pool, days=deps.settings.retention_days),
     ]
+
+
+@asynccontextmanager
+async def all_running(deps: Deps) -> AsyncIterator[None]:
+    """All loops, for as long as the block lasts."""
+    async with running(loops(deps), deps.metrics):
+        yield

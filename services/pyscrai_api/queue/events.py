@@ -245,8 +245,8 @@ def _states(status: str | None) -> tuple[list[int] | None, list[int] | None, boo
     """The (live, final) states that a word means, and whether only retries or only first tries are meant."""
     if status is None:
         return None, None, None
-    live: list[int] = [state for state, word in STATUS_OF_LIVE.items() if word == status or state.name.lower() == status]
-    final: list[int] = [state for state, word in STATUS_OF_FINAL.items() if word == status or state.name.lower() == status]
+    live: list[int] = [state for state, word in STATUS_OF_LIVE.items() if status in (word, state.name.lower())]
+    final: list[int] = [state for state, word in STATUS_OF_FINAL.items() if status in (word, state.name.lower())]
     if status == "retry":
         live = [Live.SCHEDULED]
     if not live and not final:
