@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from pyscrai.embedded.server_env import server_environment
 
 USER = "pyscrai"
 DATABASE = "pyscrai"
+OWNER_FILE = "data-folder"
+STRAY_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,9 @@ def place_cluster(folder: Folder, binaries: Binaries, account: Account | None) -
     """The folder of this major version's cluster, created where missing, with its owner able to reach it."""
     if account is not None:
         own_folder(SYSTEM_HOME, None, 0o755)
-        own_folder(SYSTEM_HOME / folder.fingerprint, None, 0o755)
+        home = own_folder(SYSTEM_HOME / folder.fingerprint, None, 0o755)
+        # For people who come across this place: whose it is.
+        (home / OWNER_FILE).write_text(f"{folder.path}\n", "utf-8")
     return own_folder(clusters_home(folder, account) / f"pg{binaries.major}", account, 0o700)
 
 
@@ -83,7 +88,7 @@ def create(cluster: Cluster, password: str, say: Callable[[str], None]) -> None:
     """
     for torn in cluster.place.glob("new-*"):
         say(f"Removing an unfinished database in {torn}")
-        shutil.rmtree(torn)
+        discard(torn)
     if cluster.exists:
         return
     if cluster.data.exists():
@@ -98,7 +103,19 @@ def create(cluster: Cluster, password: str, say: Callable[[str], None]) -> None:
         if cluster.durable:
             sync_folder(cluster.place)
     finally:
-        shutil.rmtree(new)
+        discard(new)
+
+
+def discard(path: Path) -> None:
+    """Delete a folder in which the orphan of a killed initdb may still be tidying up, for a moment."""
+    deadline = time.monotonic() + STRAY_SECONDS
+    while path.exists():
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def sync_folder(path: Path) -> None:

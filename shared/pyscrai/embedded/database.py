@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from pyscrai.embedded import locks
 from pyscrai.embedded.account import server_account
-from pyscrai.embedded.cluster import DATABASE, USER, clusters_home
+from pyscrai.embedded.cluster import DATABASE, OWNER_FILE, USER, clusters_home, discard
 from pyscrai.embedded.errors import EmbeddedError
 from pyscrai.embedded.folder import Folder, data_home, last_lines, private_folder, rotate
 from pyscrai.embedded.ports import LOOPBACK, accepts
@@ -138,8 +137,9 @@ def remove_database(data: Path) -> None:
     account = server_account()
     home = clusters_home(folder, account)
     for cluster in home.glob("pg[0-9]*"):
-        shutil.rmtree(cluster)
+        discard(cluster)
     if account is not None and home.exists():
+        (home / OWNER_FILE).unlink(missing_ok=True)
         home.rmdir()
     for file in (folder.password_file, folder.port_file):
         file.unlink(missing_ok=True)

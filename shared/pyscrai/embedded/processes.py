@@ -8,8 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +16,7 @@ from typing import Any, Self
 import anyio
 
 from pyscrai.embedded import leash
+from pyscrai.embedded.child import Child, ChildSpec, ending, gave_up
 from pyscrai.embedded.errors import ChildFailed, EmbeddedError, Interrupted
 from pyscrai.embedded.folder import last_lines, rotate
 from pyscrai.embedded.ports import free_port
@@ -33,47 +33,6 @@ HOPELESS = frozenset({2, leash.CANNOT_START})
 """Exit codes that trying again will not change: it was called wrongly, or is no program."""
 LOG_BYTES = 32 * 2**20
 LOG_CHECK_SECONDS = 30.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChildSpec:
-    """A program to run. `env` is its whole environment: secrets go there, never into `argv`, which anyone can read.
-
-    `restart`: start it again when it ends. `stop_last`: at the end, stop it after those that are not.
-    """
-
-    name: str
-    argv: Sequence[str]
-    env: Mapping[str, str] = field(repr=False)
-    restart: bool = True
-    stop_last: bool = False
-
-
-class _Child:
-    """A child and the task that keeps it."""
-
-    def __init__(self, spec: ChildSpec, log: Path) -> None:
-        self.spec = spec
-        self.log = log
-        self.restart = spec.restart
-        self.process: asyncio.subprocess.Process | None = None
-        self.keeper: asyncio.Task[None] | None = None
-        self.stopping = False
-
-    @property
-    def pid(self) -> int | None:
-        return self.process.pid if self.process is not None and self.process.returncode is None else None
-
-    def signal(self, number: int) -> None:
-        """To its whole process group, while its leader lives."""
-        pid = self.pid
-        if pid is None:
-            return
-        try:
-            os.killpg(pid, number)
-        except ProcessLookupError:
-            # It ended, and its keeper has not been told yet.
-            return
 
 
 class Processes:
@@ -96,7 +55,7 @@ class Processes:
         self.grace = grace
         self._specs = list(specs)
         self._say = on_event or (lambda text: None)
-        self._children: dict[str, _Child] = {}
+        self._children: dict[str, Child] = {}
         self._trouble: Exception | None = None
         self._interrupted_body = False
         self._stopping = False
@@ -131,7 +90,7 @@ class Processes:
         """Start a child beside the others. Its output goes to `<name>.log`, an earlier one is moved aside."""
         if self._stopping:
             raise EmbeddedError(f"{spec.name} cannot start: everything is being stopped.")
-        child = self._children[spec.name] = _Child(spec, rotate(self.logs / f"{spec.name}.log"))
+        child = self._children[spec.name] = Child(spec, rotate(self.logs / f"{spec.name}.log"))
         child.keeper = asyncio.create_task(self._keep(child))
         child.keeper.add_done_callback(self._kept)
 
@@ -170,7 +129,7 @@ class Processes:
         if not keeper.cancelled() and (error := keeper.exception()) is not None:
             self.fail(error if isinstance(error, Exception) else RuntimeError(repr(error)))
 
-    async def _keep(self, child: _Child) -> None:
+    async def _keep(self, child: Child) -> None:
         deaths = 0
         while not self._stopping:
             born = time.monotonic()
@@ -189,12 +148,12 @@ class Processes:
                 return
             deaths = deaths + 1 if time.monotonic() - born < QUICK_DEATH_SECONDS else 1
             if not child.restart or deaths >= QUICK_DEATHS or code in HOPELESS:
-                self.fail(_gave_up(child, code, deaths))
+                self.fail(gave_up(child, code, deaths))
                 return
-            self._say(f"{child.spec.name} ended ({_ending(code)}); starting it again")
+            self._say(f"{child.spec.name} ended ({ending(code)}); starting it again")
             await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (deaths - 1)))
 
-    async def _spawn(self, child: _Child) -> asyncio.subprocess.Process:
+    async def _spawn(self, child: Child) -> asyncio.subprocess.Process:
         argv = list(child.spec.argv)
         if sys.platform == "linux":
             argv = [sys.executable, "-I", "-S", str(leash.__file__), str(os.getpid()), "SIGTERM", *argv]
@@ -248,7 +207,7 @@ class Processes:
         await self._end([child for child in children if child.spec.stop_last])
         self._children.clear()
 
-    async def _end(self, children: list[_Child]) -> None:
+    async def _end(self, children: list[Child]) -> None:
         """SIGTERM, patience, SIGKILL."""
         for child in children:
             child.stopping = True
@@ -310,20 +269,3 @@ async def _patiently(
         await asyncio.wait(waited, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         running = {task for task in running if not task.done()}
     return running
-
-
-def _ending(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return signal.Signals(-code).name
-    except ValueError:
-        return f"signal {-code}"
-
-
-def _gave_up(child: _Child, code: int, deaths: int) -> ChildFailed:
-    times = f"{deaths} times in a row, the last time with {_ending(code)}" if deaths > 1 else f"with {_ending(code)}"
-    said = "".join(f"\n  {line}" for line in last_lines(child.log).splitlines()) or "\n  (nothing)"
-    return ChildFailed(
-        f"{child.spec.name} ended {times}. The last lines of {child.log}:{said}", name=child.spec.name, log=child.log
-    )
