@@ -39,7 +39,7 @@ class Measures:
     def _rows(self, series: dict[Key, tuple[list[tuple[int, Value]], Value | None]], paper: Paper) -> list[Text]:
         bars = {key: self._bars(key, [value for _, value in points], paper) for key, (points, _) in series.items()}
         wide = max((cell_len(bar) for bar in bars.values()), default=0)
-        names = {key: self._name(key, max(12, paper.right - wide - 24), paper) for key in series}
+        names = {key: self._name(key, max(6, paper.right - wide - 24), paper) for key in series}
         left = max((cell_len(name) for name in names.values()), default=0)
         rows = []
         for key, (points, before) in series.items():
@@ -53,7 +53,7 @@ class Measures:
     def _value(self, key: Key, now: Value, before: Value | None, paper: Paper, room: int) -> Text:
         unit = self._gauge(key).unit
         shown = f"{value_text(now)}{f' {unit}' if unit and not isinstance(now, str | bool) else ''}"
-        text = Text(clip(shown, max(8, room), paper.glyphs), "bold")
+        text = Text(clip(shown, max(4, room), paper.glyphs), "bold")
         change = change_text(before, now)
         if change and text.cell_len + 2 + cell_len(change) <= room:
             text.append(f"  {change}", "not bold dim")

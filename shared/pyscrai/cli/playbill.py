@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pyscrai.cli.prose import one_line
 from pyscrai.domain.scenario import TURN_PHASES, readable
 
 FREE_OF_CHARGE = {
@@ -43,7 +44,8 @@ class Playbill:
         return self.policy.startswith("dialogue@")
 
     def seat(self, name: str) -> str:
-        return self.seats.get(name) or readable(name)
+        """What people read for a seat; also for one that the scenario does not have."""
+        return one_line(self.seats.get(name) or readable(name))
 
     def played_by(self) -> str:
         """Who answers: one sentence where all seats share a model, else who has which."""

@@ -1,0 +1,217 @@
+"""The command line: parsing, exit codes, what goes to stdout and what to stderr."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pyscrai.cli.main import COMMANDS, run_command
+from pyscrai.cli.talk import Talk
+from pyscrai.client.api import Api
+from pyscrai.client.http import Http
+from pyscrai.contract.runs import Trouble
+from pyscrai.sdk.place import Place
+from tests.unit.cli.recorded import NEGOTIATION, Recorder, negotiation, run
+from tests.unit.sdk.fake_api import FakeApi
+
+API = ("--api-url", "http://api.test")
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
+    fake = FakeApi(run(), negotiation(), NEGOTIATION)
+    monkeypatch.setattr(Place, "api", lambda place: Api(Http(place.api_url, transport=fake.transport)))
+    fake.catalog["frontier-rules"] = NEGOTIATION
+    return fake
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run a command line; (exit code, stdout, stderr)."""
+    monkeypatch.delenv("PYSCRAI_API_URL", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(*args: str) -> tuple[int, str, str]:
+        code = run_command(list(args), Talk())
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def test_help_names_every_command_and_loads_nothing_heavy() -> None:
+    script = (
+        "import sys; from pyscrai.cli.main import run_command, Talk; code = run_command(['--help'], Talk());"
+        "heavy = {'rich', 'pydantic', 'httpx', 'yaml', 'anyio', 'asyncio', 'liquid'} & set(sys.modules);"
+        "sys.exit(f'{heavy}' if heavy else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(name in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("words", [[name] for name in COMMANDS if name not in ("api", "engine")] + [["runs", "resume"]])
+def test_every_command_has_help(command: Command, words: list[str]) -> None:
+    code, out, _ = command(*words, "--help")
+    assert code == 0
+    assert "Usage: pyscrai" in out
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["rum"], "Did you mean 'run'?"),
+        (["run"], "Missing argument"),
+        (["run", "x", "--limit", "many"], "US dollars"),
+        (["run", "x", "--seat", "regulator=3"], "NAME.KEY=VALUE"),
+        (["run", "x", "--price", "gpt=1"], "MODEL=IN,OUT"),
+        (["run", "x", "--engines", "cook=1"], "actor"),
+        (["run", "no/such/file.yaml"], "there is no file or folder"),
+        (["engine", "cook"], "actor|narrator|analyst"),
+    ],
+)
+def test_usage_mistakes_exit_2_with_one_message(command: Command, args: list[str], words: str) -> None:
+    code, out, err = command(*args)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_a_run_is_shown_and_ends_with_0(command: Command, api: FakeApi) -> None:
+    code, out, err = command("run", "frontier-rules", *API, "--turns", "2", "--seed", "7")
+    assert code == 0
+    for text in ("no key, no cost", "━━ Turn 2 of 2", "Signs.", "Outcome", "agreement after 2 turns", "9f3a27c1" * 8):
+        assert text in out
+    assert "No actor and no narrator and no analyst engine is registered" in err
+    assert "\x1b" not in out
+
+
+def test_json_of_a_run_is_one_object_on_stdout(command: Command, api: FakeApi) -> None:
+    code, out, _ = command("run", "frontier-rules", *API, "--json")
+    answer = json.loads(out)
+    assert code == 0
+    assert (answer["run"], answer["status"], answer["total_cost"]) == ("frontier-rules/run-003", "completed", "0.0042")
+    assert answer["metrics"]["trust"] == 0.71
+    assert set(answer["seconds"]) == {"start_up", "play"}
+
+
+def test_choices_reach_the_api(command: Command, api: FakeApi) -> None:
+    command(
+        *("run", "frontier-rules", *API, "--quiet", "--model", "gpt-4o-mini", "--credit-limit", "0.50"),
+        *("--seat", "regulator.model=rehearsal", "--seat", "regulator.temperature=0.2"),
+        *("--price", "gpt-4o-mini=0.15,0.60", "--end-turn", "2"),
+    )
+    (posted,) = api.called("POST", "/runs")
+    choices = posted["choices"]
+    assert (choices["model"], choices["limit"], choices["turns"]) == ("gpt-4o-mini", "0.50", 2)
+    assert choices["seats"]["regulator"] == {"model": "rehearsal", "temperature": 0.2}
+    assert choices["prices"] == {"gpt-4o-mini": {"input": "0.15", "output": "0.60"}}
+
+
+def test_a_model_that_is_none_is_refused_with_candidates(command: Command, api: FakeApi) -> None:
+    code, _, err = command("run", "frontier-rules", *API, "--model", "rehearsl")
+    assert code == 1
+    assert "did you mean rehearsal?" in err
+    assert api.called("POST", "/runs") == []
+
+
+def test_a_blocked_run_exits_3_and_says_what_to_do(command: Command, api: FakeApi) -> None:
+    trouble = Trouble(code="model_key_missing", message="openai:gpt-4o: OPENAI_API_KEY is not set", seat="regulator")
+    api.final = run(status="blocked", outcome=None, reason=trouble)
+    api.log = Recorder().add("run_started", {}).add("run_blocked", {"message": "OPENAI_API_KEY is not set"}).entries
+    code, out, _ = command("run", "frontier-rules", *API)
+    assert code == 3
+    assert "OPENAI_API_KEY is not set" in out
+    assert "pyscrai runs resume frontier-rules/run-003" in out
+    api.delivered = 0
+    code, out, err = command("run", "frontier-rules", *API, "--json")
+    assert code == 3
+    assert json.loads(out)["reason"]["code"] == "model_key_missing"
+    assert json.loads(err.splitlines()[-1])["error"]["code"] == "model_key_missing"
+
+
+def test_mistakes_in_a_scenario_are_listed_with_file_and_line(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "scenario.yaml"
+    file.write_text("format: pyscrai/scenario@1\nname: small\nseats:\n  one:\n    goal: [win]\n    goals: {a: 1}\n")
+    for args in (["run", str(file), *API], ["validate", str(file)]):
+        code, out, err = command(*args)
+        assert code == 1
+        assert "scenario.yaml:6:" in out + err
+    code, out, _ = command("validate", "--json", str(file))
+    (answer,) = json.loads(out)
+    assert (code, answer["valid"]) == (1, False)
+    assert {"file", "line", "path", "message", "hint"} <= set(answer["findings"][0])
+
+
+def test_runs_show_list_log_and_watch(command: Command, api: FakeApi) -> None:
+    api.delivered = len(api.log)
+    code, out, _ = command("runs", "show", "run-003", *API)
+    assert code == 0
+    assert "Money by turn" in out
+    assert "The paper is signed." in out
+    code, out, _ = command("runs", "list", *API)
+    assert "frontier-rules/run-003" in out
+    code, out, _ = command("runs", "log", "last", *API)
+    assert [json.loads(line)["seq"] for line in out.splitlines()] == list(range(1, len(api.log) + 1))
+    code, out, _ = command("runs", "watch", "12", *API, "--json")
+    assert len(out.splitlines()) == len(api.log)
+    code, out, _ = command("runs", "watch", "12", *API, "--after", str(len(api.log) - 2))
+    assert "Offers a reporting window" not in out
+    assert "Trust" in out
+
+
+def test_resume_moves_the_work_and_plays_on(command: Command, api: FakeApi) -> None:
+    api.log = Recorder().add("run_started", {}).add("run_paused", {"message": "the limit is reached"}).entries
+    api.final = run(status="paused", outcome=None, reason=Trouble(code="out_of_money", message="the limit is reached"))
+    api.after_resume = Recorder().add("run_resumed").add("run_complete", {"turns": 2, "outcome": "agreement"}).entries
+    api.delivered = len(api.log)
+    code, out, _ = command("runs", "show", "run-003", *API)
+    assert "--limit 2.00" in out
+    code, out, _ = command("runs", "resume", "run-003", *API, "--limit", "2")
+    assert code == 0
+    assert api.called("POST", "/runs/.*/resume") == [{"limit": "2", "move": True}]
+    assert "Resumed" in out
+    assert "The end" in out
+
+
+def test_pause_and_cancel_say_what_came_of_it(command: Command, api: FakeApi) -> None:
+    for what in ("pause", "cancel"):
+        code, out, _ = command("runs", what, "run-003", *API)
+        assert code == 0
+        assert "frontier-rules/run-003 is running." in out
+        assert len(api.called("POST", f"/runs/.*/{what}")) == 1
+
+
+def test_an_unknown_run_and_an_api_that_is_not_there(command: Command, api: FakeApi) -> None:
+    code, _, err = command("runs", "show", "run-777", *API)
+    assert code == 2
+    assert "there is no run 'run-777'" in err
+
+
+def test_no_api_is_one_clear_message(command: Command) -> None:
+    code, out, err = command("runs", "list", "--api-url", "http://127.0.0.1:9")
+    assert (code, out) == (1, "")
+    assert "http://127.0.0.1:9" in err
+    assert "pyscrai up" in err
+    code, out, err = command("runs", "list", "--json", "--api-url", "http://127.0.0.1:9")
+    assert json.loads(err)["error"]["code"] == "unreachable"
+
+
+def test_defects_show_no_trace_unless_asked(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_file: Path) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("pyscrai.formats.load.load", broken)
+    code, _, err = command("validate", "x")
+    assert code == 1
+    assert "a defect" in err
+    assert "PYSCRAI_DEBUG=1" in err
+    assert "Traceback" not in err
+    code, _, err = command("--debug", "validate", "x")
+    assert "Traceback" in err
