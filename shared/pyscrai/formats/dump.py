@@ -29,7 +29,9 @@ for _tag, _pattern in (("bool", BOOL), ("int", INT), ("float", FLOAT), ("null", 
 
 def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
     style = None
-    if "\n" in text and _fits_block(text):
+    if not text.replace("\n", "").isprintable():
+        style = '"'  # escapes: PyYAML takes NEL and its kin for line breaks
+    elif "\n" in text and _fits_block(text):
         style = "|"
     elif len(text) > _BLOCK_FROM and _fits_folded(text):
         style = ">"

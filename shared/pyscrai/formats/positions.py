@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pyscrai.formats.findings import Finding, Position, finding
@@ -41,10 +43,24 @@ class Positions:
         """With the places under each `old` pointer found under `new` too: (new, old), for reshaped documents."""
         keys, values = dict(self.keys), dict(self.values)
         for new, old in moves:
-            for source, target in ((self.keys, keys), (self.values, values)):
-                found = {new + p[len(old) :]: at for p, at in source.items() if p == old or p.startswith(f"{old}/")}
-                target.update(found)
+            for pointer in self.under(old):
+                target = new + pointer[len(old) :]
+                if pointer in self.keys:
+                    keys[target] = self.keys[pointer]
+                if pointer in self.values:
+                    values[target] = self.values[pointer]
         return Positions(keys, values, self.file)
+
+    def under(self, pointer: str) -> list[str]:
+        """The known pointers at and below one, found by bisection: a reader asks for each key that it moves."""
+        start = bisect_left(self._sorted, f"{pointer}/")
+        # "0" is the character after "/"
+        end = bisect_left(self._sorted, f"{pointer}0")
+        return [*([pointer] if pointer in self.values or pointer in self.keys else []), *self._sorted[start:end]]
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted({*self.keys, *self.values})
 
     def __contains__(self, pointer: str) -> bool:
         return pointer in self.values

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pyscrai.domain.scenario import Scenario
@@ -249,6 +249,7 @@ SCENARIOS = st.fixed_dictionaries(
 
 
 @settings(max_examples=200, deadline=None)
+@example({"name": "s", "seats": {"a": {}}, "title": "\x85", "tags": ["\u2028", "\ufeff", "a\u2029b", "\x1b"]})
 @given(SCENARIOS)
 def test_every_scenario_comes_back_from_its_dump(content: dict[str, Any]) -> None:
     scenario = Scenario.model_validate(content)

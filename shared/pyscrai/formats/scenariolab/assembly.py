@@ -89,12 +89,14 @@ class Assembly:
         """Say where a native path came from: positions of what is under it are taken over as well."""
         if origin is None:
             return
-        document = origin.source.document if isinstance(origin, Taken) else origin.document
+        places = origin.source.document.positions if isinstance(origin, Taken) else origin.document.positions
         old, new = origin.pointer, "".join(f"/{escape(key)}" for key in path)
-        for places, target in ((document.positions.keys, self._keys), (document.positions.values, self._values)):
-            for pointer, position in places.items():
-                if pointer == old or pointer.startswith(f"{old}/"):
-                    target[new + pointer[len(old) :]] = position
+        for pointer in places.under(old):
+            target = new + pointer[len(old) :]
+            if pointer in places.keys:
+                self._keys[target] = places.keys[pointer]
+            if pointer in places.values:
+                self._values[target] = places.values[pointer]
 
     def move(self, path: tuple[str, ...], origin: Source, *names: str) -> Taken | None:
         """Take the first of these keys as it is."""
