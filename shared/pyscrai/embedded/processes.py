@@ -48,7 +48,7 @@ class Processes:
         specs: Iterable[ChildSpec] = (),
         *,
         logs: Path,
-        grace: float = 15.0,
+        grace: float = 25.0,
         on_event: Callable[[str], None] | None = None,
     ) -> None:
         self.logs = logs

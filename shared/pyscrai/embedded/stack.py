@@ -76,7 +76,7 @@ async def stack(
     extra_env: Mapping[str, str] | None = None,
     publish: bool = False,
     ready_timeout: float = 60.0,
-    grace: float = 15.0,
+    grace: float = 25.0,
     on_progress: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Stack]:
     """Run database, API and engines, all started at once, until the context is left; inside, the API is ready.

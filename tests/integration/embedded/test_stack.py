@@ -129,3 +129,11 @@ async def test_logs_of_the_latest_commands_are_kept(data: Path, server_dsn: str)
     async with stack(data=data, database_url=server_dsn, engines={}, extra_env=STAND_INS) as running:
         assert running.processes.log("api").parent.name.startswith(f"stack-{os.getpid()}-")
     assert len(list(folder.logs.glob("stack-*"))) == 10
+
+
+async def test_the_real_services_start_together_register_and_leave(data: Path, dsn: str) -> None:
+    async with stack(data=data, database_url=dsn, pool="mine", token="t0ken") as running:
+        await running.wait_engines()
+    logs = running.processes.logs
+    ended = {name: (logs / f"{name}.log").read_text() for name in ("api", "actor-1", "narrator-1", "analyst-1")}
+    assert not [name for name, log in ended.items() if "Traceback" in log]
