@@ -18,6 +18,7 @@ _WARM = re.compile(
 _COLD = re.compile(
     r"\b(cannot|do not move|enough is enough|impossible|never|no further|refuse|reject|stay at|threat|walk out)\b", re.I
 )
+_SETTLED = re.compile(r"one figure on the table|all say the same number|agreement|have agreed|is signed", re.I)
 _BAD = re.compile(
     r"anger|anxiety|burden|conflict|cost|damage|debt|delay|distance|distrust|fear|gap|hostil|loss|pressure|risk|strain|"
     r"stress|suspicion|tension|unrest|worry",
@@ -79,10 +80,12 @@ def _value(sheet: Sheet, seed: int, metric: Asked, latest: str, seat: str) -> An
 
 
 def _warmth(sheet: Sheet, seat: str) -> float:
-    """From −1 to 1: how conciliatory this turn was, for everybody or for one seat."""
+    """From −1 to 1 (1.5 where all is settled): how conciliatory this turn was, for everybody or for one seat."""
     titles = {person.seat: person.title for person in sheet.others}
     texts = [move.text for move in sheet.moves if not seat or move.who == titles.get(seat, move.who)]
     texts = texts or [line.text for line in sheet.history[-3:]]
+    if _SETTLED.search(sheet.prose("after")):
+        return 1.5
     warm = sum(len(_WARM.findall(text)) for text in texts)
     cold = sum(len(_COLD.findall(text)) for text in texts)
     return (warm - cold + 1) / (warm + cold + 1)

@@ -6,18 +6,16 @@ from typing import Any
 
 from pyscrai.llm.rehearsal.quantities import bounds, named, quantities, rounded
 from pyscrai.llm.rehearsal.reading import Sheet
-from pyscrai.llm.rehearsal.table import Figure, Table, core
+from pyscrai.llm.rehearsal.table import Figure, Table, core, secrets
 from pyscrai.llm.rehearsal.words import (
     bare,
     cut,
     doing,
-    first_word,
     join,
     lower_first,
     mentioned,
     ruled,
     sentence,
-    sentences,
     topic,
 )
 
@@ -36,7 +34,7 @@ SECOND = (
 )
 ASK = (
     "In return {i} ask for help to {vp}",
-    "It would be easier if we also agreed to {vp}",
+    "It would be easier if we also managed to {vp}",
     "Then there is the other thing {i} need: to {vp}",
     "Put one more line on the list: to {vp}",
     "{I} still want to {vp}",
@@ -53,7 +51,7 @@ RULE = (
     "{rule}",
     "You should know that {rule}",
     "{I} say it openly: {rule}",
-    "Please plan with it that {rule}",
+    "Please plan with this: {rule}",
     "It is no threat, only a fact: {rule}",
     "One thing does not move: {rule}",
 )
@@ -69,7 +67,7 @@ HEARD = (
     "From {who} {i} hear {figure}",
     "{Who} stands at {figure}; that deserves an answer",
     "{Who} says {figure}, and {i} did the sums once more",
-    "With {who} at {figure}, we are talking about the same river at last",
+    "With {who} at {figure}, we begin to speak of the same thing",
     "{I} take note of the {figure} that {who} named",
     "{figure}, then: {who} has come a way, and {i} see it",
     "{I} slept on the {figure} that {who} wants",
@@ -104,6 +102,10 @@ MEDIATE = (
     "{low} here, {high} there: {i} ask you both to sleep on {new}",
     "Neither {low} nor {high} will carry the day, so {i} put {new} into the draft",
 )
+MEDIATE_LAST = (
+    "{low} here, {high} there: {i} write {new} into the text and ask you both to sign it",
+    "You are so close, at {low} and {high}, that {i} put down the figure between: {new}",
+)
 AGREED = (
     "Then it is {new} for everybody, and {i} write it into the text",
     "{I} hear one figure in this room, and {i} write it down: {new}",
@@ -114,8 +116,6 @@ LAST = (
     "{I} will defend this to those who sent {me}",
     "Let us sign what is settled and name what is not",
 )
-
-_REFERRING = frozenset(["it", "he", "she", "they", "if", "this", "that", "these", "then", "only", "but", "so", "and"])
 
 
 class Decider:
@@ -252,8 +252,9 @@ class Decider:
         middle = rounded((low.value + high.value) / 2, low.step)
         words = {"low": low.written(low.value), "high": high.written(high.value)}
         words["new"] = named(ordered[0].text, low, middle)
-        near = high.value - low.value < low.step * (2.5 if self.stage == "last" else 0.5)
-        return self.say(AGREED if near else MEDIATE, "mediate", **words)
+        if high.value - low.value < low.step / 2:
+            return self.say(AGREED, "mediate", **words)
+        return self.say(MEDIATE_LAST if self.stage == "last" else MEDIATE, "mediate", **words)
 
     def _from_goals(self, unit: str) -> Figure | None:
         for goal in self.goals:
@@ -277,8 +278,8 @@ class Decider:
             parts.append(sentence(f"{i} see {join(told)}, so there is something to work with"))
         elif others := [mentioned(person.title) for person in self.sheet.others]:
             parts.append(sentence(f"{i} cannot see yet how far {join(others)} would go"))
-        if secret := [part for part in sentences(self.sheet.prose("private")) if first_word(part) not in _REFERRING]:
-            kept = bare(secret[(self.sheet.turn - 1) % len(secret)])
+        if secret := secrets(self.sheet):
+            kept = secret[(self.sheet.turn - 1) % len(secret)]
             parts.append(
                 sentence(
                     f"for now {i} keep this to {'myself' if i == 'I' else 'ourselves'}: {lower_first(kept, names)}"

@@ -87,7 +87,12 @@ class Narrator:
         ordered = self.moves[start:] + self.moves[:start]
         for number, move in enumerate(ordered):
             who = mentioned(move.who)
-            words = {"who": who, "Who": upper_first(who), "whose": f"{who}’s", "quote": core(move.text, 150)}
+            words = {
+                "who": who,
+                "Who": upper_first(who),
+                "whose": f"{who}’s",
+                "quote": core(move.text, 150, self._unit()),
+            }
             lines.append(self.choose(NEXT if number else FIRST, "told", number, **words))
         return " ".join(lines)
 

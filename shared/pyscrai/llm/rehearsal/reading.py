@@ -30,7 +30,6 @@ _HEADINGS = {
     "you": r"^you\b|your role|who you are|profile",
 }
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(.+)$")
-_LINE = re.compile(r"^(?:Turn (?P<turn>\d+), )?(?P<who>[^:]{1,80}?)(?: to (?P<to>[^:]{1,80}))?: (?P<text>.+)$")
 _TURN = re.compile(r"\b(?:turn|message|round)\s+(\d+)\s+of(?: at most)?\s+(\d+)", re.I)
 _SEAT = re.compile(r"^(?P<title>.+?) \(seat (?P<seat>[^)]+)\)(?:: (?P<role>.*))?$")
 
@@ -106,10 +105,15 @@ class Sheet:
 
     @cached_property
     def me(self) -> str:
-        found = re.search(r"You are:? (?:the )?([^\n.,;({]+)", self.prose("you").replace(" - ", "\n")) or re.search(
-            r"\bYou are (?:the )?([^\n.,;({]+)", self.text
-        )
+        own = re.search(r"^- You are: (.+)$", "\n".join(self.sections.get("you", [])), re.MULTILINE)
+        found = own or re.search(r"\b[Yy]ou are:? (?:the )?([^\n.,;({]+)", self.text)
         return found[1].strip() if found else ""
+
+    @cached_property
+    def principal(self) -> str:
+        """Whom one acts for, by name."""
+        found = re.search(r"You act for:? ([^\n(]+)", "\n".join(self.sections.get("you", [])))
+        return bare(found[1]) if found else ""
 
     @cached_property
     def others(self) -> list[Person]:
@@ -128,8 +132,16 @@ class Sheet:
         return self._said("moves")
 
     def _said(self, name: str) -> list[Said]:
-        lines = (_LINE.match(item) for item in self.items(name))
+        lines = (self._line.match(item) for item in self.items(name))
         return [Said(int(f["turn"] or 0), f["who"].strip(), f["text"].strip(), f["to"] or "") for f in lines if f]
+
+    @cached_property
+    def _line(self) -> re.Pattern[str]:
+        """A line of a transcript; who is known to be there may have a colon in the title."""
+        known = sorted([self.me, *(person.title for person in self.others)], key=len, reverse=True)
+        titles = "|".join(re.escape(title) for title in known if title)
+        who = f"{titles}|[^:]{{1,80}}?" if titles else "[^:]{1,80}?"
+        return re.compile(rf"^(?:Turn (?P<turn>\d+), )?(?P<who>{who})(?: to (?P<to>[^:]{{1,80}}))?: (?P<text>.+)$")
 
     @cached_property
     def papers(self) -> list[str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from pyscrai.llm.rehearsal.reading import Person, Sheet
-from pyscrai.llm.rehearsal.table import Table, core
+from pyscrai.llm.rehearsal.table import Table, core, secrets
 from pyscrai.llm.rehearsal.words import (
     bare,
     called,
@@ -16,7 +15,6 @@ from pyscrai.llm.rehearsal.words import (
     lower_first,
     ruled,
     sentence,
-    sentences,
     upper_first,
 )
 
@@ -52,10 +50,16 @@ GOAL = (
     "For {me} it comes down to this: to {vp}",
     "{i} would sleep better if {i} knew how to {vp}",
 )
-RULE = (
+RULE_AFTER = (
     "But {rule}",
     "Only, {rule}",
-    "And please do not forget that {rule}",
+    "The truth is that {rule}",
+    "{i} have to tell you that {rule}",
+)
+RULE = (
+    "{rule}",
+    "There is a limit for {me}: {rule}",
+    "Please do not forget that {rule}",
     "It is not stubbornness: {rule}",
     "You know how it is: {rule}",
 )
@@ -85,6 +89,11 @@ THOUGHT = (
     "Not a word more than needed now.",
     "If {name} asks once more, {i} will have to say it.",
     "This goes better than {i} feared.",
+    "{i} should have said that years ago.",
+    "Careful now.",
+    "That was closer to the truth than it sounded.",
+    "{i} could say more, and perhaps {i} will.",
+    "Nobody has laughed yet.",
     "{name} looks tired. So am I.",
     "One step at a time.",
 )
@@ -106,10 +115,18 @@ class Speaker:
         last = self.heard.who if self.heard else ""
         spoke = [line.who for line in self.sheet.history]
         waited = {p.seat: (spoke[::-1].index(p.title) if p.title in spoke else len(spoke) + 1) for p in people}
+        if self._asked():
+            return next((person for person in people if person.title == last), None)
         silent = max(people, key=lambda person: waited[person.seat], default=None)
         if silent and (self._closing() or waited[silent.seat] >= len(people) + 1 or (self.sheet.turn % 3 == 0)):
             return silent
         return next((person for person in people if person.title == last), silent)
+
+    def _asked(self) -> bool:
+        """Whether the last to speak asked this very seat something."""
+        if self.heard is None or not self.heard.text.rstrip().endswith("?"):
+            return False
+        return bool(self.heard.to) and all(person.seat != self.heard.to for person in self.sheet.others)
 
     def _closing(self) -> bool:
         """Near the end, so that everybody has the time to say goodbye once."""
@@ -129,9 +146,11 @@ class Speaker:
         if prepared and self.heard is None:
             parts = [prepared]
         elif self._closing():
-            parts = [self._own(), self.say(CLOSE, "close")]
+            reply = self._reply() if self._asked() else ""
+            parts = [reply, self._own(bool(reply)), self.say(CLOSE, "close")]
         else:
-            parts = [self._reply(), self._own(), self._ask()]
+            reply = self._reply()
+            parts = [reply, self._own(bool(reply)), self._ask()]
         return {
             "text": " ".join(upper_first(part) for part in dict.fromkeys(parts) if part),
             "to": self.person.seat if self.person else None,
@@ -152,7 +171,7 @@ class Speaker:
             quote = cut(quote.replace("“", "").replace("”", ""), 90)
         return self.say(REPLY, "reply", quote=quote.rstrip("."))
 
-    def _own(self) -> str:
+    def _own(self, after: bool) -> str:
         """The thing of one's own that fits best to what was said: from the papers, the goals or the rules."""
         found = [(self._close(text), number, kind, text) for number, (kind, text) in enumerate(self._unsaid())]
         if not found:
@@ -164,7 +183,7 @@ class Speaker:
             return self.say(PAPER, "paper", said=text, inside=lower_first(text, names))
         if kind == "goal":
             return self.say(GOAL, "goal", vp=doing(text, voice, names))
-        return self.say(RULE, "rule", rule=ruled(text, voice, names))
+        return self.say(RULE_AFTER if after else RULE, "rule", rule=ruled(text, voice, names))
 
     def _unsaid(self) -> list[tuple[str, str]]:
         """What one has not told yet, alternating between the kinds."""
@@ -174,7 +193,7 @@ class Speaker:
         goals = [("goal", text) for text in self.sheet.items("goals") if doing(text, voice, names).lower() not in said]
         rules = [("rule", text) for text in self.sheet.items("rules") if ruled(text, voice, names).lower() not in said]
         if not self.table.own:
-            return goals + papers
+            return goals or papers
         kinds = [papers, rules, goals] if len(self.table.own) % 2 else [papers, goals, rules]
         rows = max((len(kind) for kind in kinds), default=0)
         return [kind[number] for number in range(rows) for kind in kinds if number < len(kind)]
@@ -183,22 +202,22 @@ class Speaker:
         return len(content_words(text) & content_words(self.heard.text)) if self.heard else 0
 
     def _ask(self) -> str:
+        """An open question; else one that can always be asked, so that who is drawn in knows why."""
+        said = self.table.said.lower()
         questions = [question for question in self.sheet.items("open") if question.endswith("?")]
-        fresh = [
-            question for question in questions if bare(question).rstrip("?").lower() not in self.table.said.lower()
-        ]
-        if fresh and self.sheet.turn % 2 == 0:
+        fresh = [text for text in questions if text.rstrip("?").lower() not in said and self.name not in text]
+        aside = self.heard is not None and self.person is not None and self.heard.who != self.person.title
+        if fresh and (aside or self.sheet.turn % 2 == 0):
             best = max(fresh, key=lambda question: (self._close(question), -fresh.index(question)))
             return self.say(ASK, "ask", question=lower_first(best, self.sheet.names), Question=best)
-        return self.say(ASK_FREE, "free") if self.sheet.turn % 4 == 1 else ""
+        return self.say(ASK_FREE, "free") if aside or self.sheet.turn % 4 == 1 else ""
 
     def _thought(self) -> str:
-        secret = sentences(self.sheet.prose("private"))
+        secret = secrets(self.sheet)
         first = self.say(THOUGHT, "thought")
         if not secret or self.sheet.turn % 2:
             return first
-        kept = secret[(self.sheet.turn // 2) % len(secret)]
-        return f"{first} Not yet a word of this: “{re.sub(r'[“”]', '', bare(kept))}.”"
+        return f"{first} Not yet a word of this: “{secret[(self.sheet.turn // 2) % len(secret)]}.”"
 
 
 def speak(sheet: Sheet, seed: int, _schema: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,7 @@ from functools import cached_property
 from pyscrai.domain.chance import chance
 from pyscrai.llm.rehearsal.quantities import Quantity, last_of, quantities
 from pyscrai.llm.rehearsal.reading import Person, Said, Sheet
-from pyscrai.llm.rehearsal.words import Voice, bare, cut, sentences
+from pyscrai.llm.rehearsal.words import Voice, bare, cut, first_word, sentences
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Table:
     def __init__(self, sheet: Sheet, seed: int) -> None:
         self.sheet = sheet
         self.seed = seed
-        self.voice = Voice.of(sheet.me)
+        ours = sheet.me != "" and sheet.me == sheet.principal
+        self.voice = Voice("we", "us", "our") if ours else Voice.of(sheet.me)
         self.said = "\n".join(line.text for line in sheet.history)
         self.own = [line for line in sheet.history if line.who == sheet.me]
 
@@ -48,10 +50,15 @@ class Table:
         return next((line for line in reversed(self.sheet.history) if line.who == title), None)
 
     def frame(self, frames: Sequence[str], purpose: str) -> str:
-        """One of several ways to say something: another for each seat and turn, and none that was used already."""
-        start = chance(0, self.sheet.title, purpose) + self.place + self.sheet.turn * (len(self.sheet.others) + 1)
-        ordered = [frames[(start + number) % len(frames)] for number in range(len(frames))]
+        """One of several ways to say something: no two seats start with the same, and none is said twice by one."""
+        seats = len(self.sheet.others) + 1
+        mine = list(range(self.place % len(frames), len(frames), seats))
+        rest = [number for number in range(len(frames)) if number not in mine]
+        ordered = [frames[number] for group in (mine, rest) for number in self._shuffled(group, purpose)]
         return next((frame for frame in ordered if not self._used(frame)), ordered[0])
+
+    def _shuffled(self, numbers: list[int], purpose: str) -> list[int]:
+        return sorted(numbers, key=lambda number: chance(self.seed, purpose, number))
 
     def _used(self, frame: str) -> bool:
         """Whether a frame's longest fixed part was said in the last few lines, or ever by this seat."""
@@ -59,6 +66,7 @@ class Table:
         if len(fixed) < 8:
             return False
         recent = [line.text for line in self.sheet.history[-6:]] + [line.text for line in self.own]
+        recent += self.sheet.items("thoughts")
         return any(fixed.lower() in text.lower() for text in recent)
 
     def fresh(self, candidates: Sequence[str]) -> list[str]:
@@ -98,9 +106,18 @@ def _fixed(frame: str) -> list[str]:
     return parts
 
 
-def core(text: str, limit: int = 120) -> str:
+def secrets(sheet: Sheet) -> list[str]:
+    """What only this seat knows: the sentences that can stand alone."""
+    told = [bare(re.sub("[“”]", "", part)) for part in sentences(sheet.prose("private"))]
+    return [part for part in told if first_word(part) not in _REFERRING]
+
+
+_REFERRING = frozenset(["it", "he", "she", "they", "if", "this", "that", "these", "then", "only", "but", "so", "and"])
+
+
+def core(text: str, limit: int = 120, unit: str | None = None) -> str:
     """The sentence of a speech that is worth quoting: a short one in its own words, with a figure if there is one."""
     own = [bare(part) for part in sentences(text) if "“" not in part and "”" not in part and not part.endswith("?")]
     own = [part for part in own if len(part.split()) >= 3 and len(part) <= limit] or own or [bare(text)]
-    with_figures = [part for part in own if quantities(part)]
+    with_figures = [part for part in own if (last_of(part, unit) if unit else quantities(part))]
     return cut(with_figures[-1] if with_figures else own[0], limit + 40)

@@ -14,10 +14,10 @@ _VERBS = frozenset(
     figure fill finance find finish fix force form foster free gain get give go grow guarantee hand have hear help hide
     hold identify implement improve include increase influence inform insist introduce invest involve join keep know
     lead learn leave let limit listen lower maintain make manage maximize meet minimize move negotiate obtain offer open
-    organise organize own pass pay persuade plan play postpone prepare present preserve press prevent produce promote
-    propose protect prove provide publish push put raise reach receive recover reduce refuse remain remember remove
-    renew repair replace report represent require resist resolve restore retain return reveal run satisfy save secure
-    seek sell send serve set settle share show sign solve speak spend spread start stay stop strengthen stand support
+    organise organize own part pass pay persuade plan play postpone prepare present preserve press prevent produce
+    promote propose protect prove provide publish push put raise reach receive recover reduce refuse remain remember
+    remove renew repair replace report represent require resist resolve restore retain return reveal run satisfy save
+    secure seek sell send serve set settle share show sign solve speak spend spread start stay stop strengthen stand support
     survive take talk teach tell test trade train transfer treat try turn understand unite uphold use wait walk warn win
     work write
     """.split()  # noqa: SIM905
@@ -25,7 +25,15 @@ _VERBS = frozenset(
 _FINITE = re.compile(
     r"\b(is|are|was|were|has|have|had|must|cannot|can|will|would|does|do|may|needs?|costs?|ends?)\b", re.I
 )
+_PLURAL_DOES = re.compile(
+    r"^(?:\w+ ){0,2}\w+s (?:expect|require|need|want|demand|believe|think|fear|hope|know|depend|watch|remain|wait|ask|"
+    r"matter|rely|follow|oppose|support|insist|hold|control|limit|make|keep|take)\b",
+    re.I,
+)
 _DETERMINERS = ("the", "a", "an", "our", "my", "this", "that", "these", "those", "every", "each", "any")
+_NOT_VERBS = frozenset(
+    [*_DETERMINERS, "all", "both", "half", "not", "no", "only", "more", "less", "in", "on", "for", "of", "at", "if"]
+)
 _MODAL = re.compile(
     r"^(?:(?:you|we|i|they)\s+)?(cannot|can not|can't|can only|can|must not|mustn't|must|may not|may only|should not|"
     r"should|shall not|shall|will not|won't|need to|needs to|have to|has to|do not|don't|never|avoid)\s+(.+)$",
@@ -77,14 +85,21 @@ def is_body(title: str) -> bool:
     return bool(_ORGANISATIONS.search(title))
 
 
+def plain_title(title: str) -> str:
+    """A title without what stands in brackets after it."""
+    return re.sub(r"\s*\([^)]*\)\s*$", "", title).strip() or title
+
+
 def called(title: str) -> str:
     """How one speaks to somebody: by the first name where the title is a person's name, else by the title."""
+    title = plain_title(title)
     person = re.fullmatch(r"([A-Z][\w'’-]+) (?:[A-Z][\w.'’-]+ ?){1,2}", title)
     return person[1] if person and not is_body(title) else title
 
 
 def mentioned(title: str) -> str:
     """How one speaks of somebody in the middle of a sentence: `Ines`, `the regulator`."""
+    title = plain_title(title)
     short = called(title)
     if short != title or (" " not in title and not is_body(title)):
         return short
@@ -128,13 +143,24 @@ def doing(goal: str, voice: Voice, names: frozenset[str]) -> str:
         bare(re.sub(r"^(?:to|your goal is to|you want to|i want to|we want to)\s+", "", goal, flags=re.I)), voice
     )
     word = first_word(text)
-    if word in _VERBS:
+    if word in _VERBS or _is_verb(text):
         return lower_first(text, names)
     if word.endswith("ing") and len(word) > 5:
         return f"go on {lower_first(text, names)}"
     if _FINITE.search(text) and word in (*_DETERMINERS, "there", "no", "nobody", "everybody", "it"):
         return f"make sure that {lower_first(text, names)}"
     return f"see {lower_first(text, names)}"
+
+
+def _is_verb(text: str) -> bool:
+    """A word that we do not know is a verb where an article or a possessive follows it: `Rewire the mill`."""
+    words = text.lower().split()
+    follows = words[1] if len(words) > 1 else ""
+    return (
+        words[0] not in _NOT_VERBS
+        and not words[0].endswith(("ing", "s"))
+        and follows in (*_DETERMINERS, "their", "its")
+    )
 
 
 def ruled(constraint: str, voice: Voice, names: frozenset[str]) -> str:
@@ -150,7 +176,7 @@ def ruled(constraint: str, voice: Voice, names: frozenset[str]) -> str:
         return lower_first(text, names)
     if word in _VERBS:
         return f"{voice.i} have to {lower_first(text, names)}"
-    if _FINITE.search(text):
+    if _FINITE.search(text) or _PLURAL_DOES.match(text):
         return lower_first(text, names)
     return f"{voice.i} have to live with {lower_first(text, names)}"
 
@@ -167,7 +193,10 @@ def topic(goal: str) -> str | None:
     """What a goal is about, to be named without reciting it: `the turbines`; None where that is not easy to say."""
     words = bare(goal).split()
     rest = " ".join(words[1:] if words and words[0].lower() in _VERBS else words)
-    head = _STOPS.split(rest, maxsplit=1)[0].strip()
+    stop = _STOPS.search(rest)
+    head = (rest[: stop.start()] if stop else rest).strip()
+    if stop and stop[0] == ",":
+        return None
     parts = head.split()
     if not 2 <= len(parts) <= 5 or parts[0].lower() not in _DETERMINERS or re.search(r"\d", head):
         return None
@@ -186,7 +215,9 @@ def cut(text: str, limit: int) -> str:
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text; a quotation stays within its sentence."""
-    return [part.strip() for part in re.split(r"(?<=[.!?…])(?:\s+)(?=[A-Z“\"0-9])", text) if part.strip()]
+    return [
+        part.strip() for part in re.split(r"(?:(?<=[.!?…])|(?<=[.!?…][”\"]))\s+(?=[A-Z“\"0-9])", text) if part.strip()
+    ]
 
 
 def join(parts: list[str]) -> str:
