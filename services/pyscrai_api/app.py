@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import import_module
 from importlib.metadata import version
-from importlib.util import find_spec
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -19,9 +17,8 @@ from pyscrai_api.deps import Deps, open_deps
 from pyscrai_api.errors import ApiError, from_exception, problem
 from pyscrai_api.layers import Paths, Watch
 from pyscrai_api.loops.all import all_running
+from pyscrai_api.routes import catalog, engines, events, health, runs
 from pyscrai_api.settings import Settings
-
-ROUTERS = ("health", "catalog", "engines", "events", "runs")
 
 
 def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
@@ -48,10 +45,8 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
         app.state.deps = deps
     for kind in (ApiError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, render)
-    for name in ROUTERS:
-        module = f"pyscrai_api.routes.{name}"
-        if find_spec(module):
-            app.include_router(import_module(module).router)
+    for noun in (health, catalog, engines, events, runs):
+        app.include_router(noun.router)
     # The last one added is the outermost.
     app.add_middleware(Access, settings=settings)
     app.add_middleware(Paths)

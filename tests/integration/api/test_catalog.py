@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from pyscrai.domain.canonical import canonical, sha256
+from pyscrai.domain.scenario import Scenario
 from pyscrai_api.catalog import store
 from pyscrai_api.deps import Deps
 from pyscrai_api.errors import NotFound
@@ -18,6 +19,11 @@ from pyscrai_api.errors import NotFound
 def talk(**changes: Any) -> dict[str, Any]:
     seats = {"asker": {"role": "asks"}, "other": {"role": "answers"}}
     return {"name": "talk", "title": "A talk", "world": {"text": "A room."}, "seats": seats, **changes}
+
+
+def kept(document: dict[str, Any]) -> dict[str, Any]:
+    """A scenario as the catalog keeps it: with its format, and the order of its seats, which sorted keys would lose."""
+    return Scenario.model_validate(document).content()
 
 
 async def post(api: httpx.AsyncClient, content: dict[str, Any], type: str = "scenarios") -> dict[str, Any]:
@@ -30,16 +36,25 @@ async def post(api: httpx.AsyncClient, content: dict[str, Any], type: str = "sce
 async def test_a_document_is_kept_as_it_came_and_found_by_name_and_id(api: httpx.AsyncClient) -> None:
     made = await post(api, talk())
     assert (made["version"], made["latest"], made["owner"], made["visibility"]) == (1, 1, "local", "private")
-    assert made["content"] == talk()
-    assert made["sha256"] == sha256(canonical(talk()))
+    assert made["content"] == kept(talk())
+    assert made["sha256"] == sha256(canonical(kept(talk())))
     for path in ("templates/scenarios/talk", f"templates/scenarios/{made['id']}", "scenarios/talk/"):
-        assert (await api.get(f"/api/v1/{path}")).json()["content"] == talk()
+        assert (await api.get(f"/api/v1/{path}")).json()["content"] == kept(talk())
 
 
 @pytest.mark.parametrize("path", ["/api/v1/scenarios", "/api/v1/scenarios/", "/api/scenarios", "/api/scenarios/"])
 async def test_every_way_to_write_the_path(api: httpx.AsyncClient, path: str) -> None:
     assert (await api.post(path, json=talk())).status_code == 201
     assert [item["name"] for item in (await api.get(path)).json()["items"]] == ["talk"]
+
+
+async def test_the_order_of_seats_is_kept(api: httpx.AsyncClient) -> None:
+    seats = {"zoe": {"role": "first"}, "adam": {"role": "second"}}
+    made = await post(api, talk(seats=seats))
+    read = (await api.get("/api/v1/scenarios/talk")).json()
+    assert list(Scenario.model_validate(read["content"]).seats) == list(seats)
+    turned = dict(reversed(seats.items()))
+    assert (await api.put("/api/v1/scenarios/talk", json=talk(seats=turned))).json()["sha256"] != made["sha256"]
 
 
 async def test_an_envelope_names_the_document(api: httpx.AsyncClient) -> None:
@@ -72,7 +87,7 @@ async def test_an_update_is_a_new_version_and_the_old_one_stays(api: httpx.Async
     same = await api.put("/api/v1/scenarios/talk", json=talk(title="Another talk"))
     assert (same.status_code, same.json()["version"]) == (200, 2)
     first = (await api.get("/api/v1/scenarios/talk", params={"version": 1})).json()
-    assert (first["version"], first["latest"], first["content"]) == (1, 2, talk())
+    assert (first["version"], first["latest"], first["content"]) == (1, 2, kept(talk()))
     missing = await api.get("/api/v1/scenarios/talk", params={"version": 3})
     assert (missing.status_code, "latest is 2" in missing.json()["detail"]) == (404, True)
 
@@ -189,7 +204,7 @@ async def test_pins_are_versions_and_stay(api: httpx.AsyncClient, shared: Deps) 
         assert (await store.resolve(connection, "scenarios", "talk")).version == 2
         assert (await store.resolve(connection, "scenarios", "talk@1")) == first
         assert (await store.resolve(connection, "scenarios", first.template_id, 1)) == first
-        assert first.canonical == canonical(talk())
+        assert first.canonical == canonical(kept(talk()))
         for wrong in ("talk@7", "walk", "talk@0"):
             with pytest.raises(NotFound):
                 await store.resolve(connection, "scenarios", wrong)
