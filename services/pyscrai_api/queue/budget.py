@@ -168,7 +168,7 @@ def _line(budget: Budget, row: Any, record: CallRecord) -> tuple[Any, ...]:
         budget.open_calls -= 1
     budget.spent += paid - row["cost"]
     if paid > row["reserved"]:
-        log.error("bound_exceeded", owner=budget.owner, event=record.event_id, model=record.model, paid=str(paid))
+        log.error("bound_exceeded", owner=budget.owner, event_id=record.event_id, model=record.model, paid=str(paid))
     usage = None if record.usage is None else record.usage.model_dump_json()
     answer = None if record.answer is None else clean_text(record.answer)
     error = None if record.error is None else clean_text(record.error)[:LONGEST_ERROR]

@@ -23,8 +23,8 @@ log = structlog.get_logger()
 
 LOOK_AGAIN = 1.0
 """Seconds after which a claimer looks by itself, and looks below its mark."""
-SIZES = (*range(1, 17), 20, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
-"""One prepared text per size; more slots than a size are served by the next statement."""
+SIZES = (*range(1, 17), 20, 24, 25, 30, 32, 40, 48, 50, 60, 64, 80, 96, 100, 128, 150, 200, 256, 300, 400, 500)
+"""One prepared text per size; what does not fit into a size is served by the next statement, before the answer."""
 BOTTOM = Place(-1, 0, 0)
 MANY_LANES = 64
 
@@ -47,6 +47,10 @@ class Poll:
     waiters: int = 1
     delivered: bool = False
     ids: list[int] = field(default_factory=list)
+
+    @property
+    def missing(self) -> int:
+        return self.most - len(self.ids)
 
 
 class Claimer:
@@ -101,7 +105,7 @@ class Claimer:
         while self._polls:
             self._wake.clear()
             drained = await self._attempt()
-            self._end_polls()
+            self._end_polls(drained)
             if not self._polls or not drained:
                 continue
             first = min(poll.deadline for poll in self._polls)
@@ -147,14 +151,14 @@ class Claimer:
         if self._mark is not None and self._rung is not None and self._rung <= self._mark:
             self._mark = self._rung._replace(id=self._rung.id - 1)
 
-    def _end_polls(self) -> None:
-        """Answer the polls that got something, and those whose time is over."""
+    def _end_polls(self, drained: bool) -> None:
+        """Answer the polls that are full; and where no more is ready, those with something or out of time."""
         now, parked = self._loop.time(), []
         for poll in self._polls:
             if not poll.waiters:
                 self._orphaned(poll)
                 poll.answer.cancel()
-            elif poll.ids or poll.deadline <= now:
+            elif not poll.missing or (drained and (poll.ids or poll.deadline <= now)):
                 if not poll.answer.done():
                     poll.answer.set_result(poll.ids)
             elif not poll.answer.done():
@@ -163,18 +167,22 @@ class Claimer:
 
     def _fail(self, slots: Iterable[Poll], error: Exception) -> None:
         for poll in set(slots):
-            if not poll.answer.done():
+            if poll.answer.done():
+                continue
+            if poll.ids:
+                poll.answer.set_result(poll.ids)
+            else:
                 poll.answer.set_exception(error)
                 poll.answer.exception()  # seen, also where the last waiter has gone
 
 
 def slots_for(polls: list[Poll]) -> list[Poll]:
     """Who gets row 1, 2, 3 …: the polls in turn, oldest first, cut to one of the sizes."""
-    wanted = min(sum(poll.most for poll in polls), SIZES[-1])
+    wanted = min(sum(poll.missing for poll in polls), SIZES[-1])
     slots: list[Poll] = []
     turn = 0
     while len(slots) < wanted:
-        slots += [poll for poll in polls if poll.most > turn]
+        slots += [poll for poll in polls if poll.missing > turn]
         turn += 1
     size = max((size for size in SIZES if size <= wanted), default=0)
     return slots[:size]
