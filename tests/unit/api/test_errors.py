@@ -39,7 +39,7 @@ def test_status_and_code(error: Exception, status: int, code: str) -> None:
     response = problem(answer)
     assert response.status_code == status
     assert response.media_type == "application/problem+json"
-    assert {"type", "title", "status", "code", "detail", "errors"} <= set(json.loads(response.body))
+    assert {"type", "title", "status", "code", "detail", "errors"} <= set(json.loads(bytes(response.body)))
 
 
 def test_an_unexpected_error_says_nothing_of_its_inside() -> None:
@@ -61,11 +61,11 @@ def test_what_goes_wrong_while_a_body_is_read_is_the_answer() -> None:
 def test_headers_and_further_members() -> None:
     assert problem(Unauthorized()).headers["www-authenticate"] == "Bearer"
     assert problem(from_exception(ConnectionResetError())).headers["retry-after"] == "1"
-    assert json.loads(problem(Conflict("taken", winner="ada")).body)["winner"] == "ada"
+    assert json.loads(bytes(problem(Conflict("taken", winner="ada")).body))["winner"] == "ada"
 
 
 def test_text_that_json_cannot_carry_is_cleaned() -> None:
-    assert json.loads(problem(Invalid("bad \ud800 text")).body)["detail"] == "bad � text"
+    assert json.loads(bytes(problem(Invalid("bad \ud800 text")).body))["detail"] == "bad � text"
 
 
 def test_all_errors_are_one_tree() -> None:
