@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,7 +14,7 @@ from pyscrai.cli.charts import bar, count, money, seconds
 from pyscrai.cli.measures import Measures
 from pyscrai.cli.paper import Paper
 from pyscrai.cli.playbill import Playbill
-from pyscrai.cli.prose import clip, fill
+from pyscrai.cli.prose import clean, clip, fill
 from pyscrai.cli.trouble import what_to_do, why
 from pyscrai.contract.runs import Delivered, Run
 from pyscrai.domain.model_names import UnknownModel, parse
@@ -114,7 +115,10 @@ def ending(
         for row in rows:
             paper.line(Text("  ") + row)
     paper.blank()
-    paper.facts([*_figures(run, times), *((label, text) for label, text in again if over)])
+    paper.facts(_figures(run, times))
+    for label, command in again if over else ():
+        # Not broken into lines, so that it can be copied.
+        paper.line(Text(f"  {label}   ", "dim") + Text(clean(command)))
 
 
 def _rule_style(run: Run) -> str:
@@ -138,7 +142,11 @@ def next_steps(run: Run, source: str | None) -> list[tuple[str, str]]:
     """Commands that make sense after this run. `source` is what the user gave to `pyscrai run`."""
     steps = [("Read again", f"pyscrai runs show {full_name(run)}")]
     if source:
-        steps.append(("Play again", f"pyscrai run {source} --seed {run.seed + 1}"))
+        model = ["--model", run.choices.model] if run.choices.model else []
+        turns = ["--turns", str(run.choices.turns)] if run.choices.turns else []
+        steps.append(
+            ("Play again", shlex.join(["pyscrai", "run", source, *model, *turns, "--seed", str(run.seed + 1)]))
+        )
     return steps
 
 

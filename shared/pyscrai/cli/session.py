@@ -57,7 +57,7 @@ class _Notes:
 
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
-        self._latest = "Starting"
+        self._latest = "Starting the database and the API"
         self._said = False
         self._starting = True
         self._timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._say)

@@ -21,6 +21,7 @@ from pyscrai.client.api import Api
 from pyscrai.client.errors import ClientError
 from pyscrai.contract.runs import Delivered, Run
 from pyscrai.sdk.follow import follow
+from pyscrai.sdk.place import ONE_OF_EACH
 from pyscrai.sdk.result import RunResult, full_name, result_of
 
 SECONDS_TO_PAUSE = 10.0
@@ -190,11 +191,8 @@ async def engines_of(session: Session) -> Mapping[str, int]:
     """How many engines of each kind serve: our own, or those that are registered for the plain lanes."""
     if session.place.own:
         return session.place.engines
-    counts: dict[str, int] = {}
-    for engine in await session.api.engines(status="active"):
-        if engine.pool is None:
-            counts[engine.engine_type] = counts.get(engine.engine_type, 0) + 1
-    return counts
+    serving = [engine.engine_type for engine in await session.api.engines(status="active") if engine.pool is None]
+    return {kind: serving.count(kind) for kind in ONE_OF_EACH if kind in serving}
 
 
 def _version() -> str:

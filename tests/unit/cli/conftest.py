@@ -33,7 +33,7 @@ class Sheet:
 
 @pytest.fixture
 def same_as() -> Callable[[str, str], None]:
-    """Compare a text with snapshots/NAME; PYSCRAI_UPDATE_SNAPSHOTS=1 writes it instead, to be read before committing."""
+    """Compare a text with snapshots/NAME; with PYSCRAI_UPDATE_SNAPSHOTS=1 it is written, to be read and committed."""
 
     def compare(name: str, text: str) -> None:
         file = SNAPSHOTS / name

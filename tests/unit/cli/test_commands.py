@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.unit.cli.recorded import NEGOTIATION, Recorder, negotiation, run
+from tests.unit.sdk.fake_api import FakeApi
 
 from pyscrai.cli.main import COMMANDS, run_command
 from pyscrai.cli.talk import Talk
@@ -16,8 +18,6 @@ from pyscrai.client.api import Api
 from pyscrai.client.http import Http
 from pyscrai.contract.runs import Trouble
 from pyscrai.sdk.place import Place
-from tests.unit.cli.recorded import NEGOTIATION, Recorder, negotiation, run
-from tests.unit.sdk.fake_api import FakeApi
 
 API = ("--api-url", "http://api.test")
 Command = Callable[..., tuple[int, str, str]]

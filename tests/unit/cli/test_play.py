@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from tests.unit.cli.conftest import Sheet
+from tests.unit.cli.recorded import DIALOGUE, NEGOTIATION, Recorder, dialogue, negotiation, run
 
 from pyscrai.cli import pages
 from pyscrai.cli.glyphs import ASCII, for_encoding
 from pyscrai.cli.play import Play
 from pyscrai.cli.playbill import playbill
 from pyscrai.contract.runs import Delivered, Trouble
-from tests.unit.cli.conftest import Sheet
-from tests.unit.cli.recorded import DIALOGUE, NEGOTIATION, Recorder, dialogue, negotiation, run
 
 Compare = Callable[[str, str], None]
 

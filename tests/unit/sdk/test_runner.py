@@ -7,13 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.unit.cli.recorded import NEGOTIATION, Recorder, negotiation, run
+from tests.unit.sdk.fake_api import FakeApi
 
 from pyscrai import Event, RunBlocked, Runner, RunResult, Scenario, ScenarioError
 from pyscrai.client.errors import ApiUnreachable
 from pyscrai.contract.runs import Trouble
 from pyscrai.sdk.errors import NoSuchRun, ScenarioNotFound
-from tests.unit.cli.recorded import NEGOTIATION, Recorder, negotiation, run
-from tests.unit.sdk.fake_api import FakeApi
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_a_scenario_of_the_catalog_by_name(api: FakeApi) -> None:
 
 
 def test_no_answer_is_an_error_that_names_the_address(scenario: Scenario) -> None:
-    with pytest.raises(ApiUnreachable, match="http://127.0.0.1:9"):
+    with pytest.raises(ApiUnreachable, match=r"http://127\.0\.0\.1:9"):
         Runner("http://127.0.0.1:9").run(scenario)
 
 

@@ -1,0 +1,269 @@
+"""The command line as people use it: real processes, a real database, a terminal, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 120
+SCENARIO = """
+format: pyscrai/scenario@1
+name: two-doors
+title: Two doors
+world: {text: Two doors and one key.}
+seats:
+  left: {title: Left, role: wants the left door}
+  right: {title: Right, role: wants the right door}
+schedule: {policy: turns@1, turns: 3, phases: [decision, world_update]}
+"""
+ANSWERS = """
+answers:
+  - when: {event_type: decide}
+    answer: {reasoning: "It is turn {turn}.", goals: [], action: "{seat} pushes, turn {turn}."}
+    latency: LATENCY
+  - when: {event_type: world_update}
+    answer: {narrative: "Turn {turn} passes.", facts: {}, changes: []}
+"""
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def env(dsn: str, tmp_path: Path) -> dict[str, str]:
+    """The environment of a user with a database of their own and no settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYSCRAI_", "OPENAI_"))}
+    ours = {"PYSCRAI_DATABASE_URL": dsn, "PYSCRAI_DATA": str(tmp_path / "data"), "PYSCRAI_NO_PAID_MODELS": "1"}
+    return kept | ours | {"COLUMNS": "80", "PYTHONUNBUFFERED": "1"}
+
+
+@pytest.fixture
+def cli(env: dict[str, str]) -> Cli:
+    """Run `pyscrai` to its end."""
+
+    def call(*args: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(*args), env=env | more, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+
+    return call
+
+
+@pytest.fixture
+def start(env: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start `pyscrai`; whatever still runs at the end of the test is killed."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def call(*args: str, **more: str) -> subprocess.Popen[str]:
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        begun.append(subprocess.Popen(command(*args), env=env | more, cwd=ROOT, **pipes))
+        return begun[-1]
+
+    yield call
+    for process in begun:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def doors(tmp_path: Path) -> Callable[[float], tuple[str, str]]:
+    """A small scenario and a scripted model that takes so many seconds for a decision."""
+
+    def write(latency: float) -> tuple[str, str]:
+        scenario, answers = tmp_path / "scenario.yaml", tmp_path / f"answers-{latency}.yaml"
+        scenario.write_text(SCENARIO)
+        answers.write_text(ANSWERS.replace("LATENCY", str(latency)))
+        return str(scenario), f"scripted:{answers}"
+
+    return write
+
+
+def command(*args: str) -> list[str]:
+    return [sys.executable, "-m", "pyscrai.cli", *args]
+
+
+def read_until(stream: IO[str] | None, words: str) -> str:
+    """What a process says up to the line with these words. The test's own timeout bounds the wait."""
+    assert stream is not None
+    said = ""
+    for line in stream:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(f"it never said {words!r}:\n{said}")
+
+
+def test_an_example_plays_to_its_end_and_again_to_the_same_digest(cli: Cli) -> None:
+    shown = cli("run", "negotiation", "--turns", "2", "--seed", "7")
+    assert shown.returncode == 0, shown.stderr
+    for text in ("rehearsal model: no key, no cost", "━━ Turn 2 of 2", "World", "Log digest", "seed 7"):
+        assert text in shown.stdout
+    assert "\x1b" not in shown.stdout
+    again = cli("run", "negotiation", "--turns", "2", "--seed", "7", "--json")
+    answer = json.loads(again.stdout)
+    assert answer["log_digest"] in shown.stdout
+    assert (answer["run"], answer["turns"], answer["total_cost"]) == ("negotiation/run-002", 2, "0.0000000000")
+    listed = json.loads(cli("runs", "list", "--json").stdout)
+    assert [run["label"] for run in listed] == ["run-002", "run-001"]
+    page = cli("runs", "show", "run-001").stdout
+    body = shown.stdout[shown.stdout.index("━━ Turn 1") : shown.stdout.index("━━ The end")]
+    assert body.strip() in page
+    assert cli("doctor", "--json").returncode == 0
+
+
+def test_ctrl_c_pauses_and_resume_plays_on_to_the_digest_of_an_undisturbed_run(
+    cli: Cli, start: Callable[..., subprocess.Popen[str]], doors: Callable[[float], tuple[str, str]]
+) -> None:
+    scenario, slow = doors(1)
+    process = start("run", scenario, "--model", slow)
+    read_until(process.stdout, "Turn 2 of 3")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130, err
+    assert "two-doors/run-001 is paused" in err
+    assert "pyscrai runs resume two-doors/run-001" in err
+    assert "Traceback" not in out + err
+    resumed = cli("runs", "resume", "two-doors/run-001", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    _, quick = doors(0)
+    undisturbed = cli("run", scenario, "--model", quick, "--json")
+    assert json.loads(resumed.stdout)["log_digest"] == json.loads(undisturbed.stdout)["log_digest"]
+
+
+def test_a_second_ctrl_c_quits_at_once(
+    start: Callable[..., subprocess.Popen[str]], cli: Cli, doors: Callable[[float], tuple[str, str]]
+) -> None:
+    scenario, never = doors(3600)
+    process = start("run", scenario, "--model", never)
+    read_until(process.stdout, "Turn 1 of 3")
+    process.send_signal(signal.SIGINT)
+    read_until(process.stderr, "is paused")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    assert json.loads(cli("runs", "show", "last", "--json").stdout)["status"] == "paused"
+
+
+def test_up_serves_other_commands_and_stops_on_ctrl_c(
+    cli: Cli, start: Callable[..., subprocess.Popen[str]], doors: Callable[[float], tuple[str, str]]
+) -> None:
+    up = start("up", "--port", "0", "--json")
+    url = json.loads(read_until(up.stdout, "api_url"))["api_url"]
+    scenario, quick = doors(0)
+    ran = cli("run", scenario, "--model", quick)
+    assert ran.returncode == 0, ran.stderr
+    assert "engines 1 actor, 1 narrator, 1 analyst" in ran.stdout
+    engines = {line["name"]: line for line in json.loads(cli("doctor", "--json", "--no-start").stdout)}
+    assert engines["API"]["detail"] == f"answers at {url}"
+    assert engines["Engines"]["state"] == engines["Invariants"]["state"] == "ok"
+    watched = cli("runs", "watch", "last", "--json")
+    assert json.loads(watched.stdout.splitlines()[-1])["kind"] == "run_complete"
+    up.send_signal(signal.SIGINT)
+    up.communicate(timeout=SECONDS)
+    assert up.returncode == 0
+    assert "none runs here" in cli("doctor", "--no-start").stdout
+
+
+def test_a_port_in_use_is_one_message(cli: Cli) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = cli("up", "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 1
+    assert "is in use" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_database_is_one_message(cli: Cli, doors: Callable[[float], tuple[str, str]]) -> None:
+    scenario, quick = doors(0)
+    done = cli("run", scenario, "--model", quick, PYSCRAI_DATABASE_URL="postgresql://nobody@127.0.0.1:9/none")
+    assert done.returncode == 1
+    assert "127.0.0.1:9" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_key_blocks_the_run_and_a_key_lets_it_go_on(cli: Cli) -> None:
+    # The address is on this machine, so that no test can ever reach a paid model.
+    nobody = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+    done = cli("run", "negotiation", "--turns", "1", "--model", "gpt-4o-mini", "--limit", "0.50", **nobody)
+    assert done.returncode == 3, done.stderr
+    assert "OPENAI_API_KEY is not set" in done.stdout
+    assert "pyscrai runs resume negotiation/run-001" in done.stdout
+    assert json.loads(cli("runs", "show", "last", "--json").stdout)["reason"]["code"] == "model_key_missing"
+
+
+def test_an_unknown_price_is_refused_with_what_to_do(cli: Cli) -> None:
+    done = cli("run", "negotiation", "--model", "http://127.0.0.1:9/v1#mine", "--limit", "1")
+    assert done.returncode == 1
+    assert "--price" in done.stderr
+
+
+def test_on_a_terminal_a_status_line_comes_and_goes(
+    env: dict[str, str], doors: Callable[[float], tuple[str, str]]
+) -> None:
+    scenario, slow = doors(1)
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        command("run", scenario, "--model", slow, "--turns", "1"),
+        env=env | {"TERM": "xterm-256color"},
+        cwd=ROOT,
+        stdin=follower,
+        stdout=follower,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(follower)
+    seen = b""
+    try:
+        while chunk := os.read(leader, 65536):
+            seen += chunk
+    except OSError:  # a closed terminal reads as an input error
+        assert process.wait(SECONDS) == 0
+    finally:
+        os.close(leader)
+    text = seen.decode()
+    assert re.search(r"[⠋-⠿] Turn 1 of 1 · Left and Right are deciding", text)
+    assert "\x1b[2K" in text
+    last = text[text.index("Outcome") :]
+    assert "deciding" not in last
+
+
+def test_the_sdk_starts_what_it_needs_and_leaves_nothing_behind(env: dict[str, str]) -> None:
+    script = (
+        "from pyscrai import Runner, Scenario\n"
+        "scenario = Scenario.load('templates/scenarios/negotiation')\n"
+        "runner, turns = Runner(), []\n"
+        "@runner.on('turn_complete')\n"
+        "async def log_turn(event):\n"
+        "    turns.append(event.data['turn'])\n"
+        "first = runner.run(scenario, end_turn=2, credit_limit=5.0)\n"
+        "again = runner.run(scenario, end_turn=2)\n"
+        "assert turns == [1, 2, 1, 2], turns\n"
+        "assert first.log_digest == again.log_digest\n"
+        "import os\n"
+        "print(os.getpid())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        env=env,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    group = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert env["PYSCRAI_DATA"] not in group
