@@ -57,7 +57,7 @@ async def settle(run: LockedRun, records: list[CallRecord]) -> None:
     rows = await run.conn.fetch(_LOCK_CALLS, *columns, run.id)
     known = {(row["event_id"], row["lease_no"], row["call"]): row for row in rows}
     for key in by_key.keys() - known.keys():
-        log.warning("settlement_ignored", run=str(run.id), event=key[0], lease=key[1], call=key[2])
+        log.warning("settlement_ignored", run=str(run.id), event_id=key[0], lease=key[1], call=key[2])
     lines = [_line(run, row, by_key[key]) for key, row in known.items()]
     if not lines:
         return
@@ -110,7 +110,7 @@ def _alarm(run: LockedRun, record: CallRecord, paid: Decimal, reserved: Decimal)
         f"a call to {record.model} cost {paid:f} USD, more than the {reserved:f} that were reserved as its bound: "
         "the provider counts tokens otherwise than assumed. The cost is booked. Check the model's price and limits."
     )
-    log.error("bound_exceeded", run=str(run.id), event=record.event_id, model=record.model, message=message)
+    log.error("bound_exceeded", run=str(run.id), event_id=record.event_id, model=record.model, reason=message)
     if run.running:
         run.stop("paused", "run_paused", Trouble(code="bound_exceeded", message=message, event_id=record.event_id))
 

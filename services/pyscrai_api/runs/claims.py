@@ -52,7 +52,7 @@ class Claims:
         except Exception as error:
             if from_exception(error).status == 503:
                 raise
-            log.exception("claim_detail_failed", event=item.id, run=str(item.run_id))
+            log.exception("claim_detail_failed", event_id=item.id, run=str(item.run_id))
             message = f"the event cannot be shown to an engine: {type(error).__name__}: {error}"
             return PermanentFailure(event_id=item.id, code="unbuildable", error=message)
 

@@ -84,7 +84,7 @@ class LockedRun:
     def log(self, kind: str, body: dict[str, Any] | None = None, seat: str | None = None) -> None:
         """One control line; it is numbered now and written by `save`."""
         line = draft(kind, body, turn=self.turn, phase=self.phase, seat=seat)
-        self.append([Entry(**line.model_dump(), seq=self.last_seq + 1, step=self.step, n=0)])
+        self.append([Entry(**dict(line), seq=self.last_seq + 1, step=self.step, n=0)])
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Numbered lines, in order; story lines lengthen the digest."""

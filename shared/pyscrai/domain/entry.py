@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, computed_field
 
 Track = Literal["story", "control"]
 Audience = Literal["all", "none"] | list[str]
@@ -48,13 +48,19 @@ class Draft(BaseModel):
     visible_to: Audience = "none"
     body: dict[str, JsonValue] = {}
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def track(self) -> Track:
         return "story" if self.kind in STORY else "control"
 
 
 class Entry(Draft):
-    """A numbered line of a log. `step` and `n` say where it was committed; `at` is the database's time."""
+    """A numbered line of a log. `step` and `n` say where it was committed; `at` is the database's time.
+
+    A reader ignores fields, and passes on kinds, that a newer version has added.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     seq: Annotated[int, Field(ge=1)]
     step: int

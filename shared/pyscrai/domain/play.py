@@ -40,7 +40,7 @@ class _Log:
 
     def add(self, line: Draft) -> None:
         self._seq += 1
-        entry = Entry(**line.model_dump(), seq=self._seq, step=self._step, n=len(self.entries))
+        entry = Entry(**dict(line), seq=self._seq, step=self._step, n=len(self.entries))
         self.state = apply(self.state, entry, self._window)
         self.entries.append(entry)
 

@@ -139,7 +139,9 @@ class Scenario(Part):
     tags: list[str] = []
     world: World = World()
     seats: dict[Name, Seat] = Field(min_length=1)
-    seat_order: list[Name] = Field(default=[], description="canonical JSON sorts keys; without it, the order of `seats`")
+    seat_order: list[Name] = Field(
+        default=[], description="canonical JSON sorts keys; without it, the order of `seats`"
+    )
     schedule: Schedule = Schedule()
     narrator: Voice = Voice()
     analyst: Voice = Voice()

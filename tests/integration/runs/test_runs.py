@@ -238,7 +238,7 @@ async def test_snapshot_whole_and_for_a_seat(desk: Desk) -> None:
     await desk.work()
     whole = await desk.ok("GET", f"/runs/{run['id']}/snapshot")
     assert whole["scenario"]["seats"]["union"]["private"] == "we will settle"
-    assert whole["state"]["turn"] == 1
+    assert whole["state"]["turn"] == 2
     seat = await desk.ok("GET", f"/runs/{run['id']}/snapshot", seat="board")
     assert "we will settle" not in str(seat)
     assert seat["view"]["you"]["private"] == "cash is short"

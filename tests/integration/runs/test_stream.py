@@ -76,8 +76,9 @@ async def test_a_slow_reader_is_cut_off(desk: Desk, monkeypatch: pytest.MonkeyPa
     started = asyncio.Event()
 
     async def send(message: Any) -> None:
-        started.set()
-        await asyncio.Event().wait()  # a client that reads nothing
+        if b"id: 1\n" in message.get("body", b""):
+            started.set()
+            await asyncio.Event().wait()  # a client that reads no further
 
     async def receive() -> Any:
         await asyncio.Event().wait()
