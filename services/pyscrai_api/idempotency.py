@@ -1,28 +1,22 @@
 """Idempotency-Key: the same request sent twice is done once and answered twice.
 
-once         exactly once: the answer is stored in the very transaction that does the work. A duplicate that comes
-             meanwhile waits on the unique index; if the first fails, the duplicate does the work.
-idempotent   at most once, for work that has transactions of its own: the key is taken before and answered after.
-             If the process dies in between, nobody knows what became of it, and repeats say so with 409.
+The answer is stored in the very transaction that does the work. A duplicate that comes while the first is at it waits
+on the unique index; if the first fails, nothing is stored and the duplicate does the work.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import asyncpg
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pyscrai.domain.canonical import sha256
-from pyscrai_api.access import Caller
 from pyscrai_api.database import Connection
-from pyscrai_api.errors import ApiError, Conflict, IdempotencyMismatch, Invalid
-
-if TYPE_CHECKING:
-    from pyscrai_api.deps import Deps
+from pyscrai_api.errors import Conflict, IdempotencyMismatch, Invalid
 
 LONGEST_KEY = 255
 WAIT = "SET LOCAL lock_timeout = '5s'"
@@ -37,7 +31,6 @@ RETURNING true
 """
 FIND = "SELECT body_hash, status, answer FROM idempotency WHERE owner = $1 AND route = $2 AND key = $3"
 STORE = "UPDATE idempotency SET status = $4, answer = $5 WHERE owner = $1 AND route = $2 AND key = $3"
-FREE = "DELETE FROM idempotency WHERE owner = $1 AND route = $2 AND key = $3 AND status IS NULL"
 PRUNE = """
 DELETE FROM idempotency WHERE (owner, route, key) IN (
     SELECT owner, route, key FROM idempotency WHERE created_at < now() - interval '24 hours'
@@ -110,31 +103,6 @@ def _repeat(row: Any, key: Key) -> Answer:
             "a request with this Idempotency-Key is being worked on, or was cut off: look before you repeat it"
         )
     return Answer(status=row["status"], body=row["answer"], replayed=True)
-
-
-async def idempotent(
-    request: Request, shared: Deps, who: Caller, make: Callable[[], Awaitable[tuple[int, str]]]
-) -> Response:
-    """Answer a POST with what `make` gives (status and JSON text), or with what it gave the first time.
-
-    A refusal (4xx) by `make` frees the key again. Raises IdempotencyMismatch (422) and Conflict (409).
-    """
-    route = f"{request.method} {request.scope['route'].path}"
-    key = key_of(request, owner=who.owner, route=route, body=await request.body())
-    if key is None:
-        status, body = await make()
-        return Answer(status=status, body=body).response()
-    place = (key.owner, key.route, key.key)
-    if await shared.pool.fetchval(BEGIN, *place, key.body_hash) is None:
-        return _repeat(await shared.pool.fetchrow(FIND, *place), key).response()
-    try:
-        status, body = await make()
-    except ApiError as error:
-        if error.status < 500:  # refused, so nothing was done; after any other error nobody can be sure of that
-            await shared.pool.execute(FREE, *place)
-        raise
-    await shared.pool.execute(STORE, *place, status, body)
-    return Answer(status=status, body=body).response()
 
 
 async def prune(connection: Connection, limit: int) -> int:
