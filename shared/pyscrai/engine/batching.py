@@ -38,7 +38,7 @@ class Batcher(Generic[T]):
         self._most = most
         self._waiting: list[T] = []
         self._task: asyncio.Task[None] | None = None
-        self._backoff = Backoff(0.1, 2.0)
+        self._backoff = Backoff(0.1, 1.0)
 
     def add(self, item: T) -> None:
         """Put it into the next batch."""

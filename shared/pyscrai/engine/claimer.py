@@ -38,7 +38,7 @@ class Claimer:
         self._wait = wait_seconds
         self._metrics = metrics
         self._log = log
-        self._backoff = Backoff(0.2, 5.0)
+        self._backoff = Backoff(0.1, 2.0)
 
     async def run(self) -> None:
         """Claim until cancelled. A claim that is cut off is handed back by the API."""

@@ -53,7 +53,7 @@ def _options(concurrency: int) -> list[click.Parameter]:
     ]
 
 
-def engine_command(engine_type: str, plain: Plain, *, text: str, concurrency: int = 8) -> click.Command:
+def engine_command(engine_type: str, plain: Plain, *, text: str, concurrency: int = 16) -> click.Command:
     """The command that runs an engine of this type; `plain` reads events without a prompt."""
 
     def run(**options: Any) -> None:

@@ -13,7 +13,7 @@ class EngineSettings:
     api_url: str
     token: str | None = None
     pool: str | None = None
-    concurrency: int = 8
+    concurrency: int = 16
     lease_seconds: float = 20.0
     heartbeat_seconds: float = 5.0
     grace_seconds: float = 20.0

@@ -139,9 +139,13 @@ _LEVELS = {"done": 20, "retry": 30, "fail": 40, "hand_back": 20, "dropped": 20}
 
 
 def _outcome(lease: Lease, handling: asyncio.Task[Outcome]) -> Outcome:
-    if not handling.cancelled():
-        return handling.result()
-    return Dropped(reason=lease.gone) if lease.gone else HandBack(reason="the engine is stopping")
+    if lease.gone is not None:
+        return Dropped(reason=lease.gone)
+    if handling.cancelled():
+        return HandBack(reason="the engine is stopping")
+    # The handler itself does not raise: what is here comes from loading the model libraries, and ends the engine.
+    error = handling.exception()
+    return handling.result() if error is None else HandBack(reason=f"the engine cannot work: {error}")
 
 
 def _reason(outcome: Outcome) -> dict[str, str]:

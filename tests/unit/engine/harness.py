@@ -56,6 +56,7 @@ class TestApi:
         self.grant: Answer = lambda call: {"state": "granted", "reserved": "0.001"}
         self.finish: Answer = lambda finish: {"state": "done"}
         self.lease_seconds = 60.0
+        self.heartbeat_seconds = 0.02
         self._changed = asyncio.Condition()
 
     async def put(self, *events: dict[str, Any]) -> None:
@@ -115,7 +116,7 @@ class TestApi:
             "status": "active",
             "last_heartbeat": "",
             "lane": "actor",
-            "heartbeat_seconds": 0.02,
+            "heartbeat_seconds": self.heartbeat_seconds,
             "lease_seconds": self.lease_seconds,
         }
 
