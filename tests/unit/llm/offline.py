@@ -1,6 +1,6 @@
 """Plays a scenario in this process, without queue or database: prompts, models and the pure domain, nothing else.
 
-python tests/unit/llm/offline.py templates/scenarios/negotiation [seed] [--prompts]
+python tests/unit/llm/offline.py negotiation [seed] [turns] [--prompts]
 """
 
 from __future__ import annotations
@@ -107,8 +107,7 @@ async def play(plan: Plan, asked: list[Question] | None = None) -> AsyncIterator
 
 
 async def show(name: str, seed: int, prompts: bool, turns: int | None) -> None:
-    path = Path(name)
-    played = Scenario.model_validate(load(path / "scenario.yaml" if path.is_dir() else path))
+    played = scenario(Path(name).name)
     asked: list[Question] = []
     async for entry in play(plan_of(played, seed, turns=turns), asked):
         title = played.seat_title(entry.seat) if entry.seat in played.seats else ""

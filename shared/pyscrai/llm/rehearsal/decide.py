@@ -47,6 +47,13 @@ AGAIN = (
     "Nothing of this changes what {i} said about {topic}",
     "{I} can wait with {topic}, but not for ever",
 )
+NOTHING_NEW = (
+    "{I} have said what {i} need, and now {i} would rather listen",
+    "{I} ask everybody to look once more at what is already on the table",
+    "For the rest nothing has changed for {me} since last time",
+    "Before {i} add anything, {i} want to know who else moves",
+    "{I} would rather keep what we have than begin again from the start",
+)
 RULE = (
     "{rule}",
     "You should know that {rule}",
@@ -124,7 +131,7 @@ class Decider:
     def __init__(self, sheet: Sheet, seed: int) -> None:
         self.sheet = sheet
         self.table = Table(sheet, seed)
-        self.goals = sheet.items("goals") or [sheet.me and "Find a way that works for everybody here"]
+        self.goals = sheet.items("goals") or ["Find a way that works for everybody here"]
         self.rules = sheet.items("rules")
         self.stage = self._stage()
 
@@ -189,7 +196,7 @@ class Decider:
                 return self._goal(ASK, "ask", goal)
         about = [found for goal in self.goals if (found := topic(goal))]
         if not about:
-            return self._rule(number + 1)
+            return self._rule(number + 1) or self.say(NOTHING_NEW, "nothing")
         return self.say(AGAIN, "again", topic=about[number % len(about)])
 
     def _rule(self, number: int) -> str:

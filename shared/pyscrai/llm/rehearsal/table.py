@@ -118,6 +118,7 @@ _REFERRING = frozenset(["it", "he", "she", "they", "if", "this", "that", "these"
 def core(text: str, limit: int = 120, unit: str | None = None) -> str:
     """The sentence of a speech that is worth quoting: a short one in its own words, with a figure if there is one."""
     own = [bare(part) for part in sentences(text) if "“" not in part and "”" not in part and not part.endswith("?")]
-    own = [part for part in own if len(part.split()) >= 3 and len(part) <= limit] or own or [bare(text)]
+    inner = bare(text.replace("“", "‘").replace("”", "’"))
+    own = [part for part in own if len(part.split()) >= 3 and len(part) <= limit] or own or [inner]
     with_figures = [part for part in own if (last_of(part, unit) if unit else quantities(part))]
     return cut(with_figures[-1] if with_figures else own[0], limit + 40)

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 _VERBS = frozenset(
     """
-    accept achieve adopt advance agree allow apply appoint argue arrange ask assure attract avoid balance be become
-    begin bring build buy call carry change charge check choose claim clear close collect come complete connect consider
-    contain continue control convince cover create cut deal decide defend define delay deliver demand demonstrate deny
-    design develop discover do earn encourage end enforce ensure enter establish explain explore expose extend fight
-    figure fill finance find finish fix force form foster free gain get give go grow guarantee hand have hear help hide
-    hold identify implement improve include increase influence inform insist introduce invest involve join keep know
-    lead learn leave let limit listen lower maintain make manage maximize meet minimize move negotiate obtain offer open
-    organise organize own part pass pay persuade plan play postpone prepare present preserve press prevent produce
-    promote propose protect prove provide publish push put raise reach receive recover reduce refuse remain remember
-    remove renew repair replace report represent require resist resolve restore retain return reveal run satisfy save
-    secure seek sell send serve set settle share show sign solve speak spend spread start stay stop strengthen stand support
-    survive take talk teach tell test trade train transfer treat try turn understand unite uphold use wait walk warn win
-    work write
+    accept achieve address adopt advance agree allow apply appoint argue arrange ask assure attract avoid balance be
+    become begin bring broker build buy call carry change charge check choose claim clear close collect come
+    complete connect consider contain continue control convince cover create cut deal decide defend define delay
+    deliver demand demonstrate deny design develop discover do earn encourage end enforce engage ensure enter
+    establish explain explore expose extend fight figure fill finance find finish fix force form foster free gain
+    get give go grow guarantee hand have hear help hide hold identify implement improve include increase influence
+    inform insist introduce invest involve join keep know lead learn leave let leverage limit listen lower maintain
+    make manage maximize meet minimize move negotiate obtain offer open organise organize own part pass pay persuade
+    plan play postpone prepare present preserve press prevent produce promote propose protect prove provide publish
+    push put raise reach receive recover reduce refuse remain remember remove renew repair replace report represent
+    require resist resolve restore retain return reveal run satisfy save secure seek sell send serve set settle
+    share show sign solve speak spend spread stand start stay stop strengthen support survive take talk teach tell
+    test trade train transfer treat try turn understand unite uphold use wait walk warn win work write
     """.split()  # noqa: SIM905
 )
 _FINITE = re.compile(
@@ -61,6 +61,11 @@ _ORGANISATIONS = re.compile(
     r"union|university|utility|village)\b",
     re.I,
 )
+_OFFICES = re.compile(
+    r"\b(advis[eo]r|ambassador|captain|chair|chief|delegate|director|doctor|engineer|farmer|governor|inspector|judge|keeper|"
+    r"lawyer|leader|manager|mayor|mediator|minister|nurse|officer|owner|president|representative|secretary|speaker|teacher)\b",
+    re.I,
+)
 _STOPS = re.compile(
     r"(?:,|;|:|\b(?:that|which|who|so|without|from|through|until|before|after|by|in|into|for|with|on|at|of|to|and|or|as|"
     r"than|running|during|between|over|under|while|where|when)\b)"
@@ -98,12 +103,15 @@ def called(title: str) -> str:
 
 
 def mentioned(title: str) -> str:
-    """How one speaks of somebody in the middle of a sentence: `Ines`, `the regulator`."""
+    """How one speaks of somebody in the middle of a sentence: `Ines`, `the regulator`, `the European Union`."""
     title = plain_title(title)
     short = called(title)
-    if short != title or (" " not in title and not is_body(title)):
+    if short != title or title.lower().startswith("the "):
         return short
-    return title if title.lower().startswith("the ") or title.istitle() else f"the {lower_first(title)}"
+    proper = all(word[:1].isupper() for word in title.split() if len(word) > 3)
+    if is_body(title) or _OFFICES.search(title):
+        return f"the {title if proper and ' ' in title else lower_first(title)}"
+    return title if proper else f"the {lower_first(title)}"
 
 
 def lower_first(text: str, names: frozenset[str] = frozenset()) -> str:
@@ -174,7 +182,7 @@ def ruled(constraint: str, voice: Voice, names: frozenset[str]) -> str:
         return f"there can be {lower_first(text, names)}"
     if word in ("we", "i"):
         return lower_first(text, names)
-    if word in _VERBS:
+    if word in _VERBS or _is_verb(text):
         return f"{voice.i} have to {lower_first(text, names)}"
     if _FINITE.search(text) or _PLURAL_DOES.match(text):
         return lower_first(text, names)
