@@ -204,6 +204,16 @@ class Claimers:
         self._going_back: set[asyncio.Task[None]] = set()
         self._stopped = False
 
+    @property
+    def parked(self) -> int:
+        """How many polls wait, or are being answered."""
+        return len(self._polls)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests do; one that repeats a parked claim joins it."""
+        return sum(poll.waiters for poll in self._polls.values())
+
     def ring(self, lane: str, place: Place | None) -> None:
         """Wake the claimers of a lane (a listener of the bell)."""
         for claimer in self._claimers.values():
