@@ -6,11 +6,15 @@ import asyncio
 import logging
 import os
 import sys
+import threading
+
+
+_loaded = threading.Event()
 
 
 async def warm_up() -> None:
     """Import agno and the OpenAI client in a thread (about a second), so that heartbeats go on meanwhile."""
-    if "pyscrai.llm.metered" not in sys.modules:
+    if not _loaded.is_set():
         await asyncio.to_thread(load)
 
 
@@ -31,8 +35,9 @@ def load() -> None:
         custom_team_logger=quiet,
         custom_workflow_logger=quiet,
     )
-    import pyscrai.llm.metered
-    import pyscrai.llm.providers  # noqa: F401
+    from pyscrai.llm import metered, providers  # noqa: F401
+
+    _loaded.set()
 
 
 async def close() -> None:

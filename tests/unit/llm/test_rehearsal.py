@@ -126,7 +126,7 @@ def grammar(text: str) -> list[str]:
         "two marks": r"(?<!\.)\.\.(?!\.)|[,;:][.,;:]|\?\.|“[.,]|[.]”[.,]",
         "a small letter after a full stop": r"(?<!vs)[.!?] [a-z]",
         "a hole": r"[{}]|None|\bnull\b",
-        "a goal with its capital": r"\b(?:to|that we) (?:Leave|Get|Keep|Be|Have|Open|Bring|Write|Agree|Stop|See|Part)\b",
+        "a goal with its capital": r"\b(?:to|that we) (?:Leave|Get|Keep|Be|Have|Open|Bring|Write|Agree|Stop)\b",
         "I in the wrong form": r"\b[Ii] (?:are|has|is)\b|\bwe am\b|\bi\b",
         "a quotation in a quotation": r"“[^”]*“",
     }
