@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -34,8 +35,10 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def kill(*processes: psutil.Process) -> None:
+    """`kill -9`. Servers go by themselves once their first process is gone, perhaps before we come to them."""
     for process in processes:
-        process.send_signal(signal.SIGKILL)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGKILL)
 
 
 def test_a_killed_supervisor_takes_the_server_with_it_and_the_next_command_starts_both(data: Path) -> None:
@@ -54,13 +57,15 @@ def test_a_killed_supervisor_takes_the_server_with_it_and_the_next_command_start
 
 def test_nothing_strays_when_everything_is_killed_and_the_folder_starts_again(data: Path) -> None:
     process = command(data)
-    assert process.stdout
-    dsn = process.stdout.readline().strip()
-    fetch(dsn, "CREATE TABLE kept AS SELECT 42 AS answer")
-    state = state_of(data)
-    servers = family(state.server)
-    kill(psutil.Process(process.pid), psutil.Process(state.supervisor), *servers)
-    end(process)
+    try:
+        assert process.stdout
+        dsn = process.stdout.readline().strip()
+        fetch(dsn, "CREATE TABLE kept AS SELECT 42 AS answer")
+        state = state_of(data)
+        servers = family(state.server)
+        kill(psutil.Process(process.pid), psutil.Process(state.supervisor), *servers)
+    finally:
+        end(process)
     wait_for(lambda: not any(server.is_running() for server in servers))
     with embedded_database(data, durable=False) as again:
         assert again == dsn
@@ -99,13 +104,13 @@ def test_a_process_id_that_now_belongs_to_somebody_else_does_not_block_the_start
 
 def test_a_creation_killed_in_the_middle_starts_over(data: Path) -> None:
     process = command(data)
-    home = clusters_home(Folder(data), server_account())
-    wait_for(lambda: [torn for torn in home.glob("pg*/new-*/data/*") if supervisors(data)])
-    kill(*supervisors(data))
-    # The command notices and starts another supervisor, which clears away what the first one left.
-    assert process.stdout
-    dsn = process.stdout.readline().strip()
     try:
+        home = clusters_home(Folder(data), server_account())
+        wait_for(lambda: [torn for torn in home.glob("pg*/new-*/data/*") if supervisors(data)])
+        kill(*supervisors(data))
+        # The command notices and starts another supervisor, which clears away what the first one left.
+        assert process.stdout
+        dsn = process.stdout.readline().strip()
         assert fetch(dsn, "SELECT current_database()") == "pyscrai"
         assert list(home.glob("pg*/new-*")) == []
     finally:
