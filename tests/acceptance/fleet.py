@@ -94,7 +94,8 @@ class Fleet:
 
     def play(self, content: dict[str, Any], **choices: Any) -> dict[str, Any]:
         """Post a scenario and start a run of it."""
-        self.put(f"/templates/scenarios/{content['name']}", content)
+        if self.http.post("/templates/scenarios", json=content).status_code == 409:
+            self.put(f"/templates/scenarios/{content['name']}", content)
         run: dict[str, Any] = self.post("/runs", {"scenario": content["name"], "choices": choices})
         return run
 
