@@ -8,7 +8,6 @@ import os
 import sys
 import threading
 
-
 _loaded = threading.Event()
 
 

@@ -6,13 +6,12 @@ from typing import Any
 
 from pyscrai.llm.rehearsal.quantities import bounds, named, quantities, rounded
 from pyscrai.llm.rehearsal.reading import Sheet
-from pyscrai.llm.rehearsal.table import Figure, Table, core, secrets
+from pyscrai.llm.rehearsal.table import Figure, Table, core
+from pyscrai.llm.rehearsal.think import think
 from pyscrai.llm.rehearsal.words import (
     bare,
     cut,
     doing,
-    join,
-    lower_first,
     mentioned,
     ruled,
     sentence,
@@ -275,24 +274,9 @@ class Decider:
         return [cut(bare(goal), 200) for goal in dict.fromkeys(chosen)]
 
     def _reasoning(self) -> str:
-        """What the seat thinks and nobody else reads."""
-        voice, names = self.table.voice, self.sheet.names
-        i = voice.i
         goal = self.goals[(self.sheet.turn - 1) % len(self.goals)]
-        parts = [sentence(f"what counts for {voice.me} now is to {doing(goal, voice, names)}")]
-        if figures := self._figures():
-            told = [f"{mentioned(figure.who)} at {_shown(figure)}" for figure in figures]
-            parts.append(sentence(f"{i} see {join(told)}, so there is something to work with"))
-        elif others := [mentioned(person.title) for person in self.sheet.others]:
-            parts.append(sentence(f"{i} cannot see yet how far {join(others)} would go"))
-        if secret := secrets(self.sheet):
-            kept = secret[(self.sheet.turn - 1) % len(secret)]
-            parts.append(
-                sentence(
-                    f"for now {i} keep this to {'myself' if i == 'I' else 'ourselves'}: {lower_first(kept, names)}"
-                )
-            )
-        return " ".join(parts)
+        figures = [f"{mentioned(figure.who)} at {_shown(figure)}" for figure in self._figures()]
+        return think(self.table, goal, figures, self.say)
 
 
 def _shown(figure: Figure) -> str:

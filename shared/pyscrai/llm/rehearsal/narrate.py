@@ -8,21 +8,34 @@ from typing import Any
 from pyscrai.domain.chance import chance
 from pyscrai.llm.rehearsal.quantities import Quantity, last_of, named, quantities, rounded
 from pyscrai.llm.rehearsal.reading import Said, Sheet
-from pyscrai.llm.rehearsal.table import core
-from pyscrai.llm.rehearsal.words import bare, is_body, join, lower_first, mentioned, sentence, upper_first
+from pyscrai.llm.rehearsal.table import core, used
+from pyscrai.llm.rehearsal.words import (
+    bare,
+    cut,
+    is_body,
+    join,
+    lower_first,
+    mentioned,
+    sentence,
+    sentences,
+    upper_first,
+)
 
 FIRST = (
     "{Who} began: “{quote}”",
     "The first word was {whose}: “{quote}”",
     "“{quote}”, said {who}, before anybody else had sat down",
     "It was {who} who started: “{quote}”",
+    "{Who} had it written on a slip of paper: “{quote}”",
 )
 NEXT = (
     "{Who} answered in a calm voice: “{quote}”",
-    "At the same hour {who} wrote: “{quote}”",
+    "{Who} looked out of the window and said: “{quote}”",
     "From {who} came another tone: “{quote}”",
     "{Who} did not wait: “{quote}”",
     "And {who} let everybody know: “{quote}”",
+    "To that {who} had something to add: “{quote}”",
+    "{Who} waited until it was quiet: “{quote}”",
 )
 APART = (
     "On paper {names} are {gap} apart, where it was {before}; the latest word is {latest}",
@@ -59,42 +72,47 @@ END = (
 class Narrator:
     """Composes one world update."""
 
-    def __init__(self, sheet: Sheet) -> None:
+    def __init__(self, sheet: Sheet, seed: int) -> None:
         self.sheet = sheet
+        self.seed = seed
         self.moves = sheet.moves
+        self.told = [line.text for line in sheet.history if line.who == "World"]
 
-    def choose(self, frames: tuple[str, ...], purpose: str, step: int = 0, /, **words: str) -> str:
-        start = chance(0, self.sheet.title, purpose) + self.sheet.turn + step
-        text = frames[start % len(frames)].format(**words)
-        return sentence(text)
+    def choose(self, frames: tuple[str, ...], purpose: str, /, **words: str) -> str:
+        """A sentence from a frame that was not used in this story yet."""
+        ordered = sorted(frames, key=lambda frame: chance(self.seed, purpose, frame))
+        frame = next((frame for frame in ordered if not used(frame, self.told)), ordered[0])
+        self.told.append(frame.format(**words))
+        return sentence(frame.format(**words))
 
     def narrate(self) -> dict[str, Any]:
-        told = self._told()
         apart, changes, facts = self._figures()
         last = self.sheet.turn >= self.sheet.turns
-        mood = self.choose(END if last else MOOD, "mood")
-        question = "" if last and not apart else self._question()
-        second = " ".join(part for part in (mood, question, apart) if part)
+        first = " ".join(part for part in ("" if last else self.choose(MOOD, "mood"), self._spoken()) if part)
+        second = " ".join(part for part in (apart, self._question(), self.choose(END, "end") if last else "") if part)
         return {
-            "narrative": f"{told}\n\n{second}" if told else second,
+            "narrative": "\n\n".join(part for part in (first, second) if part),
             "facts": facts,
-            "changes": [*changes, *self._spoken(changes)][:5] or [sentence(bare(second)[:380])],
+            "changes": [*changes, *self._noted(changes)][:5] or [sentence(cut(bare(first or second), 380))],
         }
 
-    def _told(self) -> str:
-        lines = []
+    def _spoken(self) -> str:
+        """The moves in people's own words; of those who named a figure, what they said beside it."""
+        unit = self._unit()
         start = (self.sheet.turn - 1) % max(1, len(self.moves))
         ordered = self.moves[start:] + self.moves[:start]
-        for number, move in enumerate(ordered):
+        lines: list[str] = []
+        for move in ordered[: 2 if unit and self.sheet.turn > 1 else len(ordered)]:
             who = mentioned(move.who)
-            words = {
-                "who": who,
-                "Who": upper_first(who),
-                "whose": f"{who}’s",
-                "quote": core(move.text, 150, self._unit()),
-            }
-            lines.append(self.choose(NEXT if number else FIRST, "told", number, **words))
+            words = {"who": who, "Who": upper_first(who), "whose": f"{who}’s", "quote": self._worth(move.text, unit)}
+            lines.append(self.choose(NEXT if lines else FIRST, "told", **words))
         return " ".join(lines)
+
+    def _worth(self, text: str, unit: str | None) -> str:
+        """What of a speech is told on: on the first turn the position, later what was said beside the figures."""
+        beside = [part for part in sentences(text) if unit and last_of(part, unit) is None and "“" not in part]
+        beside = [part for part in beside[:-1] or beside if 5 <= len(part.split()) <= 30]
+        return bare(beside[-1]) if beside and self.sheet.turn > 1 else core(text, 150, unit)
 
     def _unit(self) -> str | None:
         spoken = [{quantity.unit for quantity in quantities(move.text)} for move in self.moves]
@@ -140,7 +158,7 @@ class Narrator:
                 changes.append(sentence(f"{name} stayed at {shown}"))
         return changes
 
-    def _spoken(self, told: list[str]) -> list[str]:
+    def _noted(self, told: list[str]) -> list[str]:
         changes = []
         for move in self.moves:
             name = upper_first(mentioned(move.who))
@@ -173,6 +191,6 @@ def _plural(text: str, quantity: Quantity) -> str:
     return re.sub(r"^[\d.,\s]+", "", unit) or "figures"
 
 
-def narrate(sheet: Sheet, _seed: int, _schema: dict[str, Any]) -> dict[str, Any]:
+def narrate(sheet: Sheet, seed: int, _schema: dict[str, Any]) -> dict[str, Any]:
     """Suggestions for `narrative`, `facts` and `changes`."""
-    return Narrator(sheet).narrate()
+    return Narrator(sheet, seed).narrate()

@@ -61,13 +61,9 @@ class Table:
         return sorted(numbers, key=lambda number: chance(self.seed, purpose, number))
 
     def _used(self, frame: str) -> bool:
-        """Whether a frame's longest fixed part was said in the last few lines, or ever by this seat."""
-        fixed = max((part.strip() for part in _fixed(frame)), key=len, default="")
-        if len(fixed) < 8:
-            return False
+        """Whether it was said in the last few lines, or ever by this seat."""
         recent = [line.text for line in self.sheet.history[-6:]] + [line.text for line in self.own]
-        recent += self.sheet.items("thoughts")
-        return any(fixed.lower() in text.lower() for text in recent)
+        return used(frame, recent + self.sheet.items("thoughts"))
 
     def fresh(self, candidates: Sequence[str]) -> list[str]:
         """Those that nobody has said word for word."""
@@ -93,6 +89,12 @@ class Table:
         ]
         own = next((unit for unit in goals if unit in spoken), None)
         return own or next((unit for unit in spoken if spoken.count(unit) > 1), None)
+
+
+def used(frame: str, texts: Sequence[str]) -> bool:
+    """Whether the longest fixed part of a frame is in one of the texts."""
+    fixed = max((part.strip() for part in _fixed(frame)), key=len, default="").lower()
+    return len(fixed) >= 8 and any(fixed in text.lower() for text in texts)
 
 
 def _fixed(frame: str) -> list[str]:
