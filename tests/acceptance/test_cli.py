@@ -115,12 +115,9 @@ def test_an_example_plays_to_its_end_and_again_to_the_same_digest(cli: Cli) -> N
     answer = json.loads(again.stdout)
     assert answer["log_digest"] in shown.stdout
     assert (answer["run"], answer["turns"], answer["total_cost"]) == ("negotiation/run-002", 2, "0.0000000000")
-    listed = json.loads(cli("runs", "list", "--json").stdout)
-    assert [run["label"] for run in listed] == ["run-002", "run-001"]
     page = cli("runs", "show", "run-001").stdout
     body = shown.stdout[shown.stdout.index("━━ Turn 1") : shown.stdout.index("━━ The end")]
     assert body.strip() in page
-    assert cli("doctor", "--json").returncode == 0
 
 
 def test_ctrl_c_pauses_and_resume_plays_on_to_the_digest_of_an_undisturbed_run(
@@ -168,6 +165,8 @@ def test_up_serves_other_commands_and_stops_on_ctrl_c(
     engines = {line["name"]: line for line in json.loads(cli("doctor", "--json", "--no-start").stdout)}
     assert engines["API"]["detail"] == f"answers at {url}"
     assert engines["Engines"]["state"] == engines["Invariants"]["state"] == "ok"
+    listed = json.loads(cli("runs", "list", "--json").stdout)
+    assert [run["label"] for run in listed] == ["run-001"]
     watched = cli("runs", "watch", "last", "--json")
     assert json.loads(watched.stdout.splitlines()[-1])["kind"] == "run_complete"
     up.send_signal(signal.SIGINT)
@@ -194,14 +193,13 @@ def test_no_database_is_one_message(cli: Cli, doors: Callable[[float], tuple[str
     assert "Traceback" not in done.stderr
 
 
-def test_a_missing_key_blocks_the_run_and_a_key_lets_it_go_on(cli: Cli) -> None:
+def test_a_missing_key_blocks_the_run_and_says_which(cli: Cli) -> None:
     # The address is on this machine, so that no test can ever reach a paid model.
     nobody = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
     done = cli("run", "negotiation", "--turns", "1", "--model", "gpt-4o-mini", "--limit", "0.50", **nobody)
     assert done.returncode == 3, done.stderr
     assert "OPENAI_API_KEY is not set" in done.stdout
     assert "pyscrai runs resume negotiation/run-001" in done.stdout
-    assert json.loads(cli("runs", "show", "last", "--json").stdout)["reason"]["code"] == "model_key_missing"
 
 
 def test_an_unknown_price_is_refused_with_what_to_do(cli: Cli) -> None:

@@ -58,7 +58,7 @@ def _print(talk: Talk, line: Line) -> None:
 
     paper = talk.paper
     sign = {"ok": paper.glyphs.ok, "warn": paper.glyphs.warn, "fail": paper.glyphs.fail}[line.state]
-    head = Text(f"{sign:<2} ", STYLES[line.state]) + Text(line.name, "bold")
+    head = Text.assemble((f"{sign:<2} ", STYLES[line.state]), (line.name, "bold"))
     left = 22
     body = fill(line.detail, paper.width - left - 4, paper.glyphs)
     if line.todo:

@@ -118,7 +118,7 @@ def ending(
     paper.facts(_figures(run, times))
     for label, command in again if over else ():
         # Not broken into lines, so that it can be copied.
-        paper.line(Text(f"  {label}   ", "dim") + Text(clean(command)))
+        paper.line(Text.assemble((f"  {label}   ", "dim"), clean(command)))
 
 
 def _rule_style(run: Run) -> str:
@@ -164,7 +164,7 @@ def spending(paper: Paper, entries: Iterable[Delivered]) -> None:
     ]
     wide = max(cell_len(label) for label, _ in rows)
     for label, text in rows:
-        paper.line(Text(f"  {label:<{wide}}", "dim") + Text(text.rstrip()))
+        paper.line(Text.assemble((f"  {label:<{wide}}", "dim"), text.rstrip()))
 
 
 def _cost_by_turn(entries: Iterable[Delivered]) -> list[tuple[int, Decimal]]:

@@ -41,6 +41,14 @@ class Paper:
         self.console.print(shown, soft_wrap=True, markup=False, highlight=False, emoji=False)
         self._blank = not shown.plain
 
+    def lines(self, lines: Iterable[Text]) -> None:
+        """Several lines at once, so that a status line below is drawn once."""
+        shown = list(lines)
+        for line in shown:
+            line.rstrip()
+        if shown:
+            self.line(Text("\n").join(shown))
+
     def blank(self) -> None:
         """One empty line, never two."""
         if not self._blank:
@@ -57,8 +65,7 @@ class Paper:
     ) -> None:
         """A name (broken where it is too long) beside its lines."""
         names = self.name(left, style) if isinstance(left, str) else left
-        for line in columns(names, right, indent=indent, left_width=self.left):
-            self.line(line)
+        self.lines(columns(names, right, indent=indent, left_width=self.left))
 
     def name(self, text: str, style: str = "bold") -> list[Text]:
         return wrap(Text(one_line(text), style), self.left)

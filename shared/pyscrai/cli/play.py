@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from rich.text import Text
 
 from pyscrai.cli.charts import count
 from pyscrai.cli.measures import Measures
+from pyscrai.cli.notices import as_text, notice
 from pyscrai.cli.paper import Paper
 from pyscrai.cli.playbill import Playbill
 from pyscrai.cli.prose import clip, fill, one_line
@@ -82,8 +82,7 @@ class Play:
         text = world.get("text", "") if isinstance(world, dict) else world
         if text:
             paper.blank()
-            for line in fill(str(text), paper.width - 2, paper.glyphs):
-                paper.line(Text("  ") + line if line.plain else line)
+            paper.lines(Text("  ") + line for line in fill(str(text), paper.width - 2, paper.glyphs))
         self.doing = self._who_speaks(None) if self.bill.is_dialogue else "the seats are taken"
 
     def _turn_started(self, entry: Entry) -> None:
@@ -178,15 +177,15 @@ class Play:
             before = self._facts.get(name)
             if name in self._facts and before == value:
                 continue
-            old = f"{_json(before)} {self.paper.glyphs.arrow} " if name in self._facts else ""
-            lines += fill(f"{one_line(str(name))}: {old}{_json(value)}", self.paper.right, self.paper.glyphs, "cyan")
+            old = f"{as_text(before)} {self.paper.glyphs.arrow} " if name in self._facts else ""
+            lines += fill(f"{one_line(str(name))}: {old}{as_text(value)}", self.paper.right, self.paper.glyphs, "cyan")
             self._facts[name] = value
         return lines
 
     def _exogenous(self, entry: Entry) -> None:
         text = next((str(entry.body[key]) for key in ("text", "description", "title") if entry.body.get(key)), "")
         self.paper.blank()
-        self.paper.block("Meanwhile", self.paper.filled(text or _json(entry.body)), "bold yellow")
+        self.paper.block("Meanwhile", self.paper.filled(text or as_text(entry.body)), "bold yellow")
 
     # ── what is measured ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -228,7 +227,7 @@ class Play:
     def _unknown(self, entry: Entry) -> None:
         """A kind that this version does not know, or has no scene for: shown, never dropped."""
         where = f"{self._title(entry)}: " if entry.seat else ""
-        body = clip(_json(entry.body), max(10, self.paper.right), self.paper.glyphs)
+        body = clip(as_text(entry.body), max(10, self.paper.right), self.paper.glyphs)
         self.paper.blank()
         self.paper.block(entry.kind, [Text(f"{where}{body}", "dim")], "dim")
 
@@ -248,39 +247,6 @@ class Play:
         return f"{self.bill.seat(seat)} is answering" if seat else "the next to speak is thinking"
 
 
-def notice(entry: Entry, bill: Playbill) -> tuple[str, str]:
-    """A control entry in words, and its colour."""
-    body = entry.body
-    message = one_line(str(body.get("message") or ""))
-    who = bill.seat(str(body["seat"])) if body.get("seat") else ""
-    if entry.kind == "run_paused":
-        return f"Paused: {message}" if message else "Paused", "yellow"
-    if entry.kind == "run_resumed":
-        return "Resumed", "green"
-    if entry.kind == "run_blocked":
-        return f"Blocked{f' at {who}' if who else ''}: {message}", "red"
-    if entry.kind == "run_cancelled":
-        return "Cancelled", "yellow"
-    if entry.kind == "run_failed":
-        return f"Failed: {message}", "red"
-    if entry.kind == "event_dead":
-        error = one_line(str(body.get("error") or ""))
-        return f"{body.get('event_type')}{f' of {who}' if who else ''} failed for good: {error}", "red"
-    if entry.kind == "limit_changed":
-        limit = body.get("limit")
-        return "The limit is now none" if limit in (None, "none") else f"The limit is now ${limit}", "cyan"
-    if entry.kind == "credit_limit_warning":
-        return "Much of the limit is spent" + _share(body.get("share")), "yellow"
-    return f"{entry.kind}: {_json(body)}", "dim"
-
-
-def _share(share: Any) -> str:
-    try:
-        return f": {float(share):.0%}"
-    except (TypeError, ValueError):
-        return ""
-
-
 def _and(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
@@ -291,10 +257,6 @@ def _text(entry: Entry, key: str) -> str:
 
 def _int(value: Any) -> int:
     return value if isinstance(value, int) else 0
-
-
-def _json(value: Any) -> str:
-    return one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 _PRINTERS: dict[str, Callable[[Play, Entry], None]] = {

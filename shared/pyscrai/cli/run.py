@@ -90,7 +90,7 @@ def run(
 
     found = find_scenario(scenario)
     if not isinstance(found, str):
-        remarks(found, talk)
+        remarks(found, scenario, talk)
     choices = _choices(**options)
     return run_async(lambda: _play(talk, found, scenario, choices, where, engines, thoughts))
 

@@ -35,11 +35,11 @@ def find_scenario(wanted: str) -> Scenario | str:
     return wanted
 
 
-def remarks(scenario: Scenario, talk: Talk) -> None:
+def remarks(scenario: Scenario, source: str, talk: Talk) -> None:
     """The reader's warnings, each on a line; of mere notes only the number."""
     warnings = [found for found in scenario.findings if found.severity == "warning"]
     for found in warnings:
         talk.say(str(found), "yellow")
     notes = len(scenario.findings) - len(warnings)
     if notes:
-        talk.say(f"{count(notes, 'note')} on this scenario: pyscrai validate {scenario.source}")
+        talk.say(f"{count(notes, 'note')} on this scenario: pyscrai validate {source}")

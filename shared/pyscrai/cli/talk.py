@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -24,7 +24,7 @@ class Talk:
 
     json: bool = False
     quiet: bool = False
-    debug: bool = bool(os.environ.get("PYSCRAI_DEBUG"))
+    debug: bool = field(default_factory=lambda: bool(os.environ.get("PYSCRAI_DEBUG")))
 
     @cached_property
     def out(self) -> Console:
@@ -69,7 +69,9 @@ class Talk:
     def _print(self, text: str, style: str) -> None:
         from pyscrai.cli.prose import clean
 
-        self.err.print(clean(text), style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        # On a terminal a line for stderr has to go above the status line, which stdout's console knows of.
+        console = self.out if self.live and self.err.is_terminal else self.err
+        console.print(clean(text), style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 def _console(stream: TextIO) -> Console:

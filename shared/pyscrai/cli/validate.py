@@ -18,7 +18,7 @@ STYLES = {"error": "red", "warning": "yellow", "note": "dim"}
 EPILOG = """\b
 Examples:
   pyscrai validate my/scenario
-  pyscrai validate templates/scenarios/*
+  pyscrai validate negotiation dialogue                  the examples that come with it
   pyscrai validate --json my/scenario.yaml
 """
 
@@ -31,8 +31,11 @@ Examples:
 def validate(talk: Talk, /, files: tuple[Path, ...], strict: bool) -> int:
     """Check scenario files or folders of any known dialect. Exit code 1 where one cannot be played."""
     from pyscrai.formats.load import load
+    from pyscrai.sdk.shipped import shipped_scenarios
 
-    loaded = {file: load(file) for file in files}
+    shipped = shipped_scenarios()
+    places = [file if file.exists() else shipped.get(str(file), file) for file in files]
+    loaded = {file: load(file) for file in places}
     failing = ("error", "warning") if strict else ("error",)
     bad = [file for file, one in loaded.items() if any(found.severity in failing for found in one.findings)]
     if talk.json:
@@ -57,6 +60,7 @@ def _as_json(file: Path, loaded: Loaded, good: bool) -> dict[str, object]:
 
 def _print(talk: Talk, file: Path, loaded: Loaded, good: bool) -> None:
     from pyscrai.cli.charts import count
+    from pyscrai.cli.prose import one_line
 
     paper = talk.paper
     sign, style = (paper.glyphs.ok, "green") if good else (paper.glyphs.fail, "bold red")
@@ -65,7 +69,7 @@ def _print(talk: Talk, file: Path, loaded: Loaded, good: bool) -> None:
     scenario = loaded.scenario
     about = f"{scenario.title or scenario.name}, {count(len(scenario.seats), 'seat')}" if scenario else "not playable"
     dialect = "" if loaded.dialect in ("native", "unknown") else f" ({loaded.dialect})"
-    paper.line(f"{sign} {file}: {about}{dialect}{f': {told}' if told else ''}", style)
+    paper.line(f"{sign} {one_line(f'{file}: {about}{dialect}')}{f': {told}' if told else ''}", style)
     for found in loaded.findings:
         _print_finding(talk, found)
 
@@ -77,8 +81,8 @@ def _print_finding(talk: Talk, found: Finding) -> None:
 
     paper = talk.paper
     where = f" at {one_line(found.path)}" if found.path else ""
-    place = Text(f"  {found.file}:{found.line}:{found.column}: ", "dim")
-    paper.line(place + Text(found.severity, STYLES[found.severity]) + Text(where, "dim"))
+    place = Text(f"  {one_line(found.file)}:{found.line}:{found.column}: ", "dim")
+    paper.line(Text.assemble(place, (found.severity, STYLES[found.severity]), (where, "dim")))
     for text in (found.message, found.hint or ""):
         for line in fill(text, paper.width - 4, paper.glyphs):
             paper.line(Text("    ") + line)
