@@ -65,7 +65,7 @@ class Engines:
         """A new engine and its token, which is not shown again. Raises Invalid for a name that no lane can have."""
         engine_type = wanted.engine_type.strip()
         lane = lane_of(engine_type, wanted.pool)
-        if not is_lane(lane):
+        if not is_lane(lane) or ":" in engine_type:
             raise Invalid(f"{lane[:100]!r} cannot name a lane: letters, digits, `_`, `.` and `-`, a letter first")
         lease = wanted.lease_seconds or LEASE_SECONDS
         heartbeat = min(wanted.heartbeat_seconds or lease / HEARTBEATS_PER_LEASE, lease / 2)

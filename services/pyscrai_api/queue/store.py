@@ -185,6 +185,10 @@ async def finish_rows(conn: Connection, engine_id: UUID, items: Sequence[FinishR
         sql("finish", "succeed"),
         [i.event_id for i in once], [i.lease_no for i in once], [i.result_text for i in once], engine_id,
     )  # fmt: skip
+    if late := [row for row in rows if row["late"]]:
+        await conn.execute(
+            sql("finish", "succeed_late"), [row["event_id"] for row in late], [row["lease_no"] for row in late]
+        )
     ended = {row["event_id"]: EndedRow(row["event_id"], "done", True, row["lease_no"]) for row in rows}
     return await _answers(conn, engine_id, items, ended, 0)
 

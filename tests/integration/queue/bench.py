@@ -22,7 +22,7 @@ class Bench:
 
     async def call(self, method: str, path: str, body: Any = None, status: int | None = None, **params: Any) -> Any:
         """The decoded answer; any success will do, or exactly `status`."""
-        answer = await self.http.request(method, f"/api/v1{path}", json=body, params=params)
+        answer = await self.http.request(method, f"/api/v1{path}", json=body, params=params or None)
         expected = answer.is_success if status is None else answer.status_code == status
         assert expected, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None

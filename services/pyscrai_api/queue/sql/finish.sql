@@ -14,17 +14,21 @@ WITH item AS (
 ), gone AS (
   DELETE FROM queue q USING held WHERE q.id = held.id
   RETURNING q.id, q.run_id, q.lease_no, q.claims, q.failures, q.losses, q.handbacks, q.leased_at, held.result
-), late AS (
-  DELETE FROM attempts a USING gone
-  WHERE gone.leased_at IS NULL AND a.event_id = gone.id AND a.lease_no = gone.lease_no
-  RETURNING a.event_id, a.leased_at
 )
 INSERT INTO outcomes (event_id, run_id, state, lease_no, engine_id, claims, failures, losses, handbacks, closing,
                       leased_at, result)
-SELECT gone.id, gone.run_id, 1, gone.lease_no, $4, gone.claims, gone.failures,
-  gone.losses - (gone.leased_at IS NULL)::int, gone.handbacks, 1, coalesce(gone.leased_at, late.leased_at), gone.result
-FROM gone LEFT JOIN late ON late.event_id = gone.id
-RETURNING event_id, lease_no;
+SELECT id, run_id, 1, lease_no, $4, claims, failures, losses - (leased_at IS NULL)::int, handbacks, 1, leased_at, result
+FROM gone
+RETURNING event_id, lease_no, leased_at IS NULL AS late;
+
+-- name: succeed_late  the losses that were none after all. A statement of its own, after the rows were locked: the sweep
+-- may have committed only while `succeed` waited for it, and `succeed` would not see what it wrote
+WITH loss AS (
+  DELETE FROM attempts a USING unnest($1::bigint[], $2::int[]) AS i (id, lease_no)
+  WHERE a.event_id = i.id AND a.lease_no = i.lease_no AND a.kind = 2
+  RETURNING a.event_id, a.leased_at
+)
+UPDATE outcomes o SET leased_at = loss.leased_at FROM loss WHERE o.event_id = loss.event_id;
 
 -- name: fail  leases that ended in failure: tried again after a while, or dead. $7 seconds of the first wait, doubled each time
 WITH item AS (
