@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
+
 from pyscrai.client.api import Api
 from pyscrai.client.errors import Conflict, InvalidRequest, NotFound
 from pyscrai.contract.templates import Template
 from pyscrai.sdk.errors import ScenarioNotFound
 from pyscrai.sdk.scenario import Scenario
+from pyscrai.sdk.shipped import shipped_scenarios
 
 
 async def publish(api: Api, scenario: Scenario) -> Template:
@@ -33,6 +36,8 @@ async def in_catalog(api: Api, name: str) -> Template:
     try:
         return await api.template("scenarios", bare, int(version) if version.isdigit() else None)
     except NotFound:
-        page = await api.templates("scenarios")
-        known = ", ".join(sorted(item.name for item in page.items)) or "none yet"
-        raise ScenarioNotFound(f"the catalog has no scenario {name!r}; it has: {known}") from None
+        known = {item.name for item in (await api.templates("scenarios")).items}
+        near = difflib.get_close_matches(bare, known | set(shipped_scenarios()), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        listed = ", ".join(sorted(known)) or "none yet"
+        raise ScenarioNotFound(f"the catalog has no scenario {name!r}; it has: {listed}{hint}") from None
