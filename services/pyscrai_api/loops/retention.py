@@ -19,10 +19,10 @@ class Retention:
     days: float
     name: str = "retention"
     every: float = 60.0
-    batch: int = 200
+    batch: int = 200  # as in the statement
 
     async def run_once(self) -> int:
         async with self.pool.acquire() as conn:
-            events = len(await conn.fetch(sql("loops", "forget"), self.days * DAY, self.batch))
+            events = len(await conn.fetch(sql("loops", "forget"), self.days * DAY))
             engines = len(await conn.fetch(sql("loops", "forget_engines"), self.days * DAY, self.batch))
             return max(events, engines, await prune(conn, self.batch))

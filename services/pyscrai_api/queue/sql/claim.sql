@@ -58,5 +58,5 @@ FROM (
   WHERE q.lane = $1 AND q.state = 2 AND ($3::text[] IS NULL OR q.event_type = ANY($3::text[]))
     AND (q.run_id IS NULL OR (SELECT r.status FROM runs r WHERE r.id = q.run_id) = 'running')
   ORDER BY q.rank, q.pass, q.id LIMIT $2
-) q JOIN events e ON e.id = q.id
+) q CROSS JOIN LATERAL (SELECT * FROM events WHERE id = q.id OFFSET 0) e
 ORDER BY q.rank, q.pass, q.id;
