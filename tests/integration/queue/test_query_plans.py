@@ -88,7 +88,6 @@ PRIMARY = "queue_pkey|pk_queue"
         (sql("loops", "next_due"), "ix_queue_scheduled"),
         (sql("loops", "strays"), "ix_queue_ready"),
         (sql("loops", "hold"), "ix_queue_run"),
-        (sql("loops", "forget"), "ix_outcomes_retention"),
         (sql("control", "cancel_run"), "ix_queue_run"),
         (sql("control", "release_run"), "ix_queue_run"),
         (sql("events", "dead"), "ix_queue_dead"),
@@ -98,6 +97,11 @@ async def test_a_hot_statement_uses_its_index(full: asyncpg.Connection, text: st
     indexes, scanned = await used(full, text)
     assert any(name in indexes for name in index.split("|")), indexes
     assert not scanned
+
+
+async def test_retention_finds_what_is_old_by_its_index(full: asyncpg.Connection) -> None:
+    indexes, _ = await used(full, sql("loops", "forget"))
+    assert "ix_outcomes_retention" in indexes
 
 
 async def test_a_finish_never_walks_the_lease_index(full: asyncpg.Connection) -> None:
