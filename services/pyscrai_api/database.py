@@ -7,7 +7,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -24,6 +26,8 @@ Pool: TypeAlias = asyncpg.Pool
 Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 OLDEST_POSTGRES = 15
 CONNECT_SECONDS = 10.0
+RECOVERY_SECONDS = 60.0
+RETRY_SECONDS = 0.1
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 7_162_038_415_926_535  # of this project alone, held while schema or seed change
 REVISION_FILE = re.compile(r"^(\d{4})_\w+\.py$")
@@ -85,7 +89,7 @@ async def first_connection(dsn: str) -> asyncpg.Connection:
         )
     where = place(dsn)
     try:
-        return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
+        return await _once_started(dsn)
     except asyncpg.InvalidCatalogNameError:
         raise StartupError(f"{where}: there is no database of that name; create it first") from None
     except asyncpg.InvalidAuthorizationSpecificationError:
@@ -94,6 +98,18 @@ async def first_connection(dsn: str) -> asyncpg.Connection:
         raise StartupError(f"{where} does not answer within {CONNECT_SECONDS:.0f} s; is the address right?") from None
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         raise StartupError(f"cannot reach {where}: {_reason(error)}") from None
+
+
+async def _once_started(dsn: str) -> asyncpg.Connection:
+    """Connect, waiting for a server that says that it is still starting (after a crash it recovers first)."""
+    end = time.monotonic() + RECOVERY_SECONDS
+    while True:
+        try:
+            return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
+        except asyncpg.CannotConnectNowError:
+            if time.monotonic() > end:
+                raise
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 def _reason(error: Exception) -> str:

@@ -128,6 +128,7 @@ OUTAGES = (
     asyncpg.CrashShutdownError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,  # the driver's own words when a connection dies in the middle of an exchange
     ConnectionError,
 )
 """What a database that is away, stopping or starting looks like from here; transient by nature."""

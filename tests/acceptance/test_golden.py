@@ -1,0 +1,52 @@
+"""The examples and the samples through separate processes: the same story with one engine of each kind and with four.
+
+The examples' stories are kept beside them as golden logs. After a change that is meant to change them, write them anew
+with PYSCRAI_WRITE_GOLDEN=1 and read the difference.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.acceptance.fleet import Fleet, fleet
+
+from pyscrai.domain.canonical import canonical
+from pyscrai.domain.entry import STORY
+from pyscrai.formats.load import load
+
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLES = [ROOT / "templates" / "scenarios" / name for name in ("negotiation", "dialogue")]
+SAMPLES = ROOT.parent / "shared" / "samples" / "scenariolab"
+PLAYED = [SAMPLES / name for name in ("example-minimal-template", "test-regulation-negotiation")]
+SAID = ("body", "kind", "phase", "seat", "turn", "v", "visible_to")
+
+
+def play(machines: Fleet, folder: Path) -> tuple[dict[str, Any], str]:
+    """The run, and its story as the golden log has it: a line per entry, then the digest."""
+    loaded = load(folder)
+    assert loaded.scenario is not None, [str(finding) for finding in loaded.findings]
+    run = machines.ended(machines.play(loaded.scenario.content(), model="rehearsal"))
+    assert run["status"] == "completed", run["reason"]
+    entries = machines.get(f"/runs/{run['id']}/log")["items"]
+    lines = [canonical({key: entry[key] for key in SAID}) for entry in entries if entry["kind"] in STORY]
+    return run, "\n".join([*lines, json.dumps({"log_digest": run["log_digest"]})]) + "\n"
+
+
+@pytest.mark.timeout(300)
+def test_one_engine_or_four_and_the_golden_logs(dsn: str, tmp_path: Path) -> None:
+    folders = EXAMPLES + [folder for folder in PLAYED if folder.exists()]
+    stories: list[list[str]] = []
+    for engines in (1, 4):
+        with fleet(dsn, tmp_path / f"fleet-{engines}", engines=engines) as machines:
+            stories.append([play(machines, folder)[1] for folder in folders])
+    for folder, alone, many in zip(folders, *stories, strict=True):
+        assert alone == many, f"{folder.name} depends on the number of engines"
+    for folder, story in zip(EXAMPLES, stories[0], strict=False):
+        golden = folder / "golden.jsonl"
+        if os.environ.get("PYSCRAI_WRITE_GOLDEN") == "1":
+            golden.write_text(story)
+        assert story == golden.read_text(), f"the story of {folder.name} differs from its golden log"
