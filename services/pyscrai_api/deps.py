@@ -15,6 +15,7 @@ from pyscrai_api.catalog.lazy import Catalog
 from pyscrai_api.database import Pool, connect, migrate
 from pyscrai_api.metrics import Metrics
 from pyscrai_api.money.prices import read_prices
+from pyscrai_api.queue.metrics import watch_queue
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.ports import RunFinisher
 from pyscrai_api.queue.service import Queue, open_queue
@@ -70,6 +71,7 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
         queue = await stack.enter_async_context(
             open_queue(settings, pool, bell, runs.events, prices=prices, stopping=stopping)
         )
+        watch_queue(metrics, pool, queue)
         opened = Deps(
             settings=settings,
             pool=pool,

@@ -1,0 +1,31 @@
+"""What the queue shows to Prometheus: depth by lane and state, engines, and claims that wait."""
+
+from __future__ import annotations
+
+from prometheus_client import Gauge
+
+from pyscrai_api.database import Pool
+from pyscrai_api.metrics import Metrics
+from pyscrai_api.queue.service import Queue
+from pyscrai_api.queue.statements import sql
+from pyscrai_api.queue.states import Live
+
+
+def watch_queue(metrics: Metrics, pool: Pool, queue: Queue) -> None:
+    """Register the gauges; depth is read from the database at each scrape."""
+    depth = Gauge("pyscrai_queue_events", "Live events", ["lane", "state"], registry=metrics.registry)
+    engines = Gauge("pyscrai_engines", "Engines that live", ["lane", "status"], registry=metrics.registry)
+    parked = Gauge("pyscrai_claims_parked", "Claims that wait for work in this process", registry=metrics.registry)
+    parked.set_function(lambda: queue.claimers.parked)
+
+    async def refresh() -> None:
+        rows = await pool.fetch(sql("loops", "depth"))
+        live = await queue.engines.health()
+        depth.clear()
+        engines.clear()
+        for row in rows:
+            depth.labels(row["lane"], Live(row["state"]).name.lower()).set(row["events"])
+        for lane in live:
+            engines.labels(lane["lane"], lane["status"]).set(lane["engines"])
+
+    metrics.refreshers.append(refresh)
