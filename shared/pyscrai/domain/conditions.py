@@ -24,7 +24,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 _COMPARISON = re.compile(
     r"""\s*(?P<metric>[a-z0-9][a-z0-9._-]*)\s*(?:\[\s*(?P<seat>[a-z0-9][a-z0-9._-]*)\s*\])?
-        \s*(?P<op>>=|<=|==|!=|>|<|=)\s*(?P<value>'[^']*'|"[^"]*"|[^\s'"]+)\s*\Z""",
+        \s*(?P<op>>=|<=|==|!=|>|<|=)\s*(?P<value>'[^']*'|"[^"]*"|[^\s'"=<>!]\S*)\s*\Z""",
     re.VERBOSE,
 )
 _SHAPE = "write it as `metric >= 0.8`, joined by `and` or `or`; one seat's value is `metric[seat]`"
