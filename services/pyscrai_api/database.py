@@ -39,6 +39,7 @@ async def connect(settings: Settings) -> Pool:
     pool: Pool = await asyncpg.create_pool(
         settings.database_url,
         connect=_reconnect,
+        reset=_as_it_is,
         min_size=1,
         max_size=settings.pool_size,
         timeout=CONNECT_SECONDS,
@@ -60,6 +61,13 @@ def server_settings(settings: Settings) -> dict[str, str]:
             "jit": "off",
         }
     return wanted
+
+
+async def _as_it_is(_connection: asyncpg.Connection) -> None:
+    """Connections go back to the pool without a round trip: nothing here changes a session, only transactions.
+
+    asyncpg itself still rolls back what is open.
+    """
 
 
 async def _reconnect(*args: Any, **kwargs: Any) -> asyncpg.Connection:

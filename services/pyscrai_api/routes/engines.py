@@ -5,20 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from pyscrai.contract import MIN_PROTOCOL, PROTOCOL
 from pyscrai.contract.engines import EngineInstance, Heartbeat, HeartbeatAnswer, Registered, RegisterEngine
-from pyscrai_api.access import Caller, caller
-from pyscrai_api.deps import Deps, deps
 from pyscrai_api.errors import NotFound
 from pyscrai_api.queue.cleaning import CleanRoute
+from pyscrai_api.routes.shared import Shared, Who
 
 router = APIRouter(prefix="/api/v1/engine-instances", tags=["engines"], route_class=CleanRoute)
 
-Shared = Annotated[Deps, Depends(deps)]
-Who = Annotated[Caller, Depends(caller)]
 
 
 def engine_id_of(text: str) -> UUID:

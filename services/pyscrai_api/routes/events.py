@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid5
 
-from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi import APIRouter, Body, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
@@ -22,19 +22,18 @@ from pyscrai.contract.events import (
     ReserveBatch,
 )
 from pyscrai.contract.wire import Page, Wire
-from pyscrai_api.access import Caller, acting_engine, caller
-from pyscrai_api.deps import Deps, deps
+from pyscrai_api.access import acting_engine
+from pyscrai_api.deps import Deps
 from pyscrai_api.errors import Invalid, NotFound, StaleLease
 from pyscrai_api.idempotency import key_of
 from pyscrai_api.ids import new_id
 from pyscrai_api.queue.cleaning import CleanRoute
 from pyscrai_api.queue.events import Wanted
 from pyscrai_api.queue.presence import departure
+from pyscrai_api.routes.shared import Shared, Who
 
 router = APIRouter(prefix="/api/v1/events", tags=["events"], route_class=CleanRoute)
 
-Shared = Annotated[Deps, Depends(deps)]
-Who = Annotated[Caller, Depends(caller)]
 Count = Annotated[int | None, Query(ge=1, le=500)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 BATCH = 5
