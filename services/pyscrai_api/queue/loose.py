@@ -33,6 +33,7 @@ class Loose:
         failed = [_fail_row(item) for item in items if item.status == "failed"]
         back = [store.HandBack(i.event_id, i.lease_no) for i in items if i.status == "handed_back"]
         async with self._pool.acquire() as conn, conn.transaction():
+            await store.lock_rows(conn, completed, failed, back)
             rows = [
                 *await store.finish_rows(conn, engine_id, completed),
                 *await store.fail_rows(conn, engine_id, failed, base=self._retry_base),

@@ -176,6 +176,15 @@ async def enqueue_step(
     return [row["id"] for row in made], max((row["pass"] for row in made), default=last_pass)
 
 
+async def lock_rows(conn: Connection, *groups: Sequence[Item]) -> None:
+    """Before several of the functions below work on their own groups of events in one transaction: lock all their rows
+    in the order of ids. Each function locks in order, but one after the other they do not, and a heartbeat that renews
+    the same leases at that moment would wait for them as they wait for it.
+    """
+    if sum(1 for group in groups if group) > 1:
+        await conn.execute(sql("finish", "lock"), [item.event_id for group in groups for item in group])
+
+
 async def finish_rows(conn: Connection, engine_id: UUID, items: Sequence[FinishRow]) -> list[EndedRow]:
     """Outcomes for the leases that are still this engine's. One answer per item, in order."""
     if not items:

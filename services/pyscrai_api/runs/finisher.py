@@ -91,6 +91,7 @@ class RunEvents:
     async def _finish(self, tx: Transaction, engine_id: UUID, items: Sequence[Finish]) -> dict[int, Finished]:
         run, conn = tx.run, tx.run.conn
         of = {status: [i for i in items if i.status == status] for status in ("completed", "failed", "handed_back")}
+        await store.lock_rows(conn, *of.values())
         done = await store.finish_rows(conn, engine_id, [_finish_row(item) for item in of["completed"]])
         failed = await store.fail_rows(conn, engine_id, [_fail_row(item) for item in of["failed"]], own_retry=True)
         back = [store.HandBack(item.event_id, item.lease_no, hold=not run.running) for item in of["handed_back"]]

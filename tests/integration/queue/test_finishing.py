@@ -323,3 +323,19 @@ async def _waits_for_a_lock(bench: Bench) -> bool:
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
     return found > 0
+
+
+async def test_heartbeats_and_mixed_batches_never_lock_each_other_out(bench: Bench) -> None:
+    engine = await bench.engine()
+    for _ in range(25):
+        await bench.post(6)
+        events = await bench.claim(engine, 6)
+        items = [done(events[4]), done(events[1]), failed(events[0]), failed(events[5]), back(events[2])]
+        leases = [{"event_id": event["id"], "lease_no": event["lease_no"]} for event in reversed(events)]
+        beat = f"/engine-instances/{engine}/heartbeat"
+        states, *_ = await asyncio.gather(
+            bench.finish(engine, *items),
+            *[bench.call("PUT", beat, body, 200) for body in ({"leases": leases}, {}, {"leases": leases}, {})],
+        )
+        assert states == ["done"] * 5
+        await bench.deps.pool.execute("UPDATE queue SET run_at = run_at + interval '1 day' WHERE state = 1")

@@ -3,6 +3,9 @@
 -- A lease that was swept may still end, by the engine that lost it, until somebody claims (`lost_engine`): what was
 -- counted as a loss is then counted as what it really was.
 
+-- name: lock  rows that several statements of one transaction are going to change, in the order in which all lock
+SELECT q.id FROM queue q WHERE q.id = ANY($1::bigint[]) ORDER BY q.id FOR UPDATE;
+
 -- name: succeed  outcomes for current leases of one engine ($4), whose rows leave the queue; returns the ids really removed
 WITH item AS (
   SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[]) AS i (id, lease_no, result)
