@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -166,6 +167,7 @@ class RunRow(Base, table=True):
     reserved: Decimal = Field(sa_column=usd())
     open_calls: int = Field(sa_column=count())
     model_calls: int = Field(sa_column=count())
+    short_of_money: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
     created_at: datetime = Field(sa_column=now())
     started_at: datetime | None = Field(default=None, sa_column=when())
     ended_at: datetime | None = Field(default=None, sa_column=when())

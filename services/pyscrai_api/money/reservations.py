@@ -6,7 +6,7 @@ The run pauses when no call is open and the smallest need does not fit (DESIGN r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -60,7 +60,7 @@ class _Granted:
 
 
 async def reserve(
-    run: LockedRun, plan: Plan, engine_id: UUID, calls: list[Reserve], installation: Mapping[str, Price]
+    run: LockedRun, plan: Plan, engine_id: UUID, calls: Sequence[Reserve], installation: Mapping[str, Price]
 ) -> list[Grant]:
     """Answer each call of one locked run, in order. The caller saves the run.
 
@@ -86,6 +86,7 @@ async def reserve(
     await _insert(run, granted)
     await hand_back_rows(run.conn, engine_id, back)
     if any(item.need is not None for item in back):
+        run.short_of_money = True
         await pause_if_broke(run)
     return grants
 
@@ -135,12 +136,15 @@ async def release_affordable(run: LockedRun) -> bool:
 
     Returns whether there were any; pauses the run where nothing fits and nothing is open.
     """
-    if not run.running:
+    if not run.running or not run.short_of_money:
         return False
     rows = await run.conn.fetch(_NEEDS, run.id)
+    run.short_of_money = bool(rows)
     fitting = len(rows) if run.available is None else affordable([row["need"] for row in rows], run.available)
     if fitting:
-        await release_needs(run.conn, [row["id"] for row in rows[:fitting]])
+        woken = await release_needs(run.conn, [row["id"] for row in rows[:fitting]])
+        run.lanes |= {row.lane for row in woken}
+        run.short_of_money = fitting < len(rows)
         return True
     if rows:
         await pause_if_broke(run)
@@ -153,12 +157,12 @@ def _grant(call: Reserve, state: str, reserved: Decimal | None = None, detail: s
     )
 
 
-async def _leases(conn: Connection, run_id: UUID, engine_id: UUID, calls: list[Reserve]) -> dict[int, _Place]:
+async def _leases(conn: Connection, run_id: UUID, engine_id: UUID, calls: Sequence[Reserve]) -> dict[int, _Place]:
     rows = await conn.fetch(_LEASES, sorted({call.event_id for call in calls}), engine_id, run_id)
     return {row["id"]: _Place(row["lease_no"], row["step"], row["ordinal"]) for row in rows}
 
 
-async def _existing(conn: Connection, calls: list[Reserve]) -> dict[tuple[int, int, int], Decimal]:
+async def _existing(conn: Connection, calls: Sequence[Reserve]) -> dict[tuple[int, int, int], Decimal]:
     rows = await conn.fetch(
         _EXISTING, [c.event_id for c in calls], [c.lease_no for c in calls], [c.call for c in calls]
     )

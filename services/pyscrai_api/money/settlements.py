@@ -6,6 +6,7 @@ A call whose lease ended without its usage is charged at its upper bound, as `as
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -46,11 +47,13 @@ RETURNING calls.reserved
 """
 
 
-async def settle(run: LockedRun, records: list[CallRecord]) -> None:
+async def settle(run: LockedRun, records: Sequence[CallRecord]) -> None:
     """Book the records of one locked run's calls. The caller saves the run.
 
     A record of a call that is settled already, or was never reserved, changes nothing.
     """
+    if not records:
+        return
     by_key = {(r.event_id, r.lease_no, r.call): r for r in records}
     keys = list(by_key)
     columns = ([k[0] for k in keys], [k[1] for k in keys], [k[2] for k in keys])

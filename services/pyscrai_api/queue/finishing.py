@@ -66,16 +66,19 @@ class Finishing:
         once = {item.event_id: item for item in reversed(items) if _in_range(item.event_id, item.lease_no or 0)}
         wanted = {*once, *(call.event_id for call in calls)}
         places = await self._places(wanted, payload=any(item.status == "completed" for item in items))
-        await self._settle(engine_id, calls, places)
+        for owner, group in _by_owner(calls, places):
+            await self._loose.settle(owner, group)
         checked = {i: await self._checked(once[i], places[i], refuse_large) for i in once if i in places}
-        answers = await self._sorted(engine_id, list(checked.values()), places)
+        answers = await self._sorted(engine_id, list(checked.values()), _by_run(calls, places), places)
         return [_answer(item, checked.get(item.event_id), answers.get(item.event_id)) for item in items]
 
     async def reserve(self, engine_id: UUID, calls: Sequence[Reserve]) -> list[Grant]:
         """One answer per call, in order."""
         known = [c for c in calls if _in_range(c.event_id, c.lease_no, c.call, c.try_no, c.input_bound, c.max_tokens)]
         places = await self._places({call.event_id for call in known}, payload=False)
-        grants = await self._runs.reserve(engine_id, of_runs) if (of_runs := _in_runs(known, places)) else []
+        grants: list[Grant] = []
+        for run_id, of_run in sorted(_by_run(known, places).items()):
+            grants += await self._runs.reserve(engine_id, run_id, of_run)
         for owner, group in _by_owner(known, places):
             grants += await self._loose.reserve(engine_id, owner, group)
         answers = {(grant.event_id, grant.call): grant for grant in grants}
@@ -97,17 +100,15 @@ class Finishing:
         rows = await self._pool.fetch(sql("loose", "places"), list(ids), payload)
         return {row["id"]: Place(row["run_id"], row["event_type"], row["owner"], row["payload"]) for row in rows}
 
-    async def _settle(self, engine_id: UUID, calls: Sequence[CallRecord], places: dict[int, Place]) -> None:
-        if of_runs := _in_runs(calls, places):
-            await self._runs.settle(engine_id, of_runs)
-        for owner, group in _by_owner(calls, places):
-            await self._loose.settle(owner, group)
-
     async def _sorted(
-        self, engine_id: UUID, items: Sequence[Finish], places: dict[int, Place]
+        self,
+        engine_id: UUID,
+        items: Sequence[Finish],
+        calls: dict[UUID, list[CallRecord]],
+        places: dict[int, Place],
     ) -> dict[int, Finished]:
         """Each run in its transaction. One that fails does not stop the others; its error is raised at the end."""
-        groups: dict[UUID | None, list[Finish]] = {}
+        groups: dict[UUID | None, list[Finish]] = {run_id: [] for run_id in calls}
         for item in items:
             groups.setdefault(places[item.event_id].run_id, []).append(item)
         answers: dict[int, Finished] = {}
@@ -116,8 +117,11 @@ class Finishing:
             try:
                 if run_id is None:
                     found = await self._loose.finish(engine_id, groups[run_id])
+                elif groups[run_id]:
+                    found = await self._runs.finish(engine_id, run_id, groups[run_id], calls.get(run_id, ()))
                 else:
-                    found = await self._runs.finish(engine_id, run_id, groups[run_id])
+                    await self._runs.settle(engine_id, run_id, calls[run_id])
+                    continue
             except Exception as error:
                 log.warning("finish_failed", run=str(run_id), error=f"{type(error).__name__}: {error}")
                 failure = failure or error
@@ -211,8 +215,14 @@ def _in_range(event_id: int, *numbers: int) -> bool:
     return 0 < event_id <= BIGGEST_ID and all(0 <= number <= BIGGEST_NUMBER for number in numbers)
 
 
-def _in_runs(calls: Sequence[Any], places: dict[int, Place]) -> list[Any]:
-    return [call for call in calls if call.event_id in places and places[call.event_id].run_id is not None]
+def _by_run(calls: Sequence[Any], places: dict[int, Place]) -> dict[UUID, list[Any]]:
+    """Calls of events of runs, by run."""
+    groups: dict[UUID, list[Any]] = {}
+    for call in calls:
+        place = places.get(call.event_id)
+        if place is not None and place.run_id is not None:
+            groups.setdefault(place.run_id, []).append(call)
+    return groups
 
 
 def _by_owner(calls: Sequence[Any], places: dict[int, Place]) -> list[tuple[str, list[Any]]]:

@@ -52,16 +52,21 @@ class Validator(Protocol):
 class RunFinisher(Protocol):
     """Events that belong to a run. Each method that takes a `run_id` is one transaction, which locks the run first."""
 
-    async def finish(self, engine_id: UUID, run_id: UUID, items: Sequence[Finish]) -> list[Finished]:
-        """Outcomes, failures and hand-backs of one run, in order; commits the step where nothing is open then."""
+    async def finish(
+        self, engine_id: UUID, run_id: UUID, items: Sequence[Finish], calls: Sequence[CallRecord] = ()
+    ) -> list[Finished]:
+        """Outcomes, failures and hand-backs of one run, in order; commits the step where nothing is open then.
+
+        `calls` are settled in the same transaction, and in one of their own where that fails.
+        """
         ...
 
-    async def settle(self, engine_id: UUID, calls: Sequence[CallRecord]) -> None:
-        """Model calls that were made, whatever became of their leases."""
+    async def settle(self, engine_id: UUID, run_id: UUID, calls: Sequence[CallRecord]) -> None:
+        """Model calls of one run that were made, whatever became of their leases."""
         ...
 
-    async def reserve(self, engine_id: UUID, calls: Sequence[Reserve]) -> list[Grant]:
-        """Money for model calls, in order; a refused event has been handed back when this returns."""
+    async def reserve(self, engine_id: UUID, run_id: UUID, calls: Sequence[Reserve]) -> list[Grant]:
+        """Money for model calls of one run, in order; a refused event has been handed back when this returns."""
         ...
 
     async def sweep_run(self, run_id: UUID, event_ids: Sequence[int]) -> int:

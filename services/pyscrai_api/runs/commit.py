@@ -1,18 +1,18 @@
 """A step commits in the transaction that finishes its last open event (DESIGN rule 4). There is no coordinator.
 
-An error in fold or policy rolls back to a savepoint behind the outcomes: the results are kept, the run is `blocked`
-with the error, and `resume` tries again.
+An error in fold or policy undoes the transaction; it is done again up to the outcomes, which are kept, and the run is
+`blocked` with the error until `resume` tries again. (Not a savepoint: it would cost two round trips in every step that
+goes well.)
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
-from pyscrai.contract.runs import Trouble
 from pyscrai.domain.canonical import canonical, normalise
 from pyscrai.domain.entry import Entry
 from pyscrai.domain.plan import Plan
@@ -36,13 +36,17 @@ WHERE e.run_id = $1 AND e.step = $2 ORDER BY e.ordinal
 """
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Committed:
-    """What a transaction leads to after its commit: lanes to ring, and the fold that may be kept then."""
+    """The state that a transaction led to; it may be kept once that has committed."""
 
-    lanes: set[str] = field(default_factory=set)
-    state: State | None = None
-    at_seq: int = 0
+    state: State
+    at_seq: int
+    entries: list[Entry]
+
+
+class StepError(Exception):
+    """A step that cannot be committed: its transaction was undone, and the run is to be blocked with this."""
 
 
 class Committer:
@@ -52,37 +56,26 @@ class Committer:
         self._plans = plans
         self._folds = folds
 
-    async def commit_if_done(self, run: LockedRun) -> Committed:
-        """Commit the run's step where nothing of it is open and the run is running; else do nothing.
+    async def commit(self, run: LockedRun) -> Committed:
+        """Commit the run's step, of which nothing is open any more; the caller saves the run afterwards.
 
-        The caller saves the run afterwards. Errors of the database pass through, and the whole transaction with
-        them; any other error blocks the run.
+        Raises StepError where fold, policy or what they made cannot be used; errors of an absent or full database
+        pass through.
         """
-        if run.open or not run.running:
-            return Committed()
-        before = run.mark()
         try:
-            async with run.conn.transaction():
-                return await self._commit(run)
+            plan = await self._plans.of(run.conn, run.id)
+            state = await self._folds.at(run.conn, run.id, plan, run.at_seq)
+            results = await _results(run.conn, run.id, run.step)
+            return await write(run, plan, advance(plan, state, results, seq=run.last_seq, step=run.step))
         except Exception as error:
             if from_exception(error).status == 503:
                 raise
-            log.exception("step_blocked", run=str(run.id), step=run.step)
-            run.back_to(before)
-            message = f"the step cannot be committed: {type(error).__name__}: {error}"
-            run.stop("blocked", "run_blocked", Trouble(code="policy_error", message=message))
-            return Committed()
-
-    async def _commit(self, run: LockedRun) -> Committed:
-        plan = await self._plans.of(run.conn, run.id)
-        state = await self._folds.at(run.conn, run.id, plan, run.at_seq)
-        results = await _results(run.conn, run.id, run.step)
-        return await write(run, plan, advance(plan, state, results, seq=run.last_seq, step=run.step))
+            log.exception("step_cannot_be_committed", run=str(run.id), step=run.step)
+            raise StepError(f"the step cannot be committed: {type(error).__name__}: {error}") from error
 
     def committed(self, run_id: UUID, done: Committed) -> None:
         """After the transaction's commit: its fold may be used."""
-        if done.state is not None:
-            self._folds.keep(run_id, done.at_seq, done.state)
+        self._folds.keep(run_id, done.at_seq, done.state, done.entries)
 
 
 async def write(run: LockedRun, plan: Plan, move: Advance) -> Committed:
@@ -91,16 +84,15 @@ async def write(run: LockedRun, plan: Plan, move: Advance) -> Committed:
     run.turn, run.step, run.at_seq = move.state.turn, run.step + 1, run.last_seq
     if _turn_ended(move.entries):
         await store(run.conn, run.id, move.state)
-    done = Committed(state=move.state, at_seq=run.at_seq)
     if move.work:
-        done.lanes = await _enqueue(run, plan, move.work)
+        await _enqueue(run, plan, move.work)
     else:
         run.status, run.phase, run.reason = "completed", None, None
         run.outcome = None if move.state.end is None else move.state.end.outcome
-    return done
+    return Committed(state=move.state, at_seq=run.at_seq, entries=move.entries)
 
 
-async def _enqueue(run: LockedRun, plan: Plan, work: list[Work]) -> set[str]:
+async def _enqueue(run: LockedRun, plan: Plan, work: list[Work]) -> None:
     rows = [
         NewRow(
             ordinal=ordinal,
@@ -125,7 +117,7 @@ async def _enqueue(run: LockedRun, plan: Plan, work: list[Work]) -> set[str]:
         max_losses=plan.choices.max_losses,
     )
     run.phase, run.open = work[0].phase, len(rows)
-    return {row.lane for row in rows}
+    run.lanes |= {row.lane for row in rows}
 
 
 def _turn_ended(entries: list[Entry]) -> bool:

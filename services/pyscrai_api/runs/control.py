@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from uuid import UUID
 
@@ -10,12 +11,11 @@ from pyscrai.contract.runs import ChangeRun, Resume, Trouble
 from pyscrai_api.errors import Conflict, Invalid, NotFound
 from pyscrai_api.money import reservations
 from pyscrai_api.queue import store
-from pyscrai_api.runs.finisher import RunEvents, Transaction
+from pyscrai_api.runs.finisher import RunEvents, ring_ready
 from pyscrai_api.runs.locked import LockedRun
 
 _LABEL = "UPDATE runs SET title = coalesce($2, title), labels = coalesce($3::jsonb, labels) WHERE id = $1"
 _DEAD = "SELECT id FROM queue WHERE run_id = $1 AND state = 6 ORDER BY id"
-_READY_LANES = "SELECT DISTINCT lane FROM queue WHERE run_id = $1 AND state = 2"
 
 
 class Control:
@@ -26,13 +26,16 @@ class Control:
 
     async def pause(self, run_id: UUID, by: str) -> None:
         """Let calls in flight finish, and start no new ones. Raises Conflict where it cannot be paused."""
-        async with self._events.transaction(run_id) as tx:
-            run = _found(tx, run_id).run
+
+        async def work(run: LockedRun) -> bool:
             if run.status == "paused":
-                return
+                return True
             if not run.running:
                 raise Conflict(f"the run is {run.status}; only a running one can be paused")
             run.stop("paused", "run_paused", Trouble(code="by_user", message=f"paused by {by}"))
+            return True
+
+        await self._change(run_id, work)
 
     async def resume(self, run_id: UUID, wanted: Resume) -> None:
         """Go on: dead letters get another chance, what was held is ready, a finished step commits.
@@ -40,18 +43,20 @@ class Control:
         `wanted.limit` is the new limit; with `move`, open events go to `wanted.pool`. Resuming a run that runs
         changes only those two.
         """
-        async with self._events.transaction(run_id) as tx:
-            run = _found(tx, run_id).run
-            assert tx is not None
+
+        async def work(run: LockedRun) -> bool:
             if run.terminal:
                 raise Conflict(f"the run is {run.status}; it cannot go on")
             self._set_limit(run, wanted.limit)
             if wanted.move:
                 run.pool = wanted.pool
                 await store.move_pool(run.conn, run_id, wanted.pool)
-            await self._go_on(tx, run)
+            await self._go_on(run)
+            return True
 
-    async def _go_on(self, tx: Transaction, run: LockedRun) -> None:
+        await self._change(run_id, work)
+
+    async def _go_on(self, run: LockedRun) -> None:
         if not run.running:
             run.status, run.reason = "running", None
             run.log("run_resumed")
@@ -62,33 +67,41 @@ class Control:
         await reservations.release_affordable(run)
         if run.running:
             await store.release_held(run.conn, run.id)
-        tx.committed = await self._events.committer.commit_if_done(run)
-        tx.lanes |= {row["lane"] for row in await run.conn.fetch(_READY_LANES, run.id)}
+        await ring_ready(run)
 
     async def cancel(self, run_id: UUID) -> None:
         """End the run now; leases are gone, and calls in flight are charged when they settle."""
-        async with self._events.transaction(run_id) as tx:
-            run = _found(tx, run_id).run
+
+        async def work(run: LockedRun) -> bool:
             if run.status == "cancelled":
-                return
+                return True
             if run.terminal:
                 raise Conflict(f"the run is {run.status} already")
             await self._events.end(run, "cancelled", "run_cancelled", None)
+            return True
+
+        await self._change(run_id, work)
 
     async def change(self, run_id: UUID, wanted: ChangeRun) -> None:
         """A new title, labels or limit; a run that had run out of money goes on when its limit is raised."""
-        async with self._events.transaction(run_id) as tx:
-            run = _found(tx, run_id).run
-            assert tx is not None
+
+        async def work(run: LockedRun) -> bool:
             labels = None if wanted.labels is None else json.dumps(wanted.labels)
             await run.conn.execute(_LABEL, run_id, wanted.title, labels)
             if wanted.limit is None:
-                return
+                return True
             if run.terminal:
                 raise Conflict(f"the run is {run.status}; its limit does not matter any more")
             self._set_limit(run, wanted.limit)
             if run.status == "paused" and (run.reason or {}).get("code") == "out_of_money":
-                await self._go_on(tx, run)
+                await self._go_on(run)
+            return True
+
+        await self._change(run_id, work)
+
+    async def _change(self, run_id: UUID, work: Callable[[LockedRun], Awaitable[bool]]) -> None:
+        if not await self._events.change(run_id, work):
+            raise NotFound(f"there is no run {run_id}")
 
     def _set_limit(self, run: LockedRun, wanted: Decimal | str | None) -> None:
         if wanted is None:
@@ -102,9 +115,3 @@ class Control:
         if limit != run.limit_usd:
             run.limit_usd = limit
             run.log("limit_changed", {"limit": None if limit is None else f"{limit:f}"})
-
-
-def _found(tx: Transaction | None, run_id: UUID) -> Transaction:
-    if tx is None:
-        raise NotFound(f"there is no run {run_id}")
-    return tx

@@ -7,6 +7,7 @@ is still open), so a replica that fell behind never uses an old one.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from uuid import UUID
 
 from pyscrai.domain.entry import Entry
@@ -32,7 +33,12 @@ class Folds:
         self._states.clear()
         self._recent.clear()
 
-    def keep(self, run_id: UUID, at_seq: int, state: State) -> None:
+    def keep(self, run_id: UUID, at_seq: int, state: State, entries: Sequence[Entry] = ()) -> None:
+        """Remember a state; with the `entries` that led to it from the one before, also what views may show."""
+        before, recent = self._states.get(run_id), self._recent.get(run_id)
+        if entries and recent is not None and before is not None and before[0] == recent[0] == entries[0].seq - 1:
+            first = state.marks[0] if state.marks else 1
+            self._keep_recent(run_id, at_seq, [e for e in (*recent[1], *entries) if e.seq >= first])
         self._states[run_id] = (at_seq, state)
         self._states.move_to_end(run_id)
         if len(self._states) > KEPT:
@@ -54,11 +60,14 @@ class Folds:
             return kept[1]
         first = state.marks[0] if state.marks else 1
         entries = await read_story(conn, run_id, first - 1, at_seq)
+        self._keep_recent(run_id, at_seq, entries)
+        return entries
+
+    def _keep_recent(self, run_id: UUID, at_seq: int, entries: list[Entry]) -> None:
         self._recent[run_id] = (at_seq, entries)
         self._recent.move_to_end(run_id)
         if len(self._recent) > KEPT_RECENT:
             self._recent.popitem(last=False)
-        return entries
 
 
 async def fold_at(conn: Connection, run_id: UUID, plan: Plan, at_seq: int) -> State:

@@ -20,14 +20,14 @@ from pyscrai_api.database import Connection
 
 _COLUMNS = (
     "status, reason, outcome, turn, turns, phase, step, open, last_seq, at_seq, last_pass, digest, limit_usd, spent, "
-    "reserved, open_calls, model_calls, pool"
+    "reserved, open_calls, model_calls, pool, short_of_money"
 )
 _LOCK = f"SELECT id, owner, choices, {_COLUMNS} FROM runs WHERE id = $1 FOR UPDATE"
 _LOCK_IF_FREE = _LOCK + " SKIP LOCKED"
 _SAVE = """
 UPDATE runs SET status = $2, reason = $3, outcome = $4, turn = $5, turns = $6, phase = $7, step = $8, open = $9,
   last_seq = $10, at_seq = $11, last_pass = $12, digest = $13, limit_usd = $14, spent = $15, reserved = $16,
-  open_calls = $17, model_calls = $18, pool = $19,
+  open_calls = $17, model_calls = $18, pool = $19, short_of_money = $20,
   started_at = coalesce(started_at, CASE WHEN $2 = 'running' THEN now() END),
   ended_at = coalesce(ended_at, CASE WHEN $2 IN ('completed', 'failed', 'cancelled') THEN now() END)
 WHERE id = $1
@@ -42,7 +42,10 @@ FROM unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[
 
 @dataclass(kw_only=True)
 class LockedRun:
-    """One run, locked by the transaction of `conn`. Change the fields, `log` lines, then `save` once."""
+    """One run, locked by the transaction of `conn`. Change the fields, `log` lines, then `save` once.
+
+    `lanes` are rung after the commit. `short_of_money`: some event may be held for want of it.
+    """
 
     conn: Connection
     id: UUID
@@ -66,6 +69,8 @@ class LockedRun:
     open_calls: int
     model_calls: int
     pool: str | None
+    short_of_money: bool
+    lanes: set[str] = field(default_factory=set)
     _lines: list[Entry] = field(default_factory=list)
 
     @property
@@ -96,13 +101,6 @@ class LockedRun:
             self.last_seq = entry.seq
             self._lines.append(entry)
 
-    def mark(self) -> dict[str, Any]:
-        """Everything collected so far, for `back_to` when a savepoint is rolled back."""
-        return vars(self) | {"_lines": list(self._lines)}
-
-    def back_to(self, mark: dict[str, Any]) -> None:
-        vars(self).update(mark)
-
     def stop(self, status: str, kind: str, trouble: Trouble) -> None:
         """Stand still or fail, and say why: the reason on the run, and a control line."""
         self.status = status
@@ -128,7 +126,7 @@ class LockedRun:
                 self.open,
             ),
             *(self.last_seq, self.at_seq, self.last_pass, self.digest, self.limit_usd, self.spent, self.reserved),
-            *(self.open_calls, self.model_calls, self.pool),
+            *(self.open_calls, self.model_calls, self.pool, self.short_of_money),
         )
 
     async def _write_lines(self) -> None:

@@ -27,7 +27,6 @@ class Runs:
 
     def __init__(self, pool: Pool, bell: Bell, settings: Settings, prices: Mapping[str, Price]) -> None:
         self._pool = pool
-        self._bell = bell
         self._settings = settings
         self._prices = prices
         self._plans = Plans(settings.default_model)
@@ -56,10 +55,7 @@ class Runs:
         async with self._pool.acquire() as conn, conn.transaction():
             answer = await once(conn, key, work)
         for run, first in started:
-            self.events.committer.committed(run.id, first)
-            for lane in first.lanes:
-                self._bell.ring_lane(lane)
-            self._bell.ring_run(run.id)
+            self.events.after_commit(run, first, news=True)
         return answer
 
     def forget(self) -> None:

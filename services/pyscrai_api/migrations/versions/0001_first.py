@@ -132,6 +132,7 @@ def upgrade() -> None:
         sa.Column("reserved", sa.Numeric(precision=20, scale=10), server_default=sa.text("0"), nullable=False),
         sa.Column("open_calls", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("model_calls", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("short_of_money", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),

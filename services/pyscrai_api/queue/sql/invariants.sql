@@ -109,3 +109,7 @@ WHERE c.state = 1 AND (q.id IS NULL OR q.state <> 3 OR q.lease_no <> c.lease_no)
 -- name: calls_belong_to_their_run  a call is booked where its event belongs
 SELECT c.event_id, c.run_id, e.run_id AS of_event FROM calls c JOIN events e ON e.id = c.event_id
 WHERE c.run_id IS DISTINCT FROM e.run_id;
+
+-- name: short_of_money_is_known  a run whose event waits for money knows that, or it would wait for ever
+SELECT r.id, q.id AS event_id FROM runs r JOIN queue q ON q.run_id = r.id
+WHERE q.need IS NOT NULL AND NOT r.short_of_money;
