@@ -49,9 +49,7 @@ class Budget:
         return (self.limit or Decimal(0)) - self.spent - self.reserved
 
     async def save(self) -> None:
-        await self.conn.execute(
-            sql("loose", "save_budget"), self.owner, self.spent, self.reserved, self.open_calls
-        )
+        await self.conn.execute(sql("loose", "save_budget"), self.owner, self.spent, self.reserved, self.open_calls)
 
 
 @dataclass(frozen=True)

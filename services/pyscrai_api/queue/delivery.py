@@ -40,6 +40,7 @@ class Delivery:
         rows = await self._leased(engine_id, claim_id, ids)
         if not rows:
             return b"[]"
+        self._finishing.remember(rows)
         details = await self._details(rows)
         poison = [item for item in details if isinstance(item, PermanentFailure)]
         texts: list[bytes] = []

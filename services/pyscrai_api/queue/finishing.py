@@ -7,7 +7,8 @@ finished now does not keep the others from it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -21,16 +22,18 @@ from pyscrai.domain.canonical import canonical, clean_text, normalise
 from pyscrai.domain.errors import InvalidValue
 from pyscrai_api.catalog import store as catalog
 from pyscrai_api.database import Pool
-from pyscrai_api.errors import NotFound, TooLarge
+from pyscrai_api.errors import NotFound, TooLarge, from_exception
 from pyscrai_api.queue.engines import BIGGEST_ID, BIGGEST_NUMBER, Held
 from pyscrai_api.queue.loose import Loose
-from pyscrai_api.queue.ports import RunFinisher, Validator
+from pyscrai_api.queue.ports import ClaimedRow, RunFinisher, Validator
 from pyscrai_api.queue.statements import sql
 
 log = structlog.get_logger()
 
 RESULT_BYTES = 256 * 1024
 LONGEST_ERROR = 4000
+REMEMBERED = 5000
+REMEMBERED_PAYLOAD = 4096
 LONGEST_WAIT = 24 * 3600.0
 SHOWN_FAULTS = 3
 WITHOUT_SCHEMA = ("prompt", "data_to_analyze")
@@ -54,6 +57,15 @@ class Finishing:
         self._pool = pool
         self._runs = runs
         self._loose = loose
+        self._known: OrderedDict[int, Place] = OrderedDict()
+
+    def remember(self, rows: Iterable[ClaimedRow]) -> None:
+        """Where events belong that are being given out: it never changes, and their finish asks for it soon."""
+        for row in rows:
+            if len(row.payload) <= REMEMBERED_PAYLOAD:
+                self._known[row.id] = Place(row.run_id, row.event_type, row.owner, row.payload)
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
 
     async def finish(
         self, engine_id: UUID, items: Sequence[Finish], calls: Sequence[CallRecord] = (), *, refuse_large: bool = False
@@ -68,7 +80,12 @@ class Finishing:
         places = await self._places(wanted, payload=any(item.status == "completed" for item in items))
         for owner, group in _by_owner(calls, places):
             await self._loose.settle(owner, group)
-        checked = {i: await self._checked(once[i], places[i], refuse_large) for i in once if i in places}
+        try:
+            checked = {i: await self._checked(once[i], places[i], refuse_large) for i in once if i in places}
+        except Exception:  # the calls were paid for all the same
+            for run_id, of_run in sorted(_by_run(calls, places).items()):
+                await self._runs.settle(engine_id, run_id, of_run)
+            raise
         answers = await self._sorted(engine_id, list(checked.values()), _by_run(calls, places), places)
         return [_answer(item, checked.get(item.event_id), answers.get(item.event_id)) for item in items]
 
@@ -95,10 +112,14 @@ class Finishing:
             await self.finish(engine_id, items)
 
     async def _places(self, ids: set[int], *, payload: bool) -> dict[int, Place]:
-        if not ids:
-            return {}
-        rows = await self._pool.fetch(sql("loose", "places"), list(ids), payload)
-        return {row["id"]: Place(row["run_id"], row["event_type"], row["owner"], row["payload"]) for row in rows}
+        known = {event_id: self._known[event_id] for event_id in ids if event_id in self._known}
+        missing = ids - known.keys()
+        if not missing:
+            return known
+        rows = await self._pool.fetch(sql("loose", "places"), list(missing), payload)
+        return known | {
+            row["id"]: Place(row["run_id"], row["event_type"], row["owner"], row["payload"]) for row in rows
+        }
 
     async def _sorted(
         self,
@@ -152,7 +173,13 @@ class Finishing:
             if refuse_large:
                 raise TooLarge(message)
             return _invalid(item, message)
-        faults = _faults(await self._validator(place), result)
+        try:
+            faults = _faults(await self._validator(place), result)
+        except Exception as error:
+            if from_exception(error).status == 503:
+                raise
+            log.exception("result_not_checked", event_id=item.event_id)
+            return _invalid(item, f"it cannot be checked: {type(error).__name__}: {error}")
         return _invalid(item, faults) if faults else item.model_copy(update={"result": result})
 
     async def _validator(self, place: Place) -> Validator | None:

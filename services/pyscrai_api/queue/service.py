@@ -43,9 +43,7 @@ async def open_queue(
     stopping: asyncio.Event,
 ) -> AsyncIterator[Queue]:
     """Claims are served for as long as the block lasts; parked ones are answered when `stopping` is set."""
-    loose = Loose(
-        pool, bell, prices=prices, default_limit=settings.default_limit, retry_base=settings.retry_base
-    )
+    loose = Loose(pool, bell, prices=prices, default_limit=settings.default_limit, retry_base=settings.retry_base)
     finishing = Finishing(pool, runs, loose)
     delivery = Delivery(pool, runs, finishing)
     claimers = Claimers(pool, delivery.give_back)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.integration.queue.bench import Bench, back, done, failed, until
 
 from pyscrai_api.loops.sweep import Sweep
-from pyscrai_api.queue.store import expire_rows
+from pyscrai_api.queue.store import NewRow, enqueue_step, expire_rows
 from pyscrai_api.settings import Settings
 
 
@@ -270,21 +271,24 @@ async def test_cancelling_an_event_makes_late_words_stale(bench: Bench) -> None:
     await bench.call("POST", f"/events/{finished['id']}/cancel", None, 409)
 
 
-async def test_one_group_that_fails_does_not_keep_the_others_from_finishing(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from pyscrai_api.queue.store import NewRow, enqueue_step
-
+async def of_a_run(bench: Bench) -> tuple[UUID, int]:
+    """A run made by hand, and its one event, ready."""
     run = await bench.run()
     async with bench.deps.pool.acquire() as conn, conn.transaction():
         rows = [NewRow(ordinal=0, event_type="decide", lane="actor", payload="{}", phase="decision", turn=1)]
-        (of_run,), _ = await enqueue_step(
+        (event_id,), _ = await enqueue_step(
             conn, run, rows, step=1, last_pass=0, owner="local", max_failures=3, max_losses=10
         )
         await conn.execute("UPDATE runs SET open = 1, step = 1 WHERE id = $1", run)
+    return run, event_id
+
+
+async def test_one_group_that_fails_does_not_keep_the_others_from_finishing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, event_id = await of_a_run(bench)
     engine = await bench.engine()
-    (loose,) = await bench.post()
-    await bench.deps.pool.execute("UPDATE queue SET rank = 0 WHERE id = $1", loose)
+    (loose,) = await bench.post(priority=9)
     (event,) = await bench.claim(engine, 1)
 
     async def broken(*_: Any) -> list[Any]:
@@ -292,9 +296,35 @@ async def test_one_group_that_fails_does_not_keep_the_others_from_finishing(
 
     monkeypatch.setattr(bench.deps.run_finisher, "finish", broken)
     monkeypatch.setattr(bench.deps.run_finisher, "result_schema", _no_schema)
-    body = {"engine_id": engine, "events": [{**done(event), "event_id": of_run}, done(event)]}
+    body = {"engine_id": engine, "events": [{**done(event), "event_id": event_id}, done(event)]}
     await bench.call("PUT", "/events/status", body, 500)
     assert (await bench.event(loose))["status"] == "completed"
+
+
+async def test_calls_of_a_run_are_settled_also_where_the_result_is_refused(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, event_id = await of_a_run(bench)
+    engine = await bench.engine()
+    settled: list[Any] = []
+
+    async def settle(engine_id: UUID, run_id: UUID, calls: list[Any]) -> None:
+        settled.extend((run_id, call.event_id) for call in calls)
+
+    monkeypatch.setattr(bench.deps.run_finisher, "settle", settle)
+    call = {"event_id": event_id, "lease_no": 1, "call": 1, "model": "m"}
+    body = {"status": "completed", "result": {"x": "y" * 300_000}, "engine_id": engine, "calls": [call]}
+    await bench.call("PUT", f"/events/{event_id}/status", body, 413)
+    assert settled == [(run, event_id)]
+
+
+async def test_a_result_that_cannot_be_checked_is_a_failure_and_not_accepted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, event_id = await of_a_run(bench)
+    engine = await bench.engine()
+    answers = await bench.finish(engine, {"event_id": event_id, "lease_no": 1, "status": "completed", "result": {}})
+    assert answers == ["stale"]
 
 
 async def _no_schema(*_: Any) -> None:
