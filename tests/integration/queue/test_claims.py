@@ -258,9 +258,9 @@ async def test_a_poison_event_does_not_stop_its_lane(bench: Bench, monkeypatch: 
 async def test_a_claim_that_fails_is_an_error_not_an_empty_answer(bench: Bench) -> None:
     await bench.post()
     engine = await bench.engine()
-    await bench.deps.pool.execute("ALTER TABLE queue RENAME COLUMN claim_id TO hidden")
+    await bench.deps.pool.execute("ALTER TABLE queue RENAME COLUMN leased_at TO hidden")
     await bench.call("POST", "/events/claim", {"engine_id": engine}, 500)
-    await bench.deps.pool.execute("ALTER TABLE queue RENAME COLUMN hidden TO claim_id")
+    await bench.deps.pool.execute("ALTER TABLE queue RENAME COLUMN hidden TO leased_at")
     assert len(await bench.claim(engine)) == 1
 
 

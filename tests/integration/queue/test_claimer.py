@@ -1,0 +1,171 @@
+"""The claimer's memory of where to begin, and what becomes of polls when things go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+import pytest
+from tests.integration.queue.bench import Bench, until
+
+from pyscrai_api.queue.claimer import Claimer, Claimers, Key, Poll
+from pyscrai_api.queue.store import Place
+
+
+@asynccontextmanager
+async def claim(
+    bench: Bench, engine: str, most: int, wait: float = 0, key: Key = ("actor", None)
+) -> AsyncIterator[Poll]:
+    gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async with bench.deps.queue.claimers.claim(
+        key, engine_id=UUID(engine), claim_id=uuid4(), most=most, lease_seconds=60, wait=wait, gone=gone
+    ) as poll:
+        poll.delivered = True
+        yield poll
+
+
+def only(claimers: Claimers) -> Claimer:
+    (claimer,) = claimers._claimers.values()
+    return claimer
+
+
+async def test_a_full_claim_leaves_a_mark_and_a_short_one_takes_it_away(bench: Bench) -> None:
+    posted = await bench.post(6)
+    engine = await bench.engine()
+    async with claim(bench, engine, 4) as poll:
+        assert poll.ids == posted[:4]
+    claimer = only(bench.deps.queue.claimers)
+    assert claimer._mark is not None
+    assert claimer._mark.id == posted[3]
+    async with claim(bench, engine, 4) as poll:
+        assert poll.ids == posted[4:]
+    assert claimer._mark is None
+
+
+async def test_a_ring_below_the_mark_lowers_it_also_while_a_claim_runs(bench: Bench) -> None:
+    posted = await bench.post(4)
+    engine = await bench.engine()
+    async with claim(bench, engine, 2):
+        pass
+    claimer = only(bench.deps.queue.claimers)
+    assert claimer._mark is not None
+    below = Place(claimer._mark.rank, claimer._mark.pass_, posted[0])
+    claimer.ring(below)
+    assert claimer._mark == below._replace(id=posted[0] - 1)
+    claimer.ring(below._replace(rank=9))
+    assert claimer._mark == below._replace(id=posted[0] - 1), "a place above changes nothing"
+    honest = claimer._claim
+
+    async def slow(slots: list[Poll], above: Place) -> list[object]:
+        rows = await honest(slots, above)
+        claimer.ring(below)
+        return rows
+
+    claimer._claim = slow  # type: ignore[method-assign, assignment]
+    async with claim(bench, engine, 2) as poll:
+        assert poll.ids == posted[2:]
+    assert claimer._mark == below._replace(id=posted[0] - 1)
+
+
+async def test_what_went_back_below_the_mark_is_claimed_next(bench: Bench) -> None:
+    posted = await bench.post(30)
+    engine = await bench.engine()
+    events = await bench.claim(engine, 10)
+    await bench.finish(
+        engine, {"event_id": posted[3], "lease_no": events[3]["lease_no"], "status": "handed_back"}
+    )
+    async with claim(bench, engine, 1) as poll:
+        assert poll.ids == [posted[3]]
+
+
+async def test_a_claimer_that_breaks_says_so_and_the_next_poll_starts_anew(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await bench.engine()
+    with monkeypatch.context() as patch:
+        patch.setattr(Claimer, "_end_polls", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            async with claim(bench, engine, 1):
+                pass
+    posted = await bench.post()
+    async with claim(bench, engine, 1) as poll:
+        assert poll.ids == posted
+
+
+async def test_a_statement_that_fails_after_one_that_worked_delivers_what_there_is(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posted = await bench.post(60)
+    engine = await bench.engine()
+    honest = Claimer._claim
+    calls = []
+
+    async def second_fails(self: Claimer, slots: list[Poll], above: Place) -> list[object]:
+        calls.append(len(slots))
+        if len(calls) > 1:
+            raise ConnectionResetError("cut")
+        return await honest(self, slots, above)
+
+    monkeypatch.setattr(Claimer, "_claim", second_fails)
+    async with claim(bench, engine, 57) as poll:
+        assert poll.ids == posted[:50]
+    assert calls == [50, 7]
+
+
+async def test_a_claim_that_is_cancelled_while_its_statement_runs_goes_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (posted,) = await bench.post()
+    engine = await bench.engine()
+    honest = Claimer._claim
+    claimed, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(self: Claimer, slots: list[Poll], above: Place) -> list[object]:
+        rows = await honest(self, slots, above)
+        claimed.set()
+        await go_on.wait()
+        return rows
+
+    monkeypatch.setattr(Claimer, "_claim", slow)
+    request = asyncio.create_task(bench.claim(engine, 1, wait=30))
+    await claimed.wait()
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    go_on.set()
+
+    async def back() -> bool:
+        row = await bench.row(posted)
+        return (row["state"], row["handbacks"]) == (2, 1)
+
+    await until(back)
+
+
+async def test_what_cannot_be_given_back_now_waits_for_heartbeat_or_sweep(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (posted,) = await bench.post()
+    engine = UUID(await bench.engine())
+    claimers = bench.deps.queue.claimers
+
+    async def fails(*_: object) -> None:
+        raise ConnectionResetError("cut")
+
+    monkeypatch.setattr(claimers, "_give_back", fails)
+    gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async with claimers.claim(
+        ("actor", None), engine_id=engine, claim_id=uuid4(), most=1, lease_seconds=60, wait=0, gone=gone
+    ):
+        pass
+    await claimers.close()
+    assert (await bench.row(posted))["state"] == 3
+
+
+async def test_lanes_that_nobody_polls_are_forgotten(bench: Bench) -> None:
+    engine = await bench.engine()
+    for number in range(70):
+        async with claim(bench, engine, 1, key=(f"actor:p{number}", None)):
+            pass
+    assert len(bench.deps.queue.claimers._claimers) < 70
