@@ -134,6 +134,27 @@ async def test_an_unknown_price_is_refused_with_what_to_do(bench: Bench) -> None
     assert (await bench.row(event["id"]))["state"] == 3, "the engine still holds it, and fails it"
 
 
+async def test_a_call_whose_usage_nobody_knows_is_charged_at_its_bound(bench: Bench) -> None:
+    await bench.post()
+    engine = await bench.engine()
+    (event,) = await bench.claim(engine)
+    await reserve(bench, engine, call(event))
+    await bench.finish(engine, failed(event), calls=[record(event, usage=None, error="timed out")])
+    assert await budget(bench) == ("4", "0", 0)
+    assert await bench.finish(engine, calls=[record(event)]) == []
+    assert await budget(bench) == ("1", "0", 0), "the usage came after all"
+
+
+async def test_a_call_that_cost_more_than_its_bound_is_booked(bench: Bench) -> None:
+    await bench.post()
+    engine = await bench.engine()
+    (event,) = await bench.claim(engine)
+    await reserve(bench, engine, call(event))
+    more = {"input_tokens": 5000, "output_tokens": 0}
+    await bench.finish(engine, done(event), calls=[record(event, usage=more)])
+    assert await budget(bench) == ("5", "0", 0)
+
+
 class TestWithoutALimit:
     @pytest.fixture
     def settings(self, dsn: str, tmp_path: Path) -> Settings:

@@ -121,3 +121,14 @@ async def test_an_engine_that_drains_gets_nothing(bench: Bench) -> None:
     assert (await beat(bench, engine, status="draining"))["drain"] is True
     assert await bench.claim(engine, wait=5) == []
     assert (await beat(bench, engine, status="active"))["status"] == "draining"
+
+
+async def test_metrics_show_depth_engines_and_what_waits(bench: Bench) -> None:
+    await bench.post(3)
+    engine = await bench.engine()
+    await bench.claim(engine, 1)
+    page = (await bench.http.get("/metrics")).text
+    assert 'pyscrai_queue_events{lane="actor",state="ready"} 2.0' in page
+    assert 'pyscrai_queue_events{lane="actor",state="leased"} 1.0' in page
+    assert 'pyscrai_engines{lane="actor",status="active"} 1.0' in page
+    assert "pyscrai_claims_parked 0.0" in page

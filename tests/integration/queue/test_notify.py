@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 import asyncpg
+import structlog
 from tests.integration.queue.bench import until
 
 from pyscrai_api.queue.notify import Bell
@@ -70,6 +71,9 @@ async def test_without_a_server_it_still_rings_here(dsn: str) -> None:
     bell = Bell("postgresql://nobody@127.0.0.1:1/none")
     heard: list[str] = []
     bell.listen_lanes(lambda lane, _: heard.append(lane))
-    async with bell.running():
-        bell.ring_lane("actor")
+    with structlog.testing.capture_logs() as lines:
+        async with bell.running():
+            bell.ring_lane("actor")
+            await until(lambda: lines)
     assert heard == ["actor"]
+    assert [line["event"] for line in lines] == ["bell_not_connected"]
