@@ -1,8 +1,8 @@
 """The connection to PostgreSQL: the pool that everything hot uses, and bringing the schema up to date.
 
-    connect(settings) → pool      one clear StartupError when it cannot be had
-    migrate(dsn)                  Alembic to the newest revision, safely from several processes at once
-    engine(settings)              SQLAlchemy over the same driver, for the catalog; small, made at first use
+connect(settings) → pool      one clear StartupError when it cannot be had
+migrate(dsn)                  Alembic to the newest revision, safely from several processes at once
+engine(settings)              SQLAlchemy over the same driver, for the catalog; small, made at first use
 """
 
 from __future__ import annotations

@@ -92,9 +92,7 @@ class TemplateRow(Base, table=True):
     created_by: str = Field(sa_column=Column(Text, nullable=False))
     created_at: datetime = Field(sa_column=now())
     archived_at: datetime | None = Field(default=None, sa_column=when())
-    next_run: int = Field(
-        default=1, sa_column=Column(Integer, nullable=False, server_default=text("1"))
-    )
+    next_run: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default=text("1")))
 
 
 class TemplateVersionRow(Base, table=True):
@@ -130,8 +128,9 @@ class RunRow(Base, table=True):
         CheckConstraint("open >= 0 AND open_calls >= 0", name="counters"),
         CheckConstraint("spent >= 0 AND reserved >= 0", name="money"),
         CheckConstraint("(open_calls = 0) <= (reserved = 0)", name="reserved"),
-        CheckConstraint("status NOT IN ('completed','failed','cancelled') OR (open = 0 AND ended_at IS NOT NULL)",
-                        name="ended"),
+        CheckConstraint(
+            "status NOT IN ('completed','failed','cancelled') OR (open = 0 AND ended_at IS NOT NULL)", name="ended"
+        ),
         CheckConstraint("(status IN ('paused','blocked','failed')) <= (reason IS NOT NULL)", name="reason"),
         Index("ix_runs_owner_id", "owner", text("id DESC")),
         Index("ix_runs_pool", "pool", postgresql_where=text("pool IS NOT NULL")),
@@ -302,9 +301,7 @@ class OutcomeRow(Base, table=True):
         CheckConstraint("(state = 1) = (result IS NOT NULL)", name="result"),
         Index("ix_outcomes_retention", "finished_at", postgresql_where=text("run_id IS NULL")),
     )
-    event_id: int = Field(
-        sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False)
-    )
+    event_id: int = Field(sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False))
     run_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
     state: int = Field(sa_column=Column(SmallInteger, nullable=False))
     lease_no: int = Field(sa_column=Column(Integer, nullable=False))
@@ -324,9 +321,7 @@ class AttemptRow(Base, table=True):
 
     __tablename__ = "attempts"
     __table_args__ = (CheckConstraint("kind BETWEEN 1 AND 3", name="kind"),)
-    event_id: int = Field(
-        sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False)
-    )
+    event_id: int = Field(sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False))
     lease_no: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     kind: int = Field(sa_column=Column(SmallInteger, nullable=False))
     engine_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
@@ -380,9 +375,7 @@ class CallRow(Base, table=True):
         Index("ix_calls_position", "run_id", "step", "ordinal", postgresql_where=text("run_id IS NOT NULL")),
         Index("ix_calls_open", "run_id", "event_id", postgresql_where=text("state = 1")),
     )
-    event_id: int = Field(
-        sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False)
-    )
+    event_id: int = Field(sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False))
     lease_no: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     call: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     run_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
@@ -445,5 +438,3 @@ class IdempotencyRow(Base, table=True):
     status: int | None = Field(default=None, sa_column=Column(Integer))
     answer: str | None = Field(default=None, sa_column=Column(Text))
     created_at: datetime = Field(sa_column=now())
-
-

@@ -22,13 +22,11 @@ from pyscrai_api.queue.store import HandBack, hand_back_rows, release_needs
 from pyscrai_api.runs.locked import LockedRun
 
 _LEASES = """
-SELECT q.id, q.lease_no, e.step, e.ordinal FROM queue q JOIN events e ON e.id = q.id
+SELECT q.id, q.lease_no, e.step, e.ordinal, array(
+    SELECT (c.call, c.reserved) FROM calls c WHERE c.event_id = q.id AND c.lease_no = q.lease_no AND c.state = 1
+  ) AS open_calls
+FROM queue q JOIN events e ON e.id = q.id
 WHERE q.id = ANY($1) AND (q.state + 0) = 3 AND q.engine_id = $2 AND q.run_id = $3 ORDER BY q.id FOR UPDATE OF q
-"""
-_EXISTING = """
-SELECT c.event_id, c.lease_no, c.call, c.reserved FROM calls c
-JOIN unnest($1::bigint[], $2::int[], $3::int[]) AS asked (event_id, lease_no, call) USING (event_id, lease_no, call)
-WHERE c.state = 1
 """
 _INSERT = """
 INSERT INTO calls (event_id, lease_no, call, run_id, owner, step, ordinal, try_no, state, model, input_bound,
@@ -46,9 +44,12 @@ _NOT_RUNNING = "the run does not run now; the event was handed back"
 
 @dataclass(frozen=True)
 class _Place:
+    """Where a lease's event stands in its run; `open_calls`: number → what is reserved already."""
+
     lease_no: int
     step: int
     ordinal: int
+    open_calls: dict[int, Decimal]
 
 
 @dataclass(frozen=True)
@@ -67,17 +68,15 @@ async def reserve(
     A repeat of a reservation that is still open is granted again and takes nothing.
     """
     leases = await _leases(run.conn, run.id, engine_id, calls)
-    existing = await _existing(run.conn, calls)
     grants: list[Grant] = []
     granted: list[_Granted] = []
     back: list[HandBack] = []
     for call in calls:
         place = leases.get(call.event_id)
-        kept = existing.get((call.event_id, call.lease_no, call.call))
         if place is None or place.lease_no != call.lease_no:
             grants.append(_grant(call, "stale", detail="the lease is no longer this engine's"))
-        elif kept is not None:
-            grants.append(_grant(call, "granted", kept))
+        elif call.call in place.open_calls:
+            grants.append(_grant(call, "granted", place.open_calls[call.call]))
         elif not run.running:
             back.append(HandBack(call.event_id, call.lease_no, hold=True))
             grants.append(_grant(call, "not_running", detail=_NOT_RUNNING))
@@ -159,14 +158,7 @@ def _grant(call: Reserve, state: str, reserved: Decimal | None = None, detail: s
 
 async def _leases(conn: Connection, run_id: UUID, engine_id: UUID, calls: Sequence[Reserve]) -> dict[int, _Place]:
     rows = await conn.fetch(_LEASES, sorted({call.event_id for call in calls}), engine_id, run_id)
-    return {row["id"]: _Place(row["lease_no"], row["step"], row["ordinal"]) for row in rows}
-
-
-async def _existing(conn: Connection, calls: Sequence[Reserve]) -> dict[tuple[int, int, int], Decimal]:
-    rows = await conn.fetch(
-        _EXISTING, [c.event_id for c in calls], [c.lease_no for c in calls], [c.call for c in calls]
-    )
-    return {(row["event_id"], row["lease_no"], row["call"]): row["reserved"] for row in rows}
+    return {row["id"]: _Place(row["lease_no"], row["step"], row["ordinal"], dict(row["open_calls"])) for row in rows}
 
 
 async def _insert(run: LockedRun, granted: list[_Granted]) -> None:

@@ -13,7 +13,10 @@ from pyscrai.contract.events import CallRecord, Claimed, Finish, Finished, Grant
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClaimedRow:
-    """A leased event with its immutable part, as a claim's answer is built from it. `lease_for`: seconds left."""
+    """A leased event with its immutable part, as a claim's answer is built from it. `lease_for`: seconds left.
+
+    `at_seq`: the end of its run's log when its step opened; it stays while the event is leased.
+    """
 
     id: int
     run_id: UUID | None
@@ -32,6 +35,7 @@ class ClaimedRow:
     lease_for: float
     attempt: int
     failures: int
+    at_seq: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,7 +17,6 @@ from pyscrai_api.routes.shared import Shared, Who
 router = APIRouter(prefix="/api/v1/engine-instances", tags=["engines"], route_class=CleanRoute)
 
 
-
 def engine_id_of(text: str) -> UUID:
     """Raises NotFound for what cannot be an engine's id."""
     try:

@@ -25,8 +25,6 @@ from pyscrai_api.runs.plans import Plans
 
 log = structlog.get_logger(__name__)
 
-_AT_SEQ = "SELECT id, at_seq FROM runs WHERE id = ANY($1)"
-
 
 class Claims:
     """Builds what engines see. One event that cannot be built fails by itself; the others are delivered."""
@@ -40,15 +38,13 @@ class Claims:
     async def details(self, items: Sequence[ClaimedRow]) -> list[Claimed | PermanentFailure]:
         """In the order of `items`."""
         async with self._pool.acquire() as conn:
-            runs = {item.run_id for item in items if item.run_id is not None}
-            at = {row["id"]: row["at_seq"] for row in await conn.fetch(_AT_SEQ, list(runs))} if runs else {}
-            return [await self._detail(conn, item, at) for item in items]
+            return [await self._detail(conn, item) for item in items]
 
-    async def _detail(self, conn: Connection, item: ClaimedRow, at: dict[UUID, int]) -> Claimed | PermanentFailure:
+    async def _detail(self, conn: Connection, item: ClaimedRow) -> Claimed | PermanentFailure:
         try:
             if item.run_id is None:
                 return await self._without_run(conn, item)
-            return await self._of_run(conn, item, item.run_id, at[item.run_id])
+            return await self._of_run(conn, item, item.run_id, item.at_seq or 0)
         except Exception as error:
             if from_exception(error).status == 503:
                 raise
