@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,11 +13,12 @@ from starlette.responses import Response
 from pyscrai.contract.problems import FieldError
 from pyscrai.contract.templates import NewTemplate, Template, TemplateType, Visibility
 from pyscrai.contract.wire import Page
-from pyscrai_api.access import Caller, caller
+from pyscrai_api.access import Caller
 from pyscrai_api.bodies import json_object
 from pyscrai_api.deps import deps
 from pyscrai_api.errors import Invalid, NotFound
 from pyscrai_api.idempotency import Answer, key_of
+from pyscrai_api.routes.shared import Who
 
 router = APIRouter(prefix="/api/v1", tags=["catalog"])
 
@@ -27,7 +28,6 @@ TYPES: dict[str, TemplateType] = {
     "event-types": "event-types", "event-type": "event-types", "event_types": "event-types",
 }  # fmt: skip
 ENVELOPE = frozenset({"name", "content", "visibility"})
-Who = Annotated[Caller, Depends(caller)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Version = Annotated[int | None, Query(ge=1)]
 BODY: dict[str, Any] = {

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.responses import JSONResponse
 
 from pyscrai.contract.runs import ChangeRun, Delivered, NewRun, Resume, Run, RunStatus, Snapshot
 from pyscrai.contract.wire import Page
-from pyscrai_api.access import Caller, caller
-from pyscrai_api.deps import Deps, deps
+from pyscrai_api.access import Caller
+from pyscrai_api.deps import Deps
 from pyscrai_api.errors import Forbidden, Invalid, NotFound
 from pyscrai_api.idempotency import key_of
+from pyscrai_api.routes.shared import Shared, Who
 from pyscrai_api.runs import reading
 from pyscrai_api.runs.entries import read_log, seen_by
 from pyscrai_api.stream.sse import LogStream
@@ -21,8 +22,6 @@ from pyscrai_api.stream.sse import LogStream
 router = APIRouter(prefix="/api/v1", tags=["runs"])
 LOG_PAGE = 1000
 
-Shared = Annotated[Deps, Depends(deps)]
-User = Annotated[Caller, Depends(caller)]
 SeatQuery = Annotated[str | None, Query(description="read as this seat: only what it may know")]
 
 
@@ -49,7 +48,7 @@ async def _shown(shared: Deps, run_id: UUID) -> Run:
 
 
 @router.post("/runs", status_code=201)
-async def start(request: Request, wanted: NewRun, shared: Shared, who: User) -> Response:
+async def start(request: Request, wanted: NewRun, shared: Shared, who: Who) -> Response:
     """Start a run. It begins at once; follow it at `/runs/{id}/stream`."""
 
     key = key_of(request, owner=who.owner, route="POST /runs", body=await request.body())
@@ -59,7 +58,7 @@ async def start(request: Request, wanted: NewRun, shared: Shared, who: User) -> 
 @router.get("/runs")
 async def page(
     shared: Shared,
-    who: User,
+    who: Who,
     scenario: str | None = None,
     status: RunStatus | None = None,
     after: str | None = None,
@@ -71,13 +70,13 @@ async def page(
 
 
 @router.get("/runs/{run}")
-async def one(run: str, shared: Shared, who: User) -> Run:
+async def one(run: str, shared: Shared, who: Who) -> Run:
     """One run, by id or serial number."""
     return await _shown(shared, await _readable(shared, who, run))
 
 
 @router.patch("/runs/{run}")
-async def change(run: str, wanted: ChangeRun, shared: Shared, who: User) -> Run:
+async def change(run: str, wanted: ChangeRun, shared: Shared, who: Who) -> Run:
     """A new limit, title or labels. A run that had run out of money goes on when its limit is raised."""
     run_id = await _own(shared, who, run)
     await shared.runs.control.change(run_id, wanted)
@@ -85,7 +84,7 @@ async def change(run: str, wanted: ChangeRun, shared: Shared, who: User) -> Run:
 
 
 @router.post("/runs/{run}/pause")
-async def pause(run: str, shared: Shared, who: User) -> Run:
+async def pause(run: str, shared: Shared, who: Who) -> Run:
     """Let calls in flight finish, and start no new ones."""
     run_id = await _own(shared, who, run)
     await shared.runs.control.pause(run_id, who.owner)
@@ -93,7 +92,7 @@ async def pause(run: str, shared: Shared, who: User) -> Run:
 
 
 @router.post("/runs/{run}/resume")
-async def resume(run: str, shared: Shared, who: User, wanted: Resume | None = None) -> Run:
+async def resume(run: str, shared: Shared, who: Who, wanted: Resume | None = None) -> Run:
     """Go on, perhaps with another limit or on another pool. Dead letters get another chance."""
     run_id = await _own(shared, who, run)
     await shared.runs.control.resume(run_id, wanted or Resume())
@@ -101,7 +100,7 @@ async def resume(run: str, shared: Shared, who: User, wanted: Resume | None = No
 
 
 @router.post("/runs/{run}/cancel")
-async def cancel(run: str, shared: Shared, who: User) -> Run:
+async def cancel(run: str, shared: Shared, who: Who) -> Run:
     """End the run now."""
     run_id = await _own(shared, who, run)
     await shared.runs.control.cancel(run_id)
@@ -109,7 +108,7 @@ async def cancel(run: str, shared: Shared, who: User) -> Run:
 
 
 @router.get("/runs/{run}/snapshot")
-async def snapshot(run: str, shared: Shared, who: User, seat: SeatQuery = None) -> Snapshot:
+async def snapshot(run: str, shared: Shared, who: Who, seat: SeatQuery = None) -> Snapshot:
     """Scenario, runtime choices and the state folded from the log; for a seat, only what it may know."""
     run_id = await _readable(shared, who, run)
     return await shared.runs.snapshot(run_id, seat)
@@ -119,7 +118,7 @@ async def snapshot(run: str, shared: Shared, who: User, seat: SeatQuery = None) 
 async def read(
     run: str,
     shared: Shared,
-    who: User,
+    who: Who,
     after: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=LOG_PAGE)] = LOG_PAGE,
     seat: SeatQuery = None,
@@ -136,7 +135,7 @@ async def read(
 async def stream(
     run: str,
     shared: Shared,
-    who: User,
+    who: Who,
     after: Annotated[int, Query(ge=0)] = 0,
     seat: SeatQuery = None,
     last_event_id: Annotated[str | None, Header()] = None,

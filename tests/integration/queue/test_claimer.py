@@ -73,9 +73,7 @@ async def test_what_went_back_below_the_mark_is_claimed_next(bench: Bench) -> No
     posted = await bench.post(30)
     engine = await bench.engine()
     events = await bench.claim(engine, 10)
-    await bench.finish(
-        engine, {"event_id": posted[3], "lease_no": events[3]["lease_no"], "status": "handed_back"}
-    )
+    await bench.finish(engine, {"event_id": posted[3], "lease_no": events[3]["lease_no"], "status": "handed_back"})
     async with claim(bench, engine, 1) as poll:
         assert poll.ids == [posted[3]]
 

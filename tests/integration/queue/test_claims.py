@@ -41,6 +41,7 @@ async def test_two_processes_share_a_lane_without_meeting(bench: Bench) -> None:
     await bench.post(400)
     mine, theirs = await bench.engine(), await bench.engine()
     async with open_deps(bench.deps.settings) as other:
+
         async def take(deps: Any, engine: str) -> list[int]:
             found: list[int] = []
             while True:
@@ -80,9 +81,7 @@ async def test_a_run_with_very_many_events_does_not_starve_another(bench: Bench)
     async with bench.deps.pool.acquire() as conn, conn.transaction():
         for run, count in ((crowded, 3000), (small, 10)):
             rows = [NewRow(ordinal=i, event_type="decide", lane="fair", payload="{}") for i in range(count)]
-            await enqueue_step(
-                conn, run, rows, step=1, last_pass=0, owner="local", max_failures=3, max_losses=10
-            )
+            await enqueue_step(conn, run, rows, step=1, last_pass=0, owner="local", max_failures=3, max_losses=10)
             await conn.execute("UPDATE runs SET open = $2, step = 1 WHERE id = $1", run, count)
     order = await bench.deps.pool.fetch("SELECT run_id FROM queue ORDER BY rank, pass, id LIMIT 40")
     assert sum(row["run_id"] == small for row in order) == 10
@@ -267,9 +266,10 @@ async def test_a_claim_that_fails_is_an_error_not_an_empty_answer(bench: Bench) 
 async def test_an_engine_claims_its_own_lane_only(bench: Bench) -> None:
     engine = await bench.engine("actor", pool="private")
     posted = await bench.post(engine_type="actor:private")
-    assert "registered for the lane" in (
-        await bench.call("POST", "/events/claim", {"engine_id": engine, "lane": "narrator"}, 400)
-    )["detail"]
+    assert (
+        "registered for the lane"
+        in (await bench.call("POST", "/events/claim", {"engine_id": engine, "lane": "narrator"}, 400))["detail"]
+    )
     events = await bench.claim(engine, lane="Actor")
     assert [event["id"] for event in events] == posted
     await bench.call("POST", "/events/claim", {"engine_id": str(uuid4())}, 404)

@@ -51,9 +51,7 @@ async def test_a_taken_dedupe_key_makes_nothing(bench: Bench) -> None:
 
 async def test_an_idempotency_key_is_honoured(bench: Bench) -> None:
     body = {"engine_type": "actor", "data": {"prompt": "x"}}
-    answers = [
-        await bench.http.post("/api/v1/events", json=body, headers={"idempotency-key": "k1"}) for _ in range(2)
-    ]
+    answers = [await bench.http.post("/api/v1/events", json=body, headers={"idempotency-key": "k1"}) for _ in range(2)]
     assert answers[0].json() == answers[1].json()
     assert [answer.headers.get("idempotency-replayed") for answer in answers] == [None, "true"]
     other = await bench.http.post("/api/v1/events", json={**body, "priority": 9}, headers={"idempotency-key": "k1"})

@@ -21,9 +21,7 @@ def settings(dsn: str) -> Settings:
 
 async def sweep(bench: Bench) -> int:
     now = [0.0]
-    loop = Sweep(
-        pool=bench.deps.pool, loose=bench.deps.queue.loose, runs=bench.deps.run_finisher, clock=lambda: now[0]
-    )
+    loop = Sweep(pool=bench.deps.pool, loose=bench.deps.queue.loose, runs=bench.deps.run_finisher, clock=lambda: now[0])
     assert await loop.run_once() == 0, "engines have the time of a lease first"
     taken = 0
     for now[0] in range(4, 4000, 4):

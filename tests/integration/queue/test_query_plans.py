@@ -16,8 +16,6 @@ from pyscrai_api.queue.statements import sql, statements
 ROWS = 30_000
 
 
-
-
 @pytest.fixture
 async def full(dsn: str) -> AsyncIterator[asyncpg.Connection]:
     """A queue with many rows in every state, analysed."""

@@ -97,7 +97,9 @@ def test_a_condition_knows_its_names() -> None:
     assert condition.seats == {"x"}
 
 
-@pytest.mark.parametrize("text", ["trust", "trust >", "trust >=", ">= 1", "trust >= 1 and", "trust ~ 2", "mood > 'calm'", ""])
+@pytest.mark.parametrize(
+    "text", ["trust", "trust >", "trust >=", ">= 1", "trust >= 1 and", "trust ~ 2", "mood > 'calm'", ""]
+)
 def test_a_condition_that_cannot_be_read_says_how(text: str) -> None:
     with pytest.raises(InvalidValue, match=r"condition"):
         parse(text)

@@ -12,7 +12,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.integration.runs.conftest import desk
 from tests.integration.runs.desk import Desk, crowd, reply
+
+__all__ = ["desk"]
 
 from pyscrai.contract.events import Finish
 from pyscrai.contract.runs import NewRun
