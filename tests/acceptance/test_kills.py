@@ -14,7 +14,7 @@ from tests.conftest import run_apart
 
 from pyscrai.domain.scenario import Scenario
 
-QUICK = {"PYSCRAI_LEASE_SECONDS": "2", "PYSCRAI_HEARTBEAT_SECONDS": "0.5", "PYSCRAI_WAIT_SECONDS": "5"}
+QUICK = {"PYSCRAI_LEASE_SECONDS": "2", "PYSCRAI_HEARTBEAT_SECONDS": "0.5"}
 KILLS = 30
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -136,3 +137,17 @@ def test_the_example_prompt_is_one_that_the_catalog_takes() -> None:
     text = (ROOT / "docs/prompts.md").read_text("utf-8")
     example = next(body for kind, body in FENCE.findall(text) if kind == "liquid")
     assert check(example, known_variables("actor")) == []
+
+
+def test_the_readme_shows_the_golden_play() -> None:
+    """What a newcomer is told to expect is what they get: the digest, and every line of speech, word for word."""
+    shown = (ROOT / "README.md").read_text().split("<!-- play -->")[1].split("<!-- /play -->")[0]
+    story = (ROOT / "templates/scenarios/negotiation/golden.jsonl").read_text()
+    *entries, last = [json.loads(line) for line in story.splitlines()]
+    assert last["log_digest"] in shown
+    said = " ".join(shown.split())
+    second = [entry for entry in entries if entry["turn"] == 2 and entry["phase"] == "decision"]
+    action = next(entry["body"]["action"] for entry in second if entry["kind"] == "decision")
+    assert action in said
+    world = next(entry["body"] for entry in entries if entry["turn"] == 2 and entry["kind"] == "world_update")
+    assert " ".join(world["narrative"].split()) in said
