@@ -149,6 +149,8 @@ class RunRow(Base, table=True):
     outcome: str | None = Field(default=None, sa_column=Column(Text))
     choices: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     pins: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))  # event type → template version id
+    # Grows with every change of the choices, so that each replica sees that the plan it keeps is an old one.
+    plan_version: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("1")))
     seed: int = Field(sa_column=Column(BigInteger, nullable=False))
     pool: str | None = Field(default=None, sa_column=Column(Text))
     labels: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")))

@@ -150,6 +150,15 @@ async def release_affordable(run: LockedRun) -> bool:
     return False
 
 
+async def release_all(run: LockedRun) -> None:
+    """Let everything that waits for money ask again, because what it asks for may cost something else now."""
+    if not run.short_of_money:
+        return
+    woken = await release_needs(run.conn, [row["id"] for row in await run.conn.fetch(_NEEDS, run.id)])
+    run.lanes |= {row.lane for row in woken}
+    run.short_of_money = False
+
+
 def _grant(call: Reserve, state: str, reserved: Decimal | None = None, detail: str = "") -> Grant:
     return Grant.model_validate(
         {"event_id": call.event_id, "call": call.call, "state": state, "reserved": reserved, "detail": detail}

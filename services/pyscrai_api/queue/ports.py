@@ -15,7 +15,8 @@ from pyscrai.contract.events import CallRecord, Claimed, Finish, Finished, Grant
 class ClaimedRow:
     """A leased event with its immutable part, as a claim's answer is built from it. `lease_for`: seconds left.
 
-    `at_seq`: the end of its run's log when its step opened; it stays while the event is leased.
+    `at_seq`: the end of its run's log when its step opened; it stays while the event is leased. `plan_version`: how
+    often the run's choices were made; a plan that is kept from before is an old one.
     """
 
     id: int
@@ -36,6 +37,7 @@ class ClaimedRow:
     attempt: int
     failures: int
     at_seq: int | None = None
+    plan_version: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -53,7 +53,7 @@ class Claims:
             return PermanentFailure(event_id=item.id, code="unbuildable", error=message)
 
     async def _of_run(self, conn: Connection, item: ClaimedRow, run_id: UUID, at_seq: int) -> Claimed:
-        plan = await self._plans.of(conn, run_id)
+        plan = await self._plans.of(conn, run_id, item.plan_version)
         work = work_of(item)
         state = await self._folds.at(conn, run_id, plan, at_seq)
         recent = await self._folds.recent(conn, run_id, state, at_seq)

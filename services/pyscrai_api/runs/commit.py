@@ -63,7 +63,7 @@ class Committer:
         pass through.
         """
         try:
-            plan = await self._plans.of(run.conn, run.id)
+            plan = await self._plans.of(run.conn, run.id, run.plan_version)
             state = await self._folds.at(run.conn, run.id, plan, run.at_seq)
             results = await _results(run.conn, run.id, run.step)
             return await write(run, plan, advance(plan, state, results, seq=run.last_seq, step=run.step))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from uuid import UUID
 
 from pyscrai.contract.runs import ChangeRun, Resume, Trouble
+from pyscrai.domain.choices import Price
 from pyscrai_api.errors import Conflict, Invalid, NotFound
 from pyscrai_api.money import reservations
 from pyscrai_api.queue import store
 from pyscrai_api.runs.finisher import RunEvents, ring_ready
 from pyscrai_api.runs.locked import LockedRun
+from pyscrai_api.runs.plans import Plans
+from pyscrai_api.runs.seating import reseat
 
 _LABEL = "UPDATE runs SET title = coalesce($2, title), labels = coalesce($3::jsonb, labels) WHERE id = $1"
 _DEAD = "SELECT id FROM queue WHERE run_id = $1 AND state = 6 ORDER BY id"
@@ -21,8 +24,10 @@ _DEAD = "SELECT id FROM queue WHERE run_id = $1 AND state = 6 ORDER BY id"
 class Control:
     """Commands on runs; all of them may be repeated without harm."""
 
-    def __init__(self, events: RunEvents) -> None:
+    def __init__(self, events: RunEvents, plans: Plans, prices: Mapping[str, Price]) -> None:
         self._events = events
+        self._plans = plans
+        self._prices = prices
 
     async def pause(self, run_id: UUID, by: str) -> None:
         """Let calls in flight finish, and start no new ones. Raises Conflict where it cannot be paused."""
@@ -40,21 +45,26 @@ class Control:
     async def resume(self, run_id: UUID, wanted: Resume) -> None:
         """Go on: dead letters get another chance, what was held is ready, a finished step commits.
 
-        `wanted.limit` is the new limit; with `move`, open events go to `wanted.pool`. Resuming a run that runs
-        changes only those two.
+        `wanted.limit` is the new limit; `model`, `seats` and `prices` change who answers from now on (see `reseat`);
+        with `move`, open events go to `wanted.pool`. Resuming a run that runs changes only those.
         """
 
         async def work(run: LockedRun) -> bool:
             if run.terminal:
                 raise Conflict(f"the run is {run.status}; it cannot go on")
             self._set_limit(run, wanted.limit)
+            await reseat(run, self._plans, wanted, self._prices)
             if wanted.move:
                 run.pool = wanted.pool
                 await store.move_pool(run.conn, run_id, wanted.pool)
             await self._go_on(run)
             return True
 
-        await self._change(run_id, work)
+        try:
+            await self._change(run_id, work)
+        except BaseException:
+            self._plans.drop(run_id)
+            raise
 
     async def _go_on(self, run: LockedRun) -> None:
         if not run.running:

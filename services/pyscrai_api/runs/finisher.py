@@ -158,7 +158,7 @@ class RunEvents:
         """Money for model calls of one run, in order; a refused event has been handed back when this returns."""
 
         async def work(run: LockedRun) -> list[Grant]:
-            plan = await self._plans.of(run.conn, run_id)
+            plan = await self._plans.of(run.conn, run_id, run.plan_version)
             return await reservations.reserve(run, plan, engine_id, calls, self._prices)
 
         return await self.change(run_id, work) or []

@@ -20,7 +20,7 @@ from pyscrai_api.database import Connection
 
 _COLUMNS = (
     "status, reason, outcome, turn, turns, phase, step, open, last_seq, at_seq, last_pass, digest, limit_usd, spent, "
-    "reserved, open_calls, model_calls, pool, short_of_money"
+    "reserved, open_calls, model_calls, pool, short_of_money, plan_version"
 )
 _LOCK = f"SELECT id, owner, choices, {_COLUMNS} FROM runs WHERE id = $1 FOR UPDATE"
 _LOCK_IF_FREE = _LOCK + " SKIP LOCKED"
@@ -70,6 +70,7 @@ class LockedRun:
     model_calls: int
     pool: str | None
     short_of_money: bool
+    plan_version: int
     lanes: set[str] = field(default_factory=set)
     _lines: list[Entry] = field(default_factory=list)
 

@@ -1,4 +1,7 @@
-"""The plan of a run, from the versions that it pinned. Plans never change, so each process keeps the latest used."""
+"""The plan of a run, from the versions that it pinned. Each process keeps the plans that were used latest.
+
+A plan changes only where somebody gives a run other models (`runs.seating`); the run's `plan_version` grows with it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from pyscrai_api.catalog import store as catalog
 from pyscrai_api.database import Connection
 from pyscrai_api.errors import NotFound
 
-_ROW = "SELECT scenario_version_id, pins, choices FROM runs WHERE id = $1"
+_ROW = "SELECT scenario_version_id, pins, choices, plan_version FROM runs WHERE id = $1"
 KEPT = 2000
 
 
@@ -24,26 +27,35 @@ class Plans:
 
     def __init__(self, default_model: str) -> None:
         self._default_model = default_model
-        self._kept: OrderedDict[UUID, Plan] = OrderedDict()
+        self._kept: OrderedDict[UUID, tuple[int, Plan]] = OrderedDict()
 
-    async def of(self, conn: Connection, run_id: UUID) -> Plan:
-        """The plan of a run. Raises NotFound."""
+    async def of(self, conn: Connection, run_id: UUID, version: int | None = None) -> Plan:
+        """The plan of a run as of a version that was read; without one, any: for what no change of models touches.
+
+        Raises NotFound.
+        """
         found = self._kept.get(run_id)
-        if found is not None:
+        if found is not None and version in (None, found[0]):
             self._kept.move_to_end(run_id)
-            return found
+            return found[1]
         row = await conn.fetchrow(_ROW, run_id)
         if row is None:
             raise NotFound(f"there is no run {run_id}")
         pins = {phase: UUID(version) for phase, version in json.loads(row["pins"]).items()}
         choices = Choices.model_validate_json(row["choices"])
-        return self.keep(run_id, await self.build(conn, row["scenario_version_id"], pins, choices))
+        plan = await self.build(conn, row["scenario_version_id"], pins, choices)
+        return self.keep(run_id, row["plan_version"], plan)
 
-    def keep(self, run_id: UUID, plan: Plan) -> Plan:
-        self._kept[run_id] = plan
+    def keep(self, run_id: UUID, version: int, plan: Plan) -> Plan:
+        self._kept[run_id] = (version, plan)
+        self._kept.move_to_end(run_id)
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return plan
+
+    def drop(self, run_id: UUID) -> None:
+        """Forget a plan that may have been read in a transaction that was then undone."""
+        self._kept.pop(run_id, None)
 
     def forget(self) -> None:
         self._kept.clear()

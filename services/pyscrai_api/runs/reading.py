@@ -115,8 +115,8 @@ def shown(row: Any) -> Run:
 async def snapshot(conn: Connection, plans: Plans, folds: Folds, run_id: UUID, seat: str | None) -> Snapshot:
     """The hydrated whole; for a seat, only what that seat may know."""
     run = await read_run(conn, run_id)
-    plan = await plans.of(conn, run_id)
-    at_seq: int = await conn.fetchval("SELECT at_seq FROM runs WHERE id = $1", run_id)
+    at_seq, version = await conn.fetchrow("SELECT at_seq, plan_version FROM runs WHERE id = $1", run_id)
+    plan = await plans.of(conn, run_id, version)
     state = await folds.at(conn, run_id, plan, at_seq)
     if seat is None:
         scenario = plan.scenario.model_dump(mode="json")

@@ -33,7 +33,7 @@ class Runs:
         self._folds = Folds()
         claims = Claims(pool, self._plans, self._folds, settings.default_model)
         self.events = RunEvents(pool, bell, self._plans, claims, prices, self._folds)
-        self.control = Control(self.events)
+        self.control = Control(self.events, self._plans, prices)
 
     async def start(self, wanted: NewRun, owner: str, key: Key | None = None) -> Answer:
         """Start a run; when this returns, its first events may be claimed. The answer is the run (201)."""

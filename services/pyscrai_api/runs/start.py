@@ -53,7 +53,8 @@ async def start_run(
     _check(scenario, choices)
     pins = await _pin_event_types(conn, scenario, owner)
     plan = await plans.build(conn, pin.version_id, pins, choices)
-    limit = _limit(plan, default_limit, prices)
+    limit = default_limit if choices.limit is None else None if choices.limit == "none" else choices.limit
+    check_money(plan, limit, prices)
     run_id = new_id()
     number = await conn.fetchval(_NUMBER, pin.template_id)
     await conn.execute(
@@ -63,7 +64,7 @@ async def start_run(
     )
     run = await lock(conn, run_id)
     assert run is not None
-    plans.keep(run_id, plan)
+    plans.keep(run_id, run.plan_version, plan)
     return run, await write(run, plan, begin(plan))
 
 
@@ -99,14 +100,14 @@ def _check(scenario: Scenario, choices: Choices) -> None:
         raise Invalid("the run cannot start", errors=errors)
 
 
-def _limit(plan: Plan, default_limit: Decimal | None, prices: Mapping[str, Price]) -> Decimal | None:
-    """The run's limit. Every model must have a price, and one that costs money needs a limit."""
-    costly = [model for model in _models(plan) if _price(model, plan, prices) != (0, 0)]
-    wanted = plan.choices.limit
-    limit = default_limit if wanted is None else None if wanted == "none" else wanted
+def check_money(plan: Plan, limit: Decimal | None, prices: Mapping[str, Price], pointer: str = "/choices") -> None:
+    """Every model must have a price, and one that costs money needs a limit. `pointer`: where models are chosen.
+
+    Raises Invalid for a name that says no model, Unprocessable (`unpriced_model`, `limit_required`).
+    """
+    costly = [model for model in _models(plan) if _price(model, plan, prices, pointer) != (0, 0)]
     if costly and limit is None:
         raise Unprocessable("limit_required", f"{', '.join(costly)} costs money: give the run a limit in US dollars")
-    return limit
 
 
 def _models(plan: Plan) -> list[str]:
@@ -118,11 +119,11 @@ def _models(plan: Plan) -> list[str]:
     return sorted({plan.seating(who).model for who in speakers})
 
 
-def _price(model: str, plan: Plan, prices: Mapping[str, Price]) -> tuple[Any, Any]:
+def _price(model: str, plan: Plan, prices: Mapping[str, Price], pointer: str) -> tuple[Any, Any]:
     try:
         parse(model)
     except UnknownModel as error:
-        raise Invalid(str(error), errors=[FieldError(pointer="/choices/model", message=str(error))]) from None
+        raise Invalid(str(error), errors=[FieldError(pointer=f"{pointer}/model", message=str(error))]) from None
     price = price_of(model, plan.choices.prices, prices)
     if price is None:
         raise Unprocessable("unpriced_model", how_to_declare(model), model=model)

@@ -31,9 +31,17 @@ def notice(entry: Entry, bill: Playbill) -> tuple[str, str]:
     if entry.kind == "limit_changed":
         limit = body.get("limit")
         return "The limit is now none" if limit in (None, "none") else f"The limit is now ${limit}", "cyan"
+    if entry.kind == "seat_changed":
+        return _seat_changed(body, who), "cyan"
     if entry.kind == "credit_limit_warning":
         return "Much of the limit is spent" + _share(body.get("share")), "yellow"
     return f"{entry.kind}: {as_text(body)}", "dim"
+
+
+def _seat_changed(body: dict[str, Any], who: str) -> str:
+    what = [str(body["model"])] if body.get("model") else []
+    what += [f"{key} {body[key]}" for key in ("temperature", "max_tokens") if body.get(key) is not None]
+    return f"{who or 'Everyone'} answers with {', '.join(what)} from now on"
 
 
 def _share(share: Any) -> str:

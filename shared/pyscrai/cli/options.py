@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -84,6 +85,77 @@ def limit(function: F) -> F:
     return click.option(
         "--limit", "--credit-limit", "limit", type=Dollars(), help="Most that the run may cost, in US dollars, or none."
     )(function)
+
+
+class Seating(click.ParamType[Any]):
+    """NAME.model=…: what a seat, `narrator` or `analyst` gets in this run."""
+
+    name = "NAME.KEY=VALUE"
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.keys = keys
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        place, equals, text = str(value).partition("=")
+        seat, _, key = place.rpartition(".")
+        if not equals or not seat or key not in self.keys:
+            self.fail(f"{value!r}: write NAME.KEY=VALUE, with KEY one of {', '.join(self.keys)}", param, ctx)
+        return seat, key, text
+
+
+class Priced(click.ParamType[Any]):
+    """MODEL=IN,OUT in US dollars per million tokens."""
+
+    name = "MODEL=IN,OUT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from pyscrai.sdk.choices import dollars
+
+        model, equals, prices = str(value).rpartition("=")
+        read, comma, written = prices.partition(",")
+        if not equals or not model or not comma:
+            self.fail(f"{value!r}: write MODEL=IN,OUT, in US dollars per million tokens", param, ctx)
+        try:
+            return model, (dollars(read), dollars(written))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def prices(function: F) -> F:
+    """--price, as often as wanted."""
+    return click.option("--price", "prices", type=Priced(), multiple=True, help="Declare a price, per million tokens.")(
+        function
+    )
+
+
+def seats(*keys: str) -> Callable[[F], F]:
+    """--seat, as often as wanted, for these keys."""
+    return click.option("--seat", "seats", type=Seating(keys), multiple=True, help=f"{', '.join(keys)}.")
+
+
+def by_seat(model: str | None, seats: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, str]]:
+    """What --seat said, by seat. Raises UnknownModel for a name, here or in --model, that says no model."""
+    from pyscrai.domain import model_names
+
+    found: dict[str, dict[str, str]] = {}
+    for seat, key, value in seats:
+        found.setdefault(seat, {})[key] = value
+    for name in [model, *(choice.get("model") for choice in found.values())]:
+        if name is not None:
+            model_names.parse(name)
+    return found
+
+
+@contextmanager
+def makes_sense() -> Iterator[None]:
+    """Turn what a value's own check says into a mistake of usage. Raises BadParameter."""
+    from pydantic import ValidationError
+
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise click.BadParameter(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 class Engines(click.ParamType[Any]):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyscrai.cli.options import Engines, Where, common, limit, pass_talk, place
+from pyscrai.cli.options import Engines, Where, by_seat, common, limit, makes_sense, pass_talk, place, prices, seats
 from pyscrai.cli.talk import Talk
 
 if TYPE_CHECKING:
@@ -29,46 +29,14 @@ Ctrl-C pauses the run and says how to resume it; a second one quits at once.
 """
 
 
-class Seating(click.ParamType[Any]):
-    """NAME.model=…: what a seat, `narrator` or `analyst` gets in this run."""
-
-    name = "NAME.KEY=VALUE"
-    keys = ("model", "temperature", "max_tokens", "instructions")
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        place, equals, text = str(value).partition("=")
-        seat, _, key = place.rpartition(".")
-        if not equals or not seat or key not in self.keys:
-            self.fail(f"{value!r}: write NAME.KEY=VALUE, with KEY one of {', '.join(self.keys)}", param, ctx)
-        return seat, key, text
-
-
-class Priced(click.ParamType[Any]):
-    """MODEL=IN,OUT in US dollars per million tokens."""
-
-    name = "MODEL=IN,OUT"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from pyscrai.sdk.choices import dollars
-
-        model, equals, prices = str(value).rpartition("=")
-        read, comma, written = prices.partition(",")
-        if not equals or not model or not comma:
-            self.fail(f"{value!r}: write MODEL=IN,OUT, in US dollars per million tokens", param, ctx)
-        try:
-            return model, (dollars(read), dollars(written))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 @click.command(epilog=EPILOG)
 @click.argument("scenario", metavar="FILE_OR_NAME")
 @click.option("--model", metavar="MODEL", help="For every seat, narrator and analyst; `rehearsal` needs no key.")
 @click.option("--turns", "--end-turn", "turns", type=click.IntRange(1, 10_000), help="How many turns to play.")
 @click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="Decides all chance in the run (0).")
 @limit
-@click.option("--price", "prices", type=Priced(), multiple=True, help="Declare a price, per million tokens.")
-@click.option("--seat", "seats", type=Seating(), multiple=True, help="model, temperature, max_tokens, instructions.")
+@prices
+@seats("model", "temperature", "max_tokens", "instructions")
 @click.option("--engines", type=Engines(), default="actor=1,narrator=1,analyst=1", help="Engines to start.")
 @click.option("--title", help="A title for this run.")
 @click.option("--thoughts/--no-thoughts", default=True, help="Show what the seats think.")
@@ -97,22 +65,17 @@ def run(
 
 def _choices(*, turns: int | None, limit: Any, model: str | None, seats: Any, prices: Any, **others: Any) -> Choices:
     """Raises BadParameter where a seat's value makes no sense."""
-    from pydantic import ValidationError
-
-    from pyscrai.domain import model_names
     from pyscrai.sdk.choices import choices_of
 
-    by_seat: dict[str, dict[str, str]] = {}
-    for seat, key, value in seats:
-        by_seat.setdefault(seat, {})[key] = value
-    for name in [model, *(choice.get("model") for choice in by_seat.values())]:
-        if name is not None:
-            model_names.parse(name)
-    try:
-        return choices_of(end_turn=turns, credit_limit=limit, model=model, seats=by_seat, prices=dict(prices), **others)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise click.BadParameter(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    with makes_sense():
+        return choices_of(
+            end_turn=turns,
+            credit_limit=limit,
+            model=model,
+            seats=by_seat(model, seats),
+            prices=dict(prices),
+            **others,
+        )
 
 
 async def _play(

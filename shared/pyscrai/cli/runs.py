@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyscrai.cli.options import Engines, Where, common, limit, pass_talk, place
+from pyscrai.cli.options import Engines, Where, by_seat, common, limit, makes_sense, pass_talk, place, prices, seats
 from pyscrai.cli.talk import OK, Talk
 
 if TYPE_CHECKING:
-    from pyscrai.contract.runs import Run
+    from pyscrai.contract.runs import Resume, Run
 
 EPILOG = """\b
 A RUN is named by
@@ -27,6 +27,7 @@ Examples:
   pyscrai runs list --status paused
   pyscrai runs show last
   pyscrai runs resume run-003 --limit 2.00
+  pyscrai runs resume last --model gpt-4o-mini --seat regulator.model=rehearsal
 """
 STATUSES = ("pending", "running", "waiting", "paused", "blocked", "completed", "failed", "cancelled")
 run_argument = click.argument("run", metavar="RUN")
@@ -163,6 +164,9 @@ def cancel(talk: Talk, /, where: Where, run: str) -> int:
 @runs.command()
 @run_argument
 @limit
+@click.option("--model", metavar="MODEL", help="From now on, for every seat that has none of its own in this run.")
+@seats("model", "temperature", "max_tokens")
+@prices
 @click.option("--engines", type=Engines(), default="actor=1,narrator=1,analyst=1", help="Engines to start.")
 @click.option("--detach", is_flag=True, help="Do not watch; needs an API with engines.")
 @click.option("--thoughts/--no-thoughts", default=True, help="Show what the seats think.")
@@ -174,22 +178,31 @@ def resume(
     /,
     where: Where,
     run: str,
-    limit: Any,
     engines: Mapping[str, int],
     detach: bool,
     thoughts: bool,
+    **wanted: Any,
 ) -> int:
-    """Go on with a paused or blocked run and watch it, under a new limit where one is given.
+    """Go on with a paused or blocked run and watch it, under a new limit or with other models where they are given.
 
     Without an API it starts one with engines, as `pyscrai run` does, and moves the run's work to them.
     """
     from pyscrai.cli.session import run_async
 
-    return run_async(lambda: _resume(talk, where, run, limit, engines, detach=detach, thoughts=thoughts))
+    how = _how_to_resume(**wanted)
+    return run_async(lambda: _resume(talk, where, run, how, engines, detach=detach, thoughts=thoughts))
+
+
+def _how_to_resume(*, limit: Any, model: str | None, seats: Any, prices: Any) -> Resume:
+    """Raises BadParameter where a seat's value makes no sense."""
+    from pyscrai.sdk.choices import resume_of
+
+    with makes_sense():
+        return resume_of(credit_limit=limit, model=model, seats=by_seat(model, seats), prices=dict(prices))
 
 
 async def _resume(
-    talk: Talk, where: Where, run: str, limit: Any, engines: Mapping[str, int], *, detach: bool, thoughts: bool
+    talk: Talk, where: Where, run: str, wanted: Resume, engines: Mapping[str, int], *, detach: bool, thoughts: bool
 ) -> int:
     from pyscrai.cli.session import session, warn_without_engines
     from pyscrai.cli.watching import Watch
@@ -202,7 +215,7 @@ async def _resume(
                 "--detach needs an API that goes on without this command: `pyscrai up`, or --api-url"
             )
         found = await find_run(at.api, run)
-        resumed = await at.api.resume(found.id, limit=limit, pool=at.place.pool, move=True)
+        resumed = await at.api.resume(found.id, wanted.model_copy(update={"pool": at.place.pool}))
         await warn_without_engines(at, talk)
         if detach:
             return _shown(talk, resumed)

@@ -105,11 +105,9 @@ class Api:
     async def cancel(self, run_id: str) -> Run:
         return _one(Run, await self.http.request("POST", _path("runs", run_id, "cancel")))
 
-    async def resume(self, run_id: str, *, limit: Limit = None, pool: str | None = None, move: bool = False) -> Run:
-        """Go on, with a new limit where one is given; `move` takes the run's open events to `pool` (None: the
-        plain lanes)."""
-        body = Resume(limit=limit, pool=pool, move=move)
-        return _one(Run, await self.http.request("POST", _path("runs", run_id, "resume"), json=body))
+    async def resume(self, run_id: str, wanted: Resume) -> Run:
+        """Go on, with another limit or other models where they are given. Raises what `create_run` raises."""
+        return _one(Run, await self.http.request("POST", _path("runs", run_id, "resume"), json=wanted))
 
     async def change_run(self, run_id: str, change: ChangeRun) -> Run:
         return _one(Run, await self.http.request("PATCH", _path("runs", run_id), json=change))

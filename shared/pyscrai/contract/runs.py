@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue
 
 from pyscrai.contract.wire import Money, Wire
-from pyscrai.domain.choices import Choices
+from pyscrai.domain.choices import Choices, Price, SeatChoice
 from pyscrai.domain.entry import Entry
 
 RunStatus = Literal["pending", "running", "waiting", "paused", "blocked", "completed", "failed", "cancelled"]
@@ -81,9 +81,16 @@ class Run(Wire):
 
 
 class Resume(Wire):
-    """POST /runs/{id}/resume: a new limit, and the pool that its open events move to (None: stay)."""
+    """POST /runs/{id}/resume: a new limit, other models, and with `move` the pool that its open events move to.
+
+    `model` stands for every seat without a choice of its own; `seats` (also `narrator`, `analyst`) may change
+    `model`, `temperature` and `max_tokens` of one. `prices` join those that the run has declared.
+    """
 
     limit: Money | Literal["none"] | None = None
+    model: str | None = None
+    seats: dict[str, SeatChoice] | None = None
+    prices: dict[str, Price] | None = None
     pool: str | None = None
     move: bool = False
 

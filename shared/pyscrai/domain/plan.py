@@ -1,4 +1,7 @@
-"""The plan of a run: everything that is fixed when it starts. Immutable, so every replica may keep it."""
+"""The plan of a run: everything that is fixed when it starts, and who answers for whom, which may be changed later.
+
+A plan itself is immutable, so every replica may keep it for as long as the run's `plan_version` is the same.
+"""
 
 from __future__ import annotations
 

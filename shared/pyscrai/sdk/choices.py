@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Literal
 
+from pyscrai.contract.runs import Resume
 from pyscrai.domain.choices import Choices, Price, SeatChoice
 
 Amount = Decimal | float | int | str | None
@@ -66,6 +67,26 @@ def choices_of(
         prices={name: _price(pair) for name, pair in (prices or {}).items()},
         title=title,
         labels=dict(labels or {}),
+    )
+
+
+def resume_of(
+    *,
+    credit_limit: Amount = None,
+    model: str | None = None,
+    seats: Seats | None = None,
+    prices: Prices | None = None,
+    pool: str | None = None,
+) -> Resume:
+    """How to go on with a run: what is None stays as it is, but its open events move to `pool` (None: the plain
+    lanes). Raises ValueError where a value makes no sense."""
+    return Resume(
+        limit=limit_of(credit_limit),
+        model=model_of(model),
+        seats={name: _seat(choice) for name, choice in seats.items()} if seats else None,
+        prices={name: _price(pair) for name, pair in prices.items()} if prices else None,
+        pool=pool,
+        move=True,
     )
 
 

@@ -18,7 +18,7 @@ from pyscrai.client.errors import ClientError
 from pyscrai.contract.runs import NewRun, Run
 from pyscrai.domain.choices import Choices
 from pyscrai.sdk.catalog import in_catalog, publish
-from pyscrai.sdk.choices import Amount, choices_of, limit_of
+from pyscrai.sdk.choices import Amount, choices_of, resume_of
 from pyscrai.sdk.errors import RunBlocked, RunFailed
 from pyscrai.sdk.event import Handler, Handlers, known
 from pyscrai.sdk.follow import follow
@@ -121,18 +121,28 @@ class Runner:
             run = await start(api, scenario, choices, pool=place.pool)
             return await self._play(api, run, after=0)
 
-    def resume(self, run: str, *, credit_limit: Amount = None) -> RunResult:
-        """Go on with a run that stands still, and wait; see `resume_async`."""
-        return call(partial(self.resume_async, run, credit_limit=credit_limit))
+    def resume(self, run: str, **options: Any) -> RunResult:
+        """Go on with a run that stands still, and wait; the options are those of `resume_async`."""
+        return call(partial(self.resume_async, run, **options))
 
-    async def resume_async(self, run: str, *, credit_limit: Amount = None) -> RunResult:
-        """Go on with a paused or blocked run, under a new limit where one is given; its open events move to the
-        engines of this runner. Handlers see what is new, the result has the whole log. Raises NoSuchRun, Conflict
-        where the run does not stand still, and what `run_async` raises."""
+    async def resume_async(
+        self,
+        run: str,
+        *,
+        credit_limit: Amount = None,
+        model: str | None = None,
+        seats: Mapping[str, Any] | None = None,
+        prices: Mapping[str, Any] | None = None,
+    ) -> RunResult:
+        """Go on with a paused or blocked run, under a new limit or with other models where they are given (`model`
+        leaves the seats alone that have one of their own; `seats` may change model, temperature, max_tokens); its
+        open events move to the engines of this runner. Handlers see what is new, the result has the whole log.
+        Raises NoSuchRun, Conflict where the run has ended, and what `run_async` raises."""
         place = await self._at()
         async with place.api() as api:
             found = await find_run(api, run)
-            resumed = await api.resume(found.id, limit=limit_of(credit_limit), pool=place.pool, move=True)
+            wanted = resume_of(credit_limit=credit_limit, model=model, seats=seats, prices=prices, pool=place.pool)
+            resumed = await api.resume(found.id, wanted)
             return await self._play(api, resumed, after=found.last_seq)
 
     def close(self) -> None:

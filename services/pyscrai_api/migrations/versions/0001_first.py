@@ -115,6 +115,7 @@ def upgrade() -> None:
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("choices", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("pins", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("plan_version", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("seed", sa.BigInteger(), nullable=False),
         sa.Column("pool", sa.Text(), nullable=True),
         sa.Column("labels", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),

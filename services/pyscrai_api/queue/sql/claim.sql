@@ -42,7 +42,7 @@ RETURNING slot.k, q.id, q.rank, q.pass;
 -- name: leased  what a claim's answer shows of events ($1) that engine $2 holds under claim $3
 SELECT e.id, e.run_id, e.step, e.ordinal, e.event_type, e.seat, e.turn, e.phase, e.priority, e.payload, e.model, e.owner,
   q.lease_no, q.lease_until, greatest(0, extract(epoch FROM q.lease_until - now()))::float8 AS lease_for,
-  q.claims AS attempt, q.failures, r.at_seq
+  q.claims AS attempt, q.failures, r.at_seq, r.plan_version
 FROM queue q JOIN events e ON e.id = q.id LEFT JOIN runs r ON r.id = q.run_id
 WHERE q.id = ANY($1::bigint[]) AND (q.state + 0) = 3 AND q.engine_id = $2 AND q.claim_id = $3
 ORDER BY q.rank, q.pass, q.id;
