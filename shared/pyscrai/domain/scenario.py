@@ -39,6 +39,39 @@ class Principal(Part):
     description: str = ""
 
 
+class Tool(Part):
+    """Something that a seat can ask of its own systems in a dialogue. An oracle, who sees everything, answers it.
+
+    `ends`: the run is over once it is answered, and this is its outcome.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=64)
+    description: str = ""
+    input_schema: dict[str, JsonValue] = {}
+    guidance: str = ""
+    ends: Literal["success", "failure", "neutral"] | None = None
+
+
+class FlowStep(Part):
+    """One step of an author's flow: who acts when something has happened, and what is asked of them.
+
+    `by`: a seat, `narrator`, `analyst`, `system` (says `prompt` itself, no model), `all_seats` (all at once) or
+    `any_seat` (the one that has waited longest). `on`: start, turn_complete, every_n_turns (with `n`), end, or the name
+    of another step, which has then been completed. Played once, unless `repeat` says how often at most.
+    """
+
+    by: str
+    on: str = "start"
+    to: str = "all"
+    n: int | None = Field(default=None, ge=1)
+    when: str | None = Field(default=None, description="a condition on metrics, as in end_when")
+    repeat: int = Field(default=1, ge=1, le=10_000)
+    event: str | None = Field(default=None, description="event-type[@version]; by default the one of its phase")
+    prompt: str = ""
+    result: dict[str, JsonValue] = Field(default={}, description="further fields of the answer: name → JSON Schema")
+    required: bool = True
+
+
 class Seat(Part):
     """A part in the scenario. All but `title` and `role` is known to this seat alone."""
 
@@ -58,7 +91,7 @@ class Seat(Part):
     temperature: float | None = Field(default=None, ge=0, le=2)
     max_tokens: int | None = Field(default=None, ge=1, le=200_000)
     human: bool = False
-    tools: list[dict[str, JsonValue]] = []
+    tools: list[Tool] = []
     may_know: list[str] = []
 
 
@@ -77,6 +110,7 @@ class Limits(Part):
     """Bounds beside the number of turns. `model_calls` counts finished events that asked a model."""
 
     messages: int | None = Field(default=None, ge=1)
+    tool_calls: int = Field(default=4, ge=0, le=50, description="in a row, before a seat has to speak")
     model_calls: int | None = Field(default=None, ge=1)
 
 
@@ -148,24 +182,28 @@ class Scenario(Part):
     metrics: dict[Name, Metric] = {}
     checks: dict[Name, Check] = {}
     happenings: list[dict[str, JsonValue]] = []
-    flow: dict[str, JsonValue] = {}
+    flow: dict[Name, FlowStep] = {}
+    flow_order: list[Name] = Field(default=[], description="canonical JSON sorts keys; without it, the order of `flow`")
     events: dict[str, str] = Field(default={}, description="phase → event-type[@version]: overrides of prompts")
     extensions: dict[str, JsonValue] = {}
 
     @model_validator(mode="after")
     def _in_seat_order(self) -> Self:
-        order = self.seat_order or list(self.seats)
-        if sorted(order) != sorted(self.seats):
-            raise ValueError("seat_order has to name every seat once")
-        # Frozen for everyone else; this is still construction.
-        self.__dict__["seat_order"] = order
-        self.__dict__["seats"] = {seat: self.seats[seat] for seat in order}
+        for held, listed, one in (("seats", "seat_order", "seat"), ("flow", "flow_order", "step")):
+            named: dict[str, Any] = getattr(self, held)
+            order = getattr(self, listed) or list(named)
+            if sorted(order) != sorted(named):
+                raise ValueError(f"{listed} has to name every {one} once")
+            # Frozen for everyone else; this is still construction.
+            self.__dict__[listed] = order
+            self.__dict__[held] = {name: named[name] for name in order}
         return self
 
     def content(self) -> dict[str, Any]:
         """The document as the catalog keeps it: defaults left out, seat order kept."""
         kept = self.model_dump(mode="json", exclude_defaults=True)
-        return kept | {"format": self.format, "name": self.name, "seat_order": list(self.seats)}
+        order = {"seat_order": list(self.seats)} | ({"flow_order": list(self.flow)} if self.flow else {})
+        return kept | {"format": self.format, "name": self.name} | order
 
     def seat_title(self, seat: str) -> str:
         """What people read for a seat: its title, else its name made readable."""

@@ -52,7 +52,7 @@ CASES = [
     ({"seats": {"ann": {}, "bob": {"role": "y"}}}, "/seats/ann", "warning", "nothing says"),
     (seat(model="nonsense"), "/seats/ann/model", "warning", "nonsense"),
     (seat(human=True), "/seats/ann/human", "warning", "not played yet"),
-    (seat(tools=[{"toolName": "x"}]), "/seats/ann/tools", "warning", "not played yet"),
+    (seat(tools=[{"name": "x"}]), "/seats/ann/tools", "warning", "not played yet"),
     (seat(may_know=["x"]), "/seats/ann/may_know", "note", "not used"),
     (seat(opening="Hello"), "/seats/ann/opening", "note", "dialogue"),
     (schedule(policy="turn@1"), "/schedule/policy", "error", "turns@1"),
@@ -106,7 +106,7 @@ CASES = [
     ({"events": {"decison": "mine"}}, "/events/decison", "error", 'did you mean "decision"?'),
     ({"events": {"decision": "My Type"}}, "/events/decision", "error", "decide@2"),
     ({"happenings": [{"name": "x"}]}, "/happenings", "warning", "not played yet"),
-    ({"flow": {"a": 1}}, "/flow", "warning", "no policy"),
+    ({"flow": {"a": {"by": "ann"}}}, "/flow", "warning", "no policy"),
 ]
 
 
