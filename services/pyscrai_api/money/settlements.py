@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -17,6 +18,7 @@ from pyscrai.contract.runs import Trouble
 from pyscrai.domain.canonical import clean_text, sha256
 from pyscrai.domain.choices import Price
 from pyscrai.domain.money import cost
+from pyscrai_api.money.bills import Bill, bill_of
 from pyscrai_api.runs.locked import LockedRun
 
 log = structlog.get_logger(__name__)
@@ -43,12 +45,12 @@ _ASSUME = """
 UPDATE calls SET state = 3, cost = reserved, settled_at = now()
 FROM unnest($1::bigint[], $2::int[]) AS ended (event_id, lease_no)
 WHERE calls.event_id = ended.event_id AND calls.lease_no = ended.lease_no AND calls.state = 1
-RETURNING calls.reserved
+RETURNING calls.event_id, calls.lease_no, calls.call, calls.model, calls.reserved
 """
 
 
-async def settle(run: LockedRun, records: Sequence[CallRecord]) -> None:
-    """Book the records of one locked run's calls. The caller saves the run.
+async def settle(run: LockedRun, engine_id: UUID, records: Sequence[CallRecord]) -> None:
+    """Book the records of one locked run's calls, which this engine made. The caller saves the run.
 
     A record of a call that is settled already, or was never reserved, changes nothing.
     """
@@ -61,7 +63,7 @@ async def settle(run: LockedRun, records: Sequence[CallRecord]) -> None:
     known = {(row["event_id"], row["lease_no"], row["call"]): row for row in rows}
     for key in by_key.keys() - known.keys():
         log.warning("settlement_ignored", run=str(run.id), event_id=key[0], lease=key[1], call=key[2])
-    lines = [_line(run, row, by_key[key]) for key, row in known.items()]
+    lines = [_line(run, engine_id, row, by_key[key]) for key, row in known.items()]
     if not lines:
         return
     await _keep_texts(run, [by_key[key] for key in known])
@@ -77,10 +79,14 @@ async def assume(run: LockedRun, leases: list[tuple[int, int]]) -> None:
         run.reserved -= row["reserved"]
         run.spent += row["reserved"]
         run.open_calls -= 1
+        place = {name: row[name] for name in ("event_id", "lease_no", "call", "model")}
+        run.bills.append(Bill(run_id=run.id, cost=row["reserved"], **place))
 
 
-def _line(run: LockedRun, row: Any, record: CallRecord) -> tuple[Any, ...]:
+def _line(run: LockedRun, engine_id: UUID, row: Any, record: CallRecord) -> tuple[Any, ...]:
     state, paid = _price(row, record)
+    if record.sent:
+        run.bills.append(bill_of(record, paid, run_id=run.id, engine_id=engine_id))
     if row["state"] == RESERVED:
         run.reserved -= row["reserved"]
         run.open_calls -= 1

@@ -18,6 +18,7 @@ from pyscrai.domain.canonical import clean_text
 from pyscrai.domain.choices import Price
 from pyscrai.domain.money import cost, upper_bound
 from pyscrai_api.database import Connection
+from pyscrai_api.money.bills import Bill, bill_of
 from pyscrai_api.money.prices import how_to_declare, price_of
 from pyscrai_api.queue.statements import sql
 from pyscrai_api.queue.states import Call
@@ -125,15 +126,22 @@ def _decide(
     return _grant(call, "granted", bound)
 
 
-async def settle(budget: Budget, records: Sequence[CallRecord]) -> None:
-    """Book what calls really cost. A record of a call that is settled, or was never reserved, changes nothing."""
+async def settle(budget: Budget, engine_id: UUID, records: Sequence[CallRecord]) -> list[Bill]:
+    """Book what calls that this engine made really cost; the bills are to be logged after the commit.
+
+    A record of a call that is settled, or was never reserved, changes nothing.
+    """
     by_name = {(record.event_id, record.lease_no, record.call): record for record in records}
     known = await _known(budget.conn, list(by_name))
-    lines = [_line(budget, row, by_name[name]) for name, row in known.items() if row["state"] in _OPEN]
+    bills: list[Bill] = []
+    lines = [
+        _line(budget, engine_id, row, by_name[name], bills) for name, row in known.items() if row["state"] in _OPEN
+    ]
     if not lines:
-        return
+        return []
     await budget.conn.execute(sql("loose", "settle"), *(list(column) for column in zip(*lines, strict=True)))
     await budget.save()
+    return bills
 
 
 async def assume(conn: Connection, leases: Sequence[tuple[int, int]], default_limit: Decimal | None) -> None:
@@ -153,7 +161,7 @@ async def assume(conn: Connection, leases: Sequence[tuple[int, int]], default_li
 _OPEN = (Call.RESERVED, Call.ASSUMED)
 
 
-def _line(budget: Budget, row: Any, record: CallRecord) -> tuple[Any, ...]:
+def _line(budget: Budget, engine_id: UUID, row: Any, record: CallRecord, bills: list[Bill]) -> tuple[Any, ...]:
     if not record.sent:
         state, paid = Call.RELEASED, Decimal(0)
     elif record.usage is None:
@@ -161,6 +169,8 @@ def _line(budget: Budget, row: Any, record: CallRecord) -> tuple[Any, ...]:
     else:
         price = Price(input=row["input_price"], output=row["output_price"])
         state, paid = Call.SETTLED, cost(record.usage.input_tokens, record.usage.output_tokens, price)
+    if record.sent:
+        bills.append(bill_of(record, paid, run_id=None, engine_id=engine_id))
     if row["state"] == Call.RESERVED:
         budget.reserved -= row["reserved"]
         budget.open_calls -= 1

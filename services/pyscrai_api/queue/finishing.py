@@ -79,7 +79,7 @@ class Finishing:
         wanted = {*once, *(call.event_id for call in calls)}
         places = await self._places(wanted, payload=any(item.status == "completed" for item in items))
         for owner, group in _by_owner(calls, places):
-            await self._loose.settle(owner, group)
+            await self._loose.settle(engine_id, owner, group)
         try:
             checked = {i: await self._checked(once[i], places[i], refuse_large) for i in once if i in places}
         except Exception:  # the calls were paid for all the same

@@ -10,6 +10,7 @@ from pyscrai.contract.events import CallRecord, Finish, Finished, Grant, Reserve
 from pyscrai.domain.canonical import canonical
 from pyscrai.domain.choices import Price
 from pyscrai_api.database import Pool
+from pyscrai_api.money.bills import log_bills
 from pyscrai_api.queue import budget, store
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.statements import sql
@@ -44,10 +45,11 @@ class Loose:
         answers = {row.event_id: row.finished() for row in rows}
         return [answers[item.event_id] for item in items]
 
-    async def settle(self, owner: str, calls: Sequence[CallRecord]) -> None:
+    async def settle(self, engine_id: UUID, owner: str, calls: Sequence[CallRecord]) -> None:
         """Model calls of one owner's events, whatever became of their leases."""
         async with self._pool.acquire() as conn, conn.transaction():
-            await budget.settle(await budget.lock_budget(conn, owner, self._default_limit), calls)
+            bills = await budget.settle(await budget.lock_budget(conn, owner, self._default_limit), engine_id, calls)
+        log_bills(bills)
 
     async def reserve(self, engine_id: UUID, owner: str, calls: Sequence[Reserve]) -> list[Grant]:
         """Money for model calls of one owner's events, in order; a refused event has been handed back."""

@@ -19,6 +19,7 @@ from pyscrai.domain.work import Work as PlannedWork
 from pyscrai_api.database import Pool
 from pyscrai_api.errors import NotFound
 from pyscrai_api.money import reservations, settlements
+from pyscrai_api.money.bills import log_bills
 from pyscrai_api.queue import store
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure, Validator
@@ -81,6 +82,7 @@ class RunEvents:
             self.committer.committed(run.id, done)
         for lane in run.lanes:
             self._bell.ring_lane(lane)
+        log_bills(run.bills)
         if news:
             self._bell.ring_run(run.id)
 
@@ -90,7 +92,7 @@ class RunEvents:
         """Outcomes, failures and hand-backs of one run, in order; `calls` are settled whatever becomes of them."""
 
         async def work(run: LockedRun) -> dict[int, Finished]:
-            await settlements.settle(run, calls)
+            await settlements.settle(run, engine_id, calls)
             return await self._finish(run, engine_id, items)
 
         try:
@@ -148,7 +150,7 @@ class RunEvents:
         """Model calls that were made, whatever became of their leases."""
 
         async def work(run: LockedRun) -> None:
-            await settlements.settle(run, calls)
+            await settlements.settle(run, engine_id, calls)
             await reservations.release_affordable(run)
 
         if calls:

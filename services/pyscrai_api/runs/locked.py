@@ -17,6 +17,7 @@ from pyscrai.contract.runs import TERMINAL, Trouble
 from pyscrai.domain.digest import canonical_entry, link
 from pyscrai.domain.entry import Entry, draft
 from pyscrai_api.database import Connection
+from pyscrai_api.money.bills import Bill
 
 _COLUMNS = (
     "status, reason, outcome, turn, turns, phase, step, open, last_seq, at_seq, last_pass, digest, limit_usd, spent, "
@@ -44,7 +45,7 @@ FROM unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[
 class LockedRun:
     """One run, locked by the transaction of `conn`. Change the fields, `log` lines, then `save` once.
 
-    `lanes` are rung after the commit. `short_of_money`: some event may be held for want of it.
+    `lanes` are rung and `bills` logged after the commit. `short_of_money`: some event may be held for want of it.
     """
 
     conn: Connection
@@ -72,6 +73,7 @@ class LockedRun:
     short_of_money: bool
     plan_version: int
     lanes: set[str] = field(default_factory=set)
+    bills: list[Bill] = field(default_factory=list)
     _lines: list[Entry] = field(default_factory=list)
 
     @property
