@@ -7,13 +7,12 @@ goes well.)
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
-from pyscrai.domain.canonical import canonical, normalise
+from pyscrai.domain.canonical import canonical, normalise, read
 from pyscrai.domain.entry import Entry
 from pyscrai.domain.plan import Plan
 from pyscrai.domain.play import Advance, advance
@@ -132,10 +131,10 @@ async def _results(conn: Connection, run_id: UUID, step: int) -> list[Result]:
                 turn=row["turn"],
                 phase=row["phase"],
                 seat=row["seat"],
-                payload=json.loads(row["payload"]),
+                payload=read(row["payload"]),
                 priority=row["priority"],
             ),
-            value=None if row["result"] is None else json.loads(row["result"]),
+            value=None if row["result"] is None else read(row["result"]),
         )
         for row in await conn.fetch(_RESULTS, run_id, step)
     ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from pyscrai.contract.runs import Delivered
+from pyscrai.domain.canonical import read
 from pyscrai.domain.entry import Entry
 from pyscrai_api.database import Connection
 
@@ -33,7 +33,7 @@ async def read_log(conn: Connection, run_id: UUID, after: int, limit: int) -> li
 
 
 def delivered(row: Any) -> Delivered:
-    entry = json.loads(row["canonical"])
+    entry = read(row["canonical"])
     return Delivered(
         seq=row["seq"],
         step=row["step"],
@@ -51,4 +51,4 @@ def seen_by(entries: Iterable[Delivered], seat: str | None) -> list[Delivered]:
 
 
 def _entry(row: Any) -> Entry:
-    return Entry(seq=row["seq"], step=row["step"], n=row["n"], **json.loads(row["canonical"]))
+    return Entry(seq=row["seq"], step=row["step"], n=row["n"], **read(row["canonical"]))

@@ -6,6 +6,7 @@ What enters the system is normalised once, here; digests are taken from the cano
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 from typing import Any
@@ -67,6 +68,19 @@ def escape(segment: str) -> str:
 def canonical(value: Any) -> str:
     """The RFC 8785 text of a normalised value."""
     return rfc8785.dumps(value).decode()
+
+
+def read(text: str) -> Any:
+    """What a canonical text says, in the one form that the system keeps.
+
+    RFC 8785 writes the double 1e20 as a row of digits; read as an integer it would have no canonical text any more.
+    """
+    return json.loads(text, parse_int=_number)
+
+
+def _number(digits: str) -> int | float:
+    value = int(digits)
+    return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else float(value)
 
 
 def sha256(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import re2
 
+from pyscrai.domain.canonical import SAFE_INTEGER
 from pyscrai.domain.errors import InvalidValue
 from pyscrai.domain.scenario import Metric
 
@@ -92,6 +93,7 @@ def _number(metric: Metric, value: Any) -> float | int | None:
         return None
     if metric.range is not None and not metric.range[0] <= number <= metric.range[1]:
         return None
-    if metric.type == "integer" or (number.is_integer() and abs(number) < 2**53):
+    # Beyond ±(2^53 − 1) an integer has no canonical text: it stays the double that it is.
+    if abs(number) <= SAFE_INTEGER and (metric.type == "integer" or number.is_integer()):
         return int(number)
     return number

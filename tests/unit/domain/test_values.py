@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.domain.plans import TALKS, make_plan
 
-from pyscrai.domain.canonical import canonical, clean_text, normalise, sha256
+from pyscrai.domain.canonical import canonical, clean_text, normalise, read, sha256
 from pyscrai.domain.choices import Choices, Price
 from pyscrai.domain.conditions import parse
 from pyscrai.domain.entry import CONTROL, STORY, audience, draft
@@ -64,6 +64,7 @@ def test_canonical_text_is_a_fixed_point(value: Any) -> None:
 
     text = canonical(normalise(value))
     assert canonical(normalise(json.loads(text))) == text
+    assert canonical(read(text)) == text
     assert len(sha256(text)) == 64
 
 
@@ -240,3 +241,18 @@ def test_names() -> None:
 
 def test_an_invalid_scenario_names_its_places() -> None:
     assert str(InvalidScenario([("", "empty"), ("/a", "bad")])) == "/: empty; /a: bad"
+
+
+@pytest.mark.parametrize("number", [2**53, 1e16, 1e20, 10**20, -(2**60), 1e21])
+def test_what_is_read_back_has_a_canonical_text_again(number: float) -> None:
+    kept = normalise({"n": number})
+    again = read(canonical(kept))
+    assert again == kept
+    assert type(again["n"]) is float
+
+
+@pytest.mark.parametrize("value", [1e300, 10**20, "9" * 30, -(2.0**53)])
+def test_an_integer_metric_too_large_for_json_stays_a_double(value: Any) -> None:
+    measured = coerce(Metric(type="integer"), value)
+    assert type(measured) is float
+    assert canonical(measured)
