@@ -82,6 +82,8 @@ class TemplateRow(Base, table=True):
         CheckConstraint("type IN ('agents', 'scenarios', 'event-types')", name="type"),
         CheckConstraint("visibility IN ('private', 'shared')", name="visibility"),
         CheckConstraint("latest >= 1", name="latest"),
+        Index("ix_templates_alias", "type", "alias", postgresql_where=text("alias IS NOT NULL")),
+        Index("ix_templates_label", "type", "label", postgresql_where=text("label IS NOT NULL")),
     )
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     type: str = Field(sa_column=Column(Text, nullable=False))
@@ -93,10 +95,19 @@ class TemplateRow(Base, table=True):
     created_at: datetime = Field(sa_column=now())
     archived_at: datetime | None = Field(default=None, sa_column=when())
     next_run: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default=text("1")))
+    # What clients of scenarios write beside the versions: a name in their own words, the id that their document came
+    # with where it is not our name, and whatever they keep with it.
+    label: str | None = Field(default=None, sa_column=Column(Text))
+    alias: str | None = Field(default=None, sa_column=Column(Text))
+    history: list[Any] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'")))
+    modified_at: datetime = Field(sa_column=now())
 
 
 class TemplateVersionRow(Base, table=True):
-    """An immutable version. `canonical` is RFC 8785 text: the sha256 and every run are taken from it."""
+    """An immutable version. `canonical` is RFC 8785 text: the sha256 and every run are taken from it.
+
+    `source` is the document as it was posted, in its own dialect, where that is another than ours.
+    """
 
     __tablename__ = "template_versions"
     __table_args__ = (UniqueConstraint("template_id", "version"), CheckConstraint("version >= 1", name="version"))
@@ -105,6 +116,7 @@ class TemplateVersionRow(Base, table=True):
     version: int = Field(sa_column=Column(Integer, nullable=False))
     title: str = Field(sa_column=Column(Text, nullable=False))
     canonical: str = Field(sa_column=Column(Text, nullable=False))
+    source: str | None = Field(default=None, sa_column=Column(Text))
     sha256: str = Field(sa_column=Column(Text, nullable=False))
     created_by: str = Field(sa_column=Column(Text, nullable=False))
     created_at: datetime = Field(sa_column=now())
@@ -153,6 +165,8 @@ class RunRow(Base, table=True):
     plan_version: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("1")))
     seed: int = Field(sa_column=Column(BigInteger, nullable=False))
     pool: str | None = Field(default=None, sa_column=Column(Text))
+    # The agents of a conversation, word for word as they were asked for (`conversations`).
+    runtime_meta: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
     labels: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")))
     turn: int = Field(sa_column=count())
     turns: int = Field(sa_column=count())

@@ -78,11 +78,29 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("next_run", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("alias", sa.Text(), nullable=True),
+        sa.Column("history", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("modified_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("type IN ('agents', 'scenarios', 'event-types')", name=op.f("ck_templates_type")),
         sa.CheckConstraint("visibility IN ('private', 'shared')", name=op.f("ck_templates_visibility")),
         sa.CheckConstraint("latest >= 1", name=op.f("ck_templates_latest")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_templates")),
         sa.UniqueConstraint("owner", "type", "name", name=op.f("uq_templates_owner_type_name")),
+    )
+    op.create_index(
+        "ix_templates_alias",
+        "templates",
+        ["type", "alias"],
+        unique=False,
+        postgresql_where=sa.text("alias IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_templates_label",
+        "templates",
+        ["type", "label"],
+        unique=False,
+        postgresql_where=sa.text("label IS NOT NULL"),
     )
     op.create_table(
         "template_versions",
@@ -91,6 +109,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("canonical", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=True),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -118,6 +137,7 @@ def upgrade() -> None:
         sa.Column("plan_version", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("seed", sa.BigInteger(), nullable=False),
         sa.Column("pool", sa.Text(), nullable=True),
+        sa.Column("runtime_meta", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.Column("labels", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("turn", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("turns", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -404,6 +424,8 @@ def downgrade() -> None:
     op.drop_index("ix_runs_owner_id", table_name="runs")
     op.drop_table("runs")
     op.drop_table("template_versions")
+    op.drop_index("ix_templates_label", table_name="templates", postgresql_where=sa.text("label IS NOT NULL"))
+    op.drop_index("ix_templates_alias", table_name="templates", postgresql_where=sa.text("alias IS NOT NULL"))
     op.drop_table("templates")
     op.drop_index("ix_idempotency_created_at", table_name="idempotency")
     op.drop_table("idempotency")
