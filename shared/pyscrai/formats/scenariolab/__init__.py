@@ -10,12 +10,12 @@ from typing import Any
 
 from pyscrai.domain.scenario import Scenario, slug
 from pyscrai.formats import native
+from pyscrai.formats.assembly import Assembly, Source
 from pyscrai.formats.findings import Finding, Position, did_you_mean
 from pyscrai.formats.folder import Folder
 from pyscrai.formats.positions import Document, Positions
 from pyscrai.formats.positions import read as read_document
 from pyscrai.formats.scenariolab.actors import read_actor, seat_name
-from pyscrai.formats.scenariolab.assembly import Assembly, Source
 from pyscrai.formats.scenariolab.checks import read_checks
 from pyscrai.formats.scenariolab.happenings import read_happenings
 from pyscrai.formats.scenariolab.metrics import read_metrics

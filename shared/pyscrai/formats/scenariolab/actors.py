@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pyscrai.domain.scenario import slug
+from pyscrai.formats.assembly import Assembly, Source, Taken
 from pyscrai.formats.findings import did_you_mean
-from pyscrai.formats.scenariolab.assembly import Assembly, Source, Taken
-from pyscrai.formats.scenariolab.words import as_text, as_texts, line_of, paragraphs
+from pyscrai.formats.words import as_text, as_texts, line_of, paragraphs
 
 KNOWN = [
     "name",

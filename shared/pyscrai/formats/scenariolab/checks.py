@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from pyscrai.domain.scenario import slug
+from pyscrai.formats.assembly import Assembly, Source, Taken
 from pyscrai.formats.findings import did_you_mean
-from pyscrai.formats.scenariolab.assembly import Assembly, Source, Taken
-from pyscrai.formats.scenariolab.words import as_text
+from pyscrai.formats.words import as_text
 
 KNOWN = [
     "validation_model",

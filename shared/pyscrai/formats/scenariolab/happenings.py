@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyscrai.formats.assembly import Assembly, Source
 from pyscrai.formats.findings import did_you_mean
-from pyscrai.formats.scenariolab.assembly import Assembly, Source
 
 LISTS = {
     "events": None,

@@ -11,9 +11,9 @@ import re
 from typing import Any
 
 from pyscrai.domain.scenario import slug
+from pyscrai.formats.assembly import Assembly, Source, Taken
 from pyscrai.formats.findings import did_you_mean
-from pyscrai.formats.scenariolab.assembly import Assembly, Source, Taken
-from pyscrai.formats.scenariolab.words import as_text, as_texts
+from pyscrai.formats.words import as_text, as_texts
 
 TYPES = {
     **dict.fromkeys(

@@ -6,11 +6,11 @@ from typing import Any
 
 from pyscrai.domain.conditions import parse
 from pyscrai.domain.errors import InvalidValue
+from pyscrai.formats.assembly import Assembly, Source, Taken
 from pyscrai.formats.findings import Position, finding
 from pyscrai.formats.folder import Folder
 from pyscrai.formats.positions import MAX_BYTES
-from pyscrai.formats.scenariolab.assembly import Assembly, Source, Taken
-from pyscrai.formats.scenariolab.words import as_text, as_texts, paragraphs, readable
+from pyscrai.formats.words import as_text, as_texts, paragraphs, readable
 
 KNOWN = [
     "name",

@@ -1,4 +1,4 @@
-"""Scenario Lab lets authors write a thing as text, list or mapping; these make one shape of it."""
+"""Foreign dialects let authors write a thing as text, list or mapping; these make one shape of it."""
 
 from __future__ import annotations
 
