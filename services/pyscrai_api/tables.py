@@ -99,7 +99,9 @@ class TemplateRow(Base, table=True):
     # with where it is not our name, and whatever they keep with it.
     label: str | None = Field(default=None, sa_column=Column(Text))
     alias: str | None = Field(default=None, sa_column=Column(Text))
-    history: list[Any] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'")))
+    history: list[Any] = Field(
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
+    )
     modified_at: datetime = Field(sa_column=now())
 
 

@@ -66,6 +66,15 @@ def load(path: Path | str) -> Loaded:
         return _failed(str(path), f"cannot be read: {reason}", None)
 
 
+def load_text(content: bytes | str, name: str = "scenario", file: str = "the document") -> Loaded:
+    """Read one document of any dialect that did not come from a file. Never raises for what is in it.
+
+    `name` is the scenario's where the document says none; `file` is what findings call the document.
+    """
+    document = read(content, file)
+    return _document(document, name, None)
+
+
 def _load_file(path: Path) -> Loaded:
     if path.stat().st_size > MAX_BYTES:
         return _failed(str(path), f"larger than {MAX_BYTES:,} bytes", "a scenario is text for people to read")
@@ -147,4 +156,4 @@ def _nearby(path: Path) -> str | None:
     return did_you_mean(path.name, names[:1000])
 
 
-__all__ = ["Dialect", "Loaded", "dump", "load", "pointer_to_position"]
+__all__ = ["Dialect", "Loaded", "dump", "load", "load_text", "pointer_to_position"]
