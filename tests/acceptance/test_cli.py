@@ -10,99 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import IO, Any
 
-import pytest
-
-ROOT = Path(__file__).parents[2]
-SECONDS = 120
-SCENARIO = """
-format: pyscrai/scenario@1
-name: two-doors
-title: Two doors
-world: {text: Two doors and one key.}
-seats:
-  left: {title: Left, role: wants the left door}
-  right: {title: Right, role: wants the right door}
-schedule: {policy: turns@1, turns: 3, phases: [decision, world_update]}
-"""
-ANSWERS = """
-answers:
-  - when: {event_type: decide}
-    answer: {reasoning: "It is turn {turn}.", goals: [], action: "{seat} pushes, turn {turn}."}
-    latency: LATENCY
-  - when: {event_type: world_update}
-    answer: {narrative: "Turn {turn} passes.", facts: {}, changes: []}
-"""
-
-Cli = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def env(dsn: str, tmp_path: Path) -> dict[str, str]:
-    """The environment of a user with a database of their own and no settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYSCRAI_", "OPENAI_"))}
-    ours = {"PYSCRAI_DATABASE_URL": dsn, "PYSCRAI_DATA": str(tmp_path / "data"), "PYSCRAI_NO_PAID_MODELS": "1"}
-    return kept | ours | {"COLUMNS": "80", "PYTHONUNBUFFERED": "1"}
-
-
-@pytest.fixture
-def cli(env: dict[str, str]) -> Cli:
-    """Run `pyscrai` to its end."""
-
-    def call(*args: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command(*args), env=env | more, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
-        )
-
-    return call
-
-
-@pytest.fixture
-def start(env: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start `pyscrai`; whatever still runs at the end of the test is killed."""
-    begun: list[subprocess.Popen[str]] = []
-
-    def call(*args: str, **more: str) -> subprocess.Popen[str]:
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        begun.append(subprocess.Popen(command(*args), env=env | more, cwd=ROOT, **pipes))
-        return begun[-1]
-
-    yield call
-    for process in begun:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
-@pytest.fixture
-def doors(tmp_path: Path) -> Callable[[float], tuple[str, str]]:
-    """A small scenario and a scripted model that takes so many seconds for a decision."""
-
-    def write(latency: float) -> tuple[str, str]:
-        scenario, answers = tmp_path / "scenario.yaml", tmp_path / f"answers-{latency}.yaml"
-        scenario.write_text(SCENARIO)
-        answers.write_text(ANSWERS.replace("LATENCY", str(latency)))
-        return str(scenario), f"scripted:{answers}"
-
-    return write
-
-
-def command(*args: str) -> list[str]:
-    return [sys.executable, "-m", "pyscrai.cli", *args]
-
-
-def read_until(stream: IO[str] | None, words: str) -> str:
-    """What a process says up to the line with these words. The test's own timeout bounds the wait."""
-    assert stream is not None
-    said = ""
-    for line in stream:
-        said += line
-        if words in line:
-            return said
-    raise AssertionError(f"it never said {words!r}:\n{said}")
+from tests.acceptance.terminal import ROOT, SECONDS, Cli, Doors, Start, command, read_until
 
 
 def test_an_example_plays_to_its_end_and_again_to_the_same_digest(cli: Cli) -> None:
@@ -121,7 +30,7 @@ def test_an_example_plays_to_its_end_and_again_to_the_same_digest(cli: Cli) -> N
 
 
 def test_ctrl_c_pauses_and_resume_plays_on_to_the_digest_of_an_undisturbed_run(
-    cli: Cli, start: Callable[..., subprocess.Popen[str]], doors: Callable[[float], tuple[str, str]]
+    cli: Cli, start: Start, doors: Doors
 ) -> None:
     scenario, slow = doors(1)
     process = start("run", scenario, "--model", slow)
@@ -139,9 +48,7 @@ def test_ctrl_c_pauses_and_resume_plays_on_to_the_digest_of_an_undisturbed_run(
     assert json.loads(resumed.stdout)["log_digest"] == json.loads(undisturbed.stdout)["log_digest"]
 
 
-def test_a_second_ctrl_c_quits_at_once(
-    start: Callable[..., subprocess.Popen[str]], cli: Cli, doors: Callable[[float], tuple[str, str]]
-) -> None:
+def test_a_second_ctrl_c_quits_at_once(start: Start, cli: Cli, doors: Doors) -> None:
     scenario, never = doors(3600)
     process = start("run", scenario, "--model", never)
     read_until(process.stdout, "Turn 1 of 3")
@@ -153,9 +60,7 @@ def test_a_second_ctrl_c_quits_at_once(
     assert json.loads(cli("runs", "show", "last", "--json").stdout)["status"] == "paused"
 
 
-def test_up_serves_other_commands_and_stops_on_ctrl_c(
-    cli: Cli, start: Callable[..., subprocess.Popen[str]], doors: Callable[[float], tuple[str, str]]
-) -> None:
+def test_up_serves_other_commands_and_stops_on_ctrl_c(cli: Cli, start: Start, doors: Doors) -> None:
     up = start("up", "--port", "0", "--json")
     url = json.loads(read_until(up.stdout, "api_url"))["api_url"]
     scenario, quick = doors(0)
@@ -185,7 +90,7 @@ def test_a_port_in_use_is_one_message(cli: Cli) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_no_database_is_one_message(cli: Cli, doors: Callable[[float], tuple[str, str]]) -> None:
+def test_no_database_is_one_message(cli: Cli, doors: Doors) -> None:
     scenario, quick = doors(0)
     done = cli("run", scenario, "--model", quick, PYSCRAI_DATABASE_URL="postgresql://nobody@127.0.0.1:9/none")
     assert done.returncode == 1
@@ -208,9 +113,7 @@ def test_an_unknown_price_is_refused_with_what_to_do(cli: Cli) -> None:
     assert "--price" in done.stderr
 
 
-def test_on_a_terminal_a_status_line_comes_and_goes(
-    env: dict[str, str], doors: Callable[[float], tuple[str, str]]
-) -> None:
+def test_on_a_terminal_a_status_line_comes_and_goes(env: dict[str, str], doors: Doors) -> None:
     scenario, slow = doors(1)
     leader, follower = pty.openpty()
     process = subprocess.Popen(

@@ -1,0 +1,62 @@
+"""The command line for acceptance tests: a user with a database of their own and no settings."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.acceptance.terminal import ANSWERS, ROOT, SCENARIO, SECONDS, Cli, Doors, Start, command
+
+
+@pytest.fixture
+def env(dsn: str, tmp_path: Path) -> dict[str, str]:
+    """The environment of a user with a database of their own and no settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYSCRAI_", "OPENAI_"))}
+    ours = {"PYSCRAI_DATABASE_URL": dsn, "PYSCRAI_DATA": str(tmp_path / "data"), "PYSCRAI_NO_PAID_MODELS": "1"}
+    return kept | ours | {"COLUMNS": "80", "PYTHONUNBUFFERED": "1"}
+
+
+@pytest.fixture
+def cli(env: dict[str, str]) -> Cli:
+    """Run `pyscrai` to its end."""
+
+    def call(*args: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(*args), env=env | more, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+
+    return call
+
+
+@pytest.fixture
+def start(env: dict[str, str]) -> Iterator[Start]:
+    """Start `pyscrai`; whatever still runs at the end of the test is killed."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def call(*args: str, **more: str) -> subprocess.Popen[str]:
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        begun.append(subprocess.Popen(command(*args), env=env | more, cwd=ROOT, **pipes))
+        return begun[-1]
+
+    yield call
+    for process in begun:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def doors(tmp_path: Path) -> Doors:
+    """A small scenario and a scripted model that takes so many seconds for a decision."""
+
+    def write(latency: float) -> tuple[str, str]:
+        scenario, answers = tmp_path / "scenario.yaml", tmp_path / f"answers-{latency}.yaml"
+        scenario.write_text(SCENARIO)
+        answers.write_text(ANSWERS.replace("LATENCY", str(latency)))
+        return str(scenario), f"scripted:{answers}"
+
+    return write
