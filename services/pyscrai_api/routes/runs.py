@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.responses import JSONResponse
 
+from pyscrai.contract.calls import ModelCall
 from pyscrai.contract.runs import ChangeRun, Delivered, NewRun, Resume, Run, RunStatus, Snapshot
 from pyscrai.contract.wire import Page
 from pyscrai_api.access import Caller
@@ -16,11 +18,15 @@ from pyscrai_api.errors import Forbidden, Invalid, NotFound
 from pyscrai_api.idempotency import key_of
 from pyscrai_api.routes.shared import Shared, Who
 from pyscrai_api.runs import reading
+from pyscrai_api.runs.calls import read_calls
+from pyscrai_api.runs.documents import read_document
 from pyscrai_api.runs.entries import read_log, seen_by
 from pyscrai_api.stream.sse import LogStream
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
 LOG_PAGE = 1000
+CONTENT_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+", re.ASCII)
+CALLS_PAGE = 100
 
 SeatQuery = Annotated[str | None, Query(description="read as this seat: only what it may know")]
 
@@ -131,6 +137,21 @@ async def read(
     return Page(items=seen_by(entries, seat), next=following)
 
 
+@router.get("/runs/{run}/calls")
+async def calls(
+    run: str,
+    shared: Shared,
+    who: Who,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=CALLS_PAGE)] = CALLS_PAGE,
+) -> Page[ModelCall]:
+    """The run's model calls by their place in it, with requests and answers; for its owner only, because they tell
+    what every seat keeps to itself. `next` is the place to go on from."""
+    run_id = await _own(shared, who, run)
+    async with shared.pool.acquire() as conn:
+        return await read_calls(conn, run_id, after, limit)
+
+
 @router.get("/runs/{run}/stream", response_class=JSONResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def stream(
     run: str,
@@ -147,3 +168,14 @@ async def stream(
             raise Invalid(f"Last-Event-ID is not a log number: {last_event_id}")
         after = int(last_event_id)
     return LogStream(shared.hub, shared.pool, shared.stopping, run_id=run_id, after=after, seat=seat)
+
+
+@router.get("/runs/{run}/documents/{document}", response_class=Response)
+async def document(run: str, document: str, shared: Shared, who: Who) -> Response:
+    """A document that a tool brought, by the id that the log shows. Never shown as a page: it is what a model wrote."""
+    run_id = await _readable(shared, who, run)
+    async with shared.pool.acquire() as conn:
+        found = await read_document(conn, run_id, document)
+    headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff", "ETag": f'"{found.id}"'}
+    kind = found.content_type if CONTENT_TYPE.fullmatch(found.content_type) else "application/octet-stream"
+    return Response(found.content, media_type=kind, headers=headers)

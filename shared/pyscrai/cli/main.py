@@ -17,7 +17,7 @@ from pyscrai.cli.talk import FAILED, INTERRUPTED, OK, Talk
 
 COMMANDS = {
     "run": ("pyscrai.cli.run:run", "Play a scenario and watch it."),
-    "runs": ("pyscrai.cli.runs:runs", "List, show, watch, pause, resume and cancel runs."),
+    "runs": ("pyscrai.cli.runs:runs", "List, show, export, watch, pause, resume and cancel runs."),
     "validate": ("pyscrai.cli.validate:validate", "Check scenario files; say file, line and what to do."),
     "up": ("pyscrai.cli.up:up", "Serve the API and engines on this machine until Ctrl-C."),
     "api": ("pyscrai.cli.services:api", "Run one API process."),

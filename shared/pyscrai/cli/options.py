@@ -87,6 +87,13 @@ def limit(function: F) -> F:
     )(function)
 
 
+def out(function: F) -> F:
+    """--out and --force."""
+    folder = click.Path(path_type=Path, file_okay=False)
+    wrapped = click.option("--force", is_flag=True, help="Replace an earlier export in --out.")(function)
+    return click.option("--out", type=folder, metavar="DIR", help="Leave the run as a folder of files.")(wrapped)
+
+
 class Seating(click.ParamType[Any]):
     """NAME.model=…: what a seat, `narrator` or `analyst` gets in this run."""
 

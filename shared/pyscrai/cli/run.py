@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyscrai.cli.options import Engines, Where, by_seat, common, limit, makes_sense, pass_talk, place, prices, seats
+from pyscrai.cli.options import (
+    Engines,
+    Where,
+    by_seat,
+    common,
+    limit,
+    makes_sense,
+    out,
+    pass_talk,
+    place,
+    prices,
+    seats,
+)
 from pyscrai.cli.talk import Talk
 
 if TYPE_CHECKING:
@@ -21,6 +34,7 @@ Examples:
   pyscrai run my/scenario.yaml --model gpt-4o-mini --limit 0.50
   pyscrai run negotiation --seat regulator.model=gpt-4o --turns 5 --seed 7
   pyscrai run negotiation --json | jq -r .log_digest
+  pyscrai run negotiation --out negotiation-1            leaves a folder to read
 
 \b
 Without an API (--api-url, PYSCRAI_API_URL, or a running `pyscrai up`) it starts
@@ -40,6 +54,7 @@ Ctrl-C pauses the run and says how to resume it; a second one quits at once.
 @click.option("--engines", type=Engines(), default="actor=1,narrator=1,analyst=1", help="Engines to start.")
 @click.option("--title", help="A title for this run.")
 @click.option("--thoughts/--no-thoughts", default=True, help="Show what the seats think.")
+@out
 @place
 @common
 @pass_talk
@@ -50,17 +65,21 @@ def run(
     where: Where,
     engines: Mapping[str, int],
     thoughts: bool,
+    out: Path | None,
+    force: bool,
     **options: Any,
 ) -> int:
     """Play a scenario and watch it. FILE_OR_NAME is a file, a folder, a shipped example, or a name in the catalog."""
+    from pyscrai.cli.exporting import free_folder
     from pyscrai.cli.scenarios import find_scenario, remarks
     from pyscrai.cli.session import run_async
 
+    folder = free_folder(out, force)
     found = find_scenario(scenario)
     if not isinstance(found, str):
         remarks(found, scenario, talk)
     choices = _choices(**options)
-    return run_async(lambda: _play(talk, found, scenario, choices, where, engines, thoughts))
+    return run_async(lambda: _play(talk, found, scenario, choices, where, engines, thoughts, folder))
 
 
 def _choices(*, turns: int | None, limit: Any, model: str | None, seats: Any, prices: Any, **others: Any) -> Choices:
@@ -86,7 +105,9 @@ async def _play(
     where: Where,
     engines: Mapping[str, int],
     thoughts: bool,
+    folder: Path | None,
 ) -> int:
+    from pyscrai.cli.exporting import export
     from pyscrai.cli.session import session, warn_without_engines
     from pyscrai.cli.watching import DEFAULT_MODEL, Watch, watch
     from pyscrai.sdk.runner import start
@@ -100,4 +121,7 @@ async def _play(
             source=source,
             default_model=os.environ.get("PYSCRAI_DEFAULT_MODEL") or DEFAULT_MODEL,
         )
-        return await watch(started, at, talk, how)
+        code = await watch(started, at, talk, how)
+        if folder is not None:
+            await export(at, started.id, folder, talk)
+        return code

@@ -1,14 +1,27 @@
-"""`pyscrai runs`: list, show, watch, log, pause, resume, cancel."""
+"""`pyscrai runs`: list, show, log, export, watch, pause, resume, cancel."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyscrai.cli.options import Engines, Where, by_seat, common, limit, makes_sense, pass_talk, place, prices, seats
+from pyscrai.cli.options import (
+    Engines,
+    Where,
+    by_seat,
+    common,
+    limit,
+    makes_sense,
+    out,
+    pass_talk,
+    place,
+    prices,
+    seats,
+)
 from pyscrai.cli.talk import OK, Talk
 
 if TYPE_CHECKING:
@@ -26,6 +39,7 @@ A RUN is named by
 Examples:
   pyscrai runs list --status paused
   pyscrai runs show last
+  pyscrai runs export last --out my-run
   pyscrai runs resume run-003 --limit 2.00
   pyscrai runs resume last --model gpt-4o-mini --seat regulator.model=rehearsal
 """
@@ -35,7 +49,7 @@ run_argument = click.argument("run", metavar="RUN")
 
 @click.group(epilog=EPILOG)
 def runs() -> None:
-    """List, show, watch, pause, resume and cancel runs."""
+    """List, show, export, watch, pause, resume and cancel runs."""
 
 
 @runs.command("list")
@@ -107,6 +121,34 @@ def log(talk: Talk, /, where: Where, run: str, after: int) -> int:
             found = await find_run(at.api, run)
             async for entry in whole_log(at.api, found.id, after=after):
                 talk.result(entry.model_dump(mode="json"))
+
+    return run_async(work)
+
+
+@runs.command()
+@run_argument
+@out
+@place
+@common
+@pass_talk
+def export(talk: Talk, /, where: Where, run: str, out: Path | None, force: bool) -> int:
+    """A run as a folder: Markdown per turn and seat, run.json, metrics.csv, log.jsonl, llm_calls.jsonl."""
+    from pyscrai.cli.exporting import export as write
+    from pyscrai.cli.exporting import free_folder
+    from pyscrai.cli.session import run_async, session
+    from pyscrai.sdk.names import find_run
+
+    if out is not None:
+        free_folder(out, force)
+
+    async def work() -> None:
+        async with session(where, talk) as at:
+            found = await find_run(at.api, run)
+            folder = free_folder(out or Path(f"{found.scenario.name}-{found.label}"), force)
+            assert folder is not None
+            written = await write(at, found.id, folder, talk)
+            if talk.json:
+                talk.result({"run": found.id, "folder": str(written)})
 
     return run_async(work)
 

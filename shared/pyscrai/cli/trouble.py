@@ -19,7 +19,7 @@ ADVICE = {
     "model_context_exceeded": "Resume with a model that takes longer requests: --model MODEL.",
     "model_refused": "Resume to ask again, or change what the scenario asks for.",
     "model_rejected": "Check your account with the provider, then resume; with another model: --model MODEL.",
-    "model_unparsable": "The model does not keep to the form asked for. Resume to ask again, or with another: --model MODEL.",
+    "model_unparsable": "The model does not keep to the form that is asked for. Resume to ask again, or with another --model.",
     "model_blocked": "PYSCRAI_NO_PAID_MODELS forbids it here: unset it, or resume with --model rehearsal.",
     "unpriced": "Declare a price: --price MODEL=IN,OUT (US dollars per million tokens), or PYSCRAI_PRICES.",
     "unpriced_model": "Resume with --price MODEL=IN,OUT (US dollars per million tokens), or with another --model.",

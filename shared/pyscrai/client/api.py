@@ -12,6 +12,7 @@ from urllib.parse import quote
 from pydantic import BaseModel
 
 from pyscrai.client.http import Http
+from pyscrai.contract.calls import ModelCall
 from pyscrai.contract.engines import EngineInstance
 from pyscrai.contract.runs import ChangeRun, Delivered, NewRun, Resume, Run, Snapshot
 from pyscrai.contract.templates import NewTemplate, Template, TemplateType, Visibility
@@ -90,6 +91,10 @@ class Api:
         """A page of the log after a number; `next` is the number to go on from, None at the end."""
         params = {"after": after, "limit": limit}
         return _page(Delivered, await self.http.request("GET", _path("runs", run_id, "log"), params=params))
+
+    async def calls(self, run_id: str, *, after: str | None = None) -> Page[ModelCall]:
+        """A page of the run's model calls by place; `next` is the place to go on from, None at the end."""
+        return _page(ModelCall, await self.http.request("GET", _path("runs", run_id, "calls"), params={"after": after}))
 
     async def stream(self, run_id: str, *, after: int = 0) -> AsyncGenerator[Delivered, None]:
         """Entries after a number as they come, until the server closes the stream (see `sdk.follow` for the rest)."""

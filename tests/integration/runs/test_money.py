@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -199,6 +200,46 @@ async def test_calls_are_recorded_by_position_and_texts_once(desk: Desk) -> None
         assert [(r["step"], r["ordinal"], r["try_no"], r["call"]) for r in rows] == [(1, 0, 1, 1), (1, 1, 1, 1)]
         assert rows[0]["request"] == rows[1]["request"]
         assert await conn.fetchval("SELECT count(*) FROM request_texts") == 1
+
+
+async def test_calls_are_read_by_place_in_pages_with_their_texts(desk: Desk) -> None:
+    run = await priced(desk, "1", seats=3)
+    first, second, third = await desk.claim("actor")
+    await desk.reserve("actor", first, second, third)
+    asked = [{"role": "system", "text": "Be brief."}, {"role": "user", "text": "What now?"}]
+    await desk.finish(
+        "actor", done(second), done(first), calls=[settled(second, request=asked), settled(first, request=asked)]
+    )
+    await desk.finish("actor", calls=[settled(third, sent=False, usage=None, request=[], answer=None, error="no key")])
+    path = f"/runs/{run['id']}/calls"
+    page = await desk.ok("GET", path)
+    assert [(c["ordinal"], c["state"], c["seat"], c["try"]) for c in page["items"]] == [
+        (0, "settled", "s000", 1),
+        (1, "settled", "s001", 1),
+        (2, "released", "s002", 1),
+    ]
+    one, _, last = page["items"]
+    assert (one["request"], one["event_type"], one["model"]) == (asked, "decide", "openai:test")
+    assert (money(one["cost"]), one["usage"]["output_tokens"]) == (Decimal("0.0002"), 50)
+    assert json.loads(one["answer"]) == {"said": first["id"]}
+    assert (last["request"], last["answer"], last["error"], money(last["cost"])) == ([], None, "no key", 0)
+    assert page["next"] is None
+    singly = [await desk.ok("GET", path, limit=1)]
+    while singly[-1]["next"]:
+        singly.append(await desk.ok("GET", path, limit=1, after=singly[-1]["next"]))
+    assert [call for part in singly for call in part["items"]] == page["items"]
+    for wrong in ("1.2", "x", "1.2.3.-4", "1.2.3.99999999999"):
+        assert (await desk.refused("GET", f"{path}?after={wrong}"))["code"] == "invalid"
+
+
+async def test_calls_are_for_the_owner_alone(desk: Desk) -> None:
+    run = await priced(desk, "1", seats=1)
+    path = f"/runs/{run['id']}/calls"
+    await desk.deps.pool.execute("UPDATE runs SET owner = 'else', visibility = 'shared'")
+    assert (await desk.refused("GET", path))["code"] == "forbidden"
+    assert (await desk.run(run))["owner"] == "else"
+    await desk.deps.pool.execute("UPDATE runs SET visibility = 'private'")
+    assert (await desk.refused("GET", path))["code"] == "not_found"
 
 
 async def test_the_money_is_delivered_beside_the_story_never_in_it(desk: Desk) -> None:

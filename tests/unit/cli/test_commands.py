@@ -166,6 +166,19 @@ def test_runs_show_list_log_and_watch(command: Command, api: FakeApi) -> None:
     assert "Trust" in out
 
 
+def test_a_run_leaves_a_folder_and_never_over_another_one(command: Command, api: FakeApi, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, _, err = command("run", "frontier-rules", *API, "--out", str(out))
+    assert (code, (out / "README.md").is_file()) == (0, True)
+    assert str(out) in err.replace("\n", "")
+    posted = len(api.called("POST", "/runs"))
+    code, _, err = command("run", "frontier-rules", *API, "--out", str(out))
+    assert (code, len(api.called("POST", "/runs"))) == (2, posted)
+    assert "--force" in err
+    code, answer, _ = command("runs", "export", "last", *API, "--out", str(out), "--force", "--json")
+    assert (code, json.loads(answer)["folder"]) == (0, str(out))
+
+
 def test_resume_moves_the_work_and_plays_on(command: Command, api: FakeApi) -> None:
     api.log = Recorder().add("run_started", {}).add("run_paused", {"message": "the limit is reached"}).entries
     api.final = run(status="paused", outcome=None, reason=Trouble(code="out_of_money", message="the limit is reached"))

@@ -31,6 +31,7 @@ class FakeApi:
         self.engines: list[dict[str, Any]] = []
         self.objections: list[dict[str, Any]] = []
         self.after_resume: list[Delivered] = []
+        self.calls: list[dict[str, Any]] = []
         self.status_after_resume = "completed"
 
     @property
@@ -71,6 +72,7 @@ class FakeApi:
             ("GET", "/runs/([^/]+)", self._one),
             ("GET", "/runs/[^/]+/snapshot", self._snapshot),
             ("GET", "/runs/[^/]+/log", self._log),
+            ("GET", "/runs/[^/]+/calls", self._calls),
             ("GET", "/runs/[^/]+/stream", self._stream),
             ("POST", "/runs/[^/]+/(pause|cancel)", lambda *_: Answer(200, json=self.run.model_dump(mode="json"))),
             ("POST", "/runs/[^/]+/resume", self._resume),
@@ -118,6 +120,10 @@ class FakeApi:
         left = [entry for entry in self.log if entry.seq > after]
         following = str(left[limit - 1].seq) if len(left) > limit else None
         return page([entry.model_dump(mode="json") for entry in left[:limit]], following)
+
+    def _calls(self, request: httpx.Request, _body: Any) -> Answer:
+        start = int(request.url.params.get("after", 0))
+        return page(self.calls[start : start + 1], str(start + 1) if start + 1 < len(self.calls) else None)
 
     def _stream(self, request: httpx.Request, _body: Any) -> Answer:
         after = int(request.url.params["after"])

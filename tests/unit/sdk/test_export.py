@@ -1,0 +1,149 @@
+"""A run as a folder: what is in it, and that it comes whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.cli.recorded import NEGOTIATION, Recorder, run
+from tests.unit.sdk.fake_api import FakeApi
+
+from pyscrai.client.api import Api
+from pyscrai.client.http import Http
+from pyscrai.sdk.export.folder import FolderTaken, export_run, free_place, write_folder
+
+CALL = {
+    "event_id": 1, "event_type": "decide", "step": 1, "ordinal": 0, "turn": 1, "seat": "regulator", "lease_no": 1,
+    "try": 1, "call": 1, "model": "rehearsal", "state": "settled", "reserved": "0", "cost": "0.1", "answer": "{}",
+    "request": [{"role": "user", "text": "What now?"}], "reserved_at": "2026-11-20T09:30:00Z",
+}  # fmt: skip
+
+
+def recorded() -> Recorder:
+    record = Recorder().add("run_started", {"title": "Frontier rules"})
+    record.add("thought", {"reasoning": "They will *give* in.", "goals": ["audits"]}, turn=1, seat="regulator")
+    record.add("decision", {"action": "Offers <b>72</b> hours.\n# Not a heading"}, turn=1, seat="regulator")
+    record.add(
+        "message", {"text": "Between us.", "to": "regulator"}, turn=1, seat="tech-company", parties=["regulator"]
+    )
+    record.add("tool_call", {"tool": "search", "input": {"q": "```"}}, turn=1, seat="regulator")
+    record.add("tool_result", {"tool": "search", "content": "Two laws.", "documents": [{"id": "ab12", "title": "Law",
+        "content_type": "text/plain", "size": 3}]}, turn=1, seat="regulator")  # fmt: skip
+    record.add("world_update", {"narrative": "A draft.", "facts": {"window": "72 h"}, "changes": ["softer"]}, turn=1)
+    record.add("check", {"check": "coherence", "consistent": False, "issues": ["a gap"], "severity": "low"}, turn=1)
+    record.add("metric", {"metric": "trust", "value": 0.5, "unit": "", "by": "model"}, turn=1)
+    record.add("metric", {"metric": "resolve", "value": 7}, turn=2, seat="regulator")
+    record.add("metric", {"metric": "disclosure", "value": 'mixed, "half"'}, turn=2)
+    return record.add("turn_complete", {}, turn=2).add("run_complete", {"turns": 2, "outcome": "agreement"}, turn=2)
+
+
+@pytest.fixture
+def fake() -> FakeApi:
+    api = FakeApi(run(), recorded().entries, NEGOTIATION)
+    api.calls = [CALL, {**CALL, "ordinal": 1, "seat": None}]
+    return api
+
+
+@pytest.fixture
+def export(fake: FakeApi) -> Callable[..., Any]:
+    async def call(out: Path, *, force: bool = False) -> Path:
+        async with Api(Http("http://api.test", transport=fake.transport)) as api:
+            return await export_run(api, fake.final.id, out, force=force)
+
+    return call
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+async def test_every_file_is_there_and_the_pages_link_to_what_exists(
+    export: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder = await export(tmp_path / "deep" / "out")
+    names = sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+    assert names == [
+        *("README.md", "llm_calls.jsonl", "log.jsonl", "metrics.csv", "run.json"),
+        *("turns/001-regulator.md", "turns/001-tech-company.md", "turns/001.md"),
+        *("turns/002-regulator.md", "turns/002.md"),
+    ]
+    about = (folder / "README.md").read_text()
+    assert "Seed: 7, log digest: `9f3a27c1" in about
+    for name in names:
+        if name.startswith("turns"):
+            assert f"({name})" in about
+
+
+async def test_a_turn_shows_what_all_saw_and_a_seat_its_own(export: Callable[..., Any], tmp_path: Path) -> None:
+    folder = await export(tmp_path / "out")
+    turn, seat = (folder / "turns/001.md").read_text(), (folder / "turns/001-regulator.md").read_text()
+    assert "> Offers <b>72</b> hours.\n> # Not a heading" in turn
+    assert "Between us." not in turn
+    assert "Between us." in (folder / "turns/001-tech-company.md").read_text()
+    assert "not consistent (low)" in turn
+    for private in ("They will", "search", "Two laws"):
+        assert private not in turn
+        assert private in seat
+    assert "````json" in seat
+    assert "Law (text/plain, ab12)" in seat
+
+
+async def test_a_metric_that_was_not_measured_is_an_empty_cell(export: Callable[..., Any], tmp_path: Path) -> None:
+    folder = await export(tmp_path / "out")
+    with (folder / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["turn"] for row in rows] == ["1", "2"]
+    assert (rows[0]["trust"], rows[1]["trust"]) == ("0.5", "")
+    assert (rows[0]["resolve[regulator]"], rows[1]["resolve[regulator]"]) == ("", "7")
+    assert rows[1]["disclosure"] == 'mixed, "half"'
+    assert (rows[0]["reporting_hours"], rows[1]["reporting_hours"]) == ("", "")
+    assert "resolve" not in rows[0]
+
+
+async def test_the_files_for_programs_say_all_there_is(
+    export: Callable[..., Any], fake: FakeApi, tmp_path: Path
+) -> None:
+    folder = await export(tmp_path / "out")
+    whole = json.loads((folder / "run.json").read_text())
+    assert (whole["format"], whole["run"]["id"], whole["calls"]) == ("pyscrai/run-export@1", fake.final.id, 2)
+    assert whole["metrics"]["resolve"] == {"regulator": 7}
+    calls = [json.loads(line) for line in (folder / "llm_calls.jsonl").read_text().splitlines()]
+    assert [(call["ordinal"], call["try"], call["request"][0]["text"]) for call in calls] == [
+        (0, 1, "What now?"),
+        (1, 1, "What now?"),
+    ]
+    log = [json.loads(line)["seq"] for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert log == [entry.seq for entry in fake.log]
+
+
+async def test_what_is_there_is_not_overwritten(export: Callable[..., Any], tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    await export(mine)
+    with pytest.raises(FolderTaken, match="--force"):
+        await export(mine)
+    (mine / "turns/099.md").write_text("of a longer run")
+    await export(mine, force=True)
+    assert not (mine / "turns/099.md").exists()
+    assert names_in(tmp_path) == ["mine"]
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("years")
+    for force in (False, True):
+        with pytest.raises(FolderTaken, match="not an earlier export"):
+            await export(precious, force=force)
+    with pytest.raises(FolderTaken, match="not a folder"):
+        free_place(precious / "thesis.txt", force=True)
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_folder(out, {"a.txt": "one"})
+    with pytest.raises(UnicodeEncodeError):
+        write_folder(out, {"a.txt": "two", "b.txt": "\ud800"})
+    assert (out / "a.txt").read_text() == "one"
+    assert names_in(tmp_path) == ["out"]
