@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from pyscrai.domain import metric_rules
+from pyscrai.domain import flow_rules, metric_rules, tool_rules
 from pyscrai.domain.canonical import escape
 from pyscrai.domain.conditions import parse
 from pyscrai.domain.errors import InvalidValue
@@ -19,8 +19,9 @@ from pyscrai.domain.model_names import parse as parse_model
 from pyscrai.domain.plan import PHASES_OF_POLICY
 from pyscrai.domain.scenario import NAME, TURN_PHASES, Metric, Scenario, Seat, Voice
 
-RESERVED = frozenset({"narrator", "analyst", "all", "none", "system"})
+RESERVED = frozenset({"narrator", "analyst", "oracle", "all", "none", "system", "all_seats", "any_seat"})
 """Names that runtime choices and audiences use for something else than a seat."""
+KNOWN_POLICIES = tuple(dict.fromkeys([*PHASES_OF_POLICY, "flow@1"]))
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")
 _EVENT_TYPE = re.compile(NAME.rstrip("$") + r"(@[1-9][0-9]*)?\Z")
 
@@ -39,10 +40,12 @@ def problems(scenario: Scenario) -> list[Problem]:
     return [
         *_about(scenario),
         *_seats(scenario),
+        *(Problem(*found) for found in tool_rules.problems(scenario)),
         *_schedule(scenario),
         *_voices(scenario),
         *(Problem(*found) for found in metric_rules.problems(scenario)),
         *_checks(scenario),
+        *_flow(scenario),
         *_events(scenario),
         *_not_played(scenario),
     ]
@@ -91,8 +94,6 @@ def _seat(scenario: Scenario, here: str, seat: Seat) -> Iterator[Problem]:
     yield from _model(f"{here}/model", seat.model)
     if seat.human:
         yield Problem(f"{here}/human", "human seats are not played yet: a model answers for it", None, "warning")
-    if seat.tools:
-        yield Problem(f"{here}/tools", "tools are not played yet", None, "warning")
     if seat.may_know:
         yield Problem(f"{here}/may_know", "may_know is not used yet", None, "note")
     if seat.opening and scenario.schedule.policy != "dialogue@1":
@@ -111,11 +112,14 @@ def _model(pointer: str, name: str | None) -> Iterator[Problem]:
 
 def _schedule(scenario: Scenario) -> Iterator[Problem]:
     schedule = scenario.schedule
-    if schedule.policy not in PHASES_OF_POLICY:
+    if schedule.policy not in KNOWN_POLICIES:
         message = f'there is no policy "{schedule.policy}"'
-        yield Problem("/schedule/policy", message, near(schedule.policy, PHASES_OF_POLICY), "error")
+        yield Problem("/schedule/policy", message, near(schedule.policy, KNOWN_POLICIES), "error")
         return
-    yield from _phases(scenario)
+    if schedule.policy != "flow@1":
+        yield from _phases(scenario)
+    elif "phases" in schedule.model_fields_set:
+        yield Problem("/schedule/phases", "in flow@1 the steps say who acts when: phases are not used", None, "note")
     if schedule.first is not None and schedule.first not in scenario.seats:
         message = f'there is no seat "{schedule.first}"'
         yield Problem("/schedule/first", message, near(schedule.first, scenario.seats), "error")
@@ -124,9 +128,11 @@ def _schedule(scenario: Scenario) -> Iterator[Problem]:
             yield Problem("/seats", "a dialogue needs at least two seats", "add a seat, or use turns@1", "error")
     else:
         if schedule.first is not None:
-            yield Problem("/schedule/first", "in turns@1 all seats move at once: first is not used", None, "note")
+            reason = "all seats move at once" if schedule.policy == "turns@1" else "the flow says who acts"
+            yield Problem("/schedule/first", f"in {schedule.policy} {reason}: first is not used", None, "note")
         if schedule.limits.messages is not None:
-            yield Problem("/schedule/limits/messages", "turns@1 has no messages to limit", "use turns", "note")
+            message = f"{schedule.policy} has no messages to limit"
+            yield Problem("/schedule/limits/messages", message, "use turns", "note")
     for i, ending in enumerate(schedule.end_when):
         yield from _ending(scenario, f"/schedule/end_when/{i}", ending.when)
 
@@ -205,6 +211,14 @@ def _checks(scenario: Scenario) -> Iterator[Problem]:
             yield Problem(f"{here}/on_issue", message, None, "warning")
 
 
+def _flow(scenario: Scenario) -> Iterator[Problem]:
+    for found in flow_rules.problems(scenario):
+        yield Problem(*found)
+    for name, step in scenario.flow.items():
+        if step.when is not None:
+            yield from _ending(scenario, f"/flow/{escape(name)}/when", step.when)
+
+
 def _events(scenario: Scenario) -> Iterator[Problem]:
     phases = PHASES_OF_POLICY.get(scenario.schedule.policy, ())
     for phase, event_type in scenario.events.items():
@@ -220,5 +234,3 @@ def _events(scenario: Scenario) -> Iterator[Problem]:
 def _not_played(scenario: Scenario) -> Iterator[Problem]:
     if scenario.happenings:
         yield Problem("/happenings", "happenings are not played yet: they are kept", None, "warning")
-    if scenario.flow:
-        yield Problem("/flow", "no policy here plays a flow yet: it is kept", None, "warning")

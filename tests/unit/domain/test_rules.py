@@ -39,6 +39,22 @@ def seat(**keys: Any) -> dict[str, Any]:
     return {"seats": {"ann": {"role": "a baker", **keys}, "bob": {"role": "a miller"}}}
 
 
+def dialogue(**keys: Any) -> dict[str, Any]:
+    return schedule(policy="dialogue@1", **keys)
+
+
+def tools(*listed: dict[str, Any]) -> dict[str, Any]:
+    return {**seat(tools=list(listed)), **dialogue()}
+
+
+def schema(**keys: Any) -> dict[str, Any]:
+    return {"name": "x", "guidance": "g", "input_schema": keys}
+
+
+def flow(**steps: dict[str, Any]) -> dict[str, Any]:
+    return {"flow": steps or {"a": {"by": "ann"}}, **schedule(policy="flow@1")}
+
+
 CASES = [
     ({"language": "english!"}, "/language", "warning", "BCP 47"),
     ({"world": {}}, "/world", "warning", "empty"),
@@ -52,7 +68,7 @@ CASES = [
     ({"seats": {"ann": {}, "bob": {"role": "y"}}}, "/seats/ann", "warning", "nothing says"),
     (seat(model="nonsense"), "/seats/ann/model", "warning", "nonsense"),
     (seat(human=True), "/seats/ann/human", "warning", "not played yet"),
-    (seat(tools=[{"name": "x"}]), "/seats/ann/tools", "warning", "not played yet"),
+    (seat(tools=[{"name": "x"}]), "/seats/ann/tools", "warning", "dialogue@1 only"),
     (seat(may_know=["x"]), "/seats/ann/may_know", "note", "not used"),
     (seat(opening="Hello"), "/seats/ann/opening", "note", "dialogue"),
     (schedule(policy="turn@1"), "/schedule/policy", "error", "turns@1"),
@@ -106,7 +122,51 @@ CASES = [
     ({"events": {"decison": "mine"}}, "/events/decison", "error", 'did you mean "decision"?'),
     ({"events": {"decision": "My Type"}}, "/events/decision", "error", "decide@2"),
     ({"happenings": [{"name": "x"}]}, "/happenings", "warning", "not played yet"),
-    ({"flow": {"a": {"by": "ann"}}}, "/flow", "warning", "no policy"),
+    ({"flow": {"a": {"by": "ann"}}}, "/flow", "warning", "turns@1 plays no flow"),
+    (tools({"name": "x"}), "/seats/ann/tools/0", "warning", "nothing says what"),
+    (tools({"name": "x", "description": "d"}), "/seats/ann/tools/0", "note", "no guidance"),
+    (tools({"name": "x"}), "/seats", "note", "no tool ends"),
+    (tools({"name": "x"}, {"name": "x"}), "/seats/ann/tools/1/name", "error", "two tools"),
+    (tools(schema(type="objekt")), "/seats/ann/tools/0/input_schema/type", "error", 'did you mean "object"?'),
+    (tools(schema(type="string")), "/seats/ann/tools/0/input_schema/type", "error", "is an object"),
+    (tools(schema(required="a")), "/seats/ann/tools/0/input_schema/required", "error", "list of names"),
+    (tools(schema(propertys={})), "/seats/ann/tools/0/input_schema/propertys", "warning", '"properties"'),
+    (tools(schema(**{"$ref": "http://a/b"})), "/seats/ann/tools/0/input_schema", "error", "not a JSON Schema"),
+    (
+        tools(schema(properties={"a": {"pattern": "(?=x)"}})),
+        "/seats/ann/tools/0/input_schema/properties/a/pattern",
+        "error",
+        "look-around",
+    ),
+    (
+        tools(schema(properties={"reason": {}}, required=["raeson"])),
+        "/seats/ann/tools/0/input_schema/required/0",
+        "warning",
+        'did you mean "reason"?',
+    ),
+    ({**tools({"name": "x"}), **dialogue(limits={"tool_calls": 0})}, "/schedule/limits/tool_calls", "warning", "ever"),
+    (schedule(policy="flow@1"), "/schedule/policy", "error", "there is none"),
+    (schedule(policy="flow@1", phases=["decision"]), "/schedule/phases", "note", "not used"),
+    ({**flow(), **schedule(policy="flow@1", first="ann")}, "/schedule/first", "note", "the flow says"),
+    (flow(a={"by": "anne"}), "/flow/a/by", "error", 'did you mean "ann"?'),
+    (flow(a={"by": "ann", "on": "strat"}), "/flow/a/on", "error", 'did you mean "start"?'),
+    (flow(a={"by": "ann", "to": "bobb"}), "/flow/a/to", "error", 'did you mean "bob"?'),
+    (flow(start={"by": "ann"}), "/flow/start", "error", "start-step"),
+    (flow(a={"by": "ann", "on": "every_n_turns"}), "/flow/a", "error", "needs n"),
+    (flow(a={"by": "ann", "n": 2}), "/flow/a/n", "warning", "every_n_turns"),
+    (flow(a={"by": "ann", "on": "turn_complete"}), "/flow", "error", "nothing starts"),
+    (flow(a={"by": "ann", "on": "a"}), "/flow/a/on", "error", "waits for itself"),
+    (flow(a={"by": "ann", "on": "b"}, b={"by": "bob", "on": "a"}), "/flow/a/on", "error", "a → b → a"),
+    (flow(a={"by": "ann", "repeat": 3}, b={"by": "bob", "on": "a"}), "/flow/b/on", "note", "repeat: 3"),
+    (flow(a={"by": "ann", "repeat": 30}), "/schedule/turns", "note", "turns: 30"),
+    (flow(a={"by": "system"}), "/flow/a", "error", "add prompt"),
+    (flow(a={"by": "system", "prompt": "x", "event": "mine"}), "/flow/a/event", "warning", "no model"),
+    (flow(a={"by": "ann", "event": "My Type"}), "/flow/a/event", "error", "decide@2"),
+    (flow(a={"by": "ann", "when": "turst > 1"}), "/flow/a/when", "error", 'did you mean "trust"?'),
+    (flow(a={"by": "ann", "result": {"x": "string"}}), "/flow/a/result/x", "error", "type: string"),
+    (flow(a={"by": "ann", "result": {"x": {"type": "sting"}}}), "/flow/a/result/x/type", "error", '"string"'),
+    (flow(a={"by": "ann"}), "/seats/bob", "warning", "never acts"),
+    ({**flow(a={"by": "all_seats"}), "narrator": {"instructions": "x"}}, "/narrator", "note", "never acts"),
 ]
 
 
