@@ -20,7 +20,8 @@ from pyscrai_api.queue.engines import Held
 from pyscrai_api.queue.finishing import Finishing
 from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure, RunFinisher
 from pyscrai_api.queue.statements import sql
-from pyscrai_api.queue.states import Live, shown
+from pyscrai_api.queue.states import Live
+from pyscrai_api.vocabulary import event_status
 
 log = structlog.get_logger()
 
@@ -112,7 +113,7 @@ class Delivery:
 
 
 def _peeked(row: Any) -> Event:
-    status, state = shown(Live.READY, None, row["failures"])
+    status, state = event_status(Live.READY, None, row["failures"])
     return Event(
         id=row["id"],
         event_type=row["event_type"],

@@ -26,8 +26,9 @@ from pyscrai_api.queue.loose import Loose
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.ports import RunFinisher
 from pyscrai_api.queue.statements import sql
-from pyscrai_api.queue.states import STATUS_OF_FINAL, STATUS_OF_LIVE, Live, shown
+from pyscrai_api.queue.states import Live
 from pyscrai_api.queue.store import Place, Woken, first_of_lanes
+from pyscrai_api.vocabulary import STATUS_OF_FINAL, STATUS_OF_LIVE, event_status
 
 PAYLOAD_BYTES = 64 * 1024
 MOST_POSTED = 1000
@@ -256,7 +257,7 @@ def _states(status: str | None) -> tuple[list[int] | None, list[int] | None, boo
 
 def event(row: Any) -> Event:
     """An event as the API shows it."""
-    status, state = shown(row["live"], row["final"], row["failures"])
+    status, state = event_status(row["live"], row["final"], row["failures"])
     return Event(
         id=row["id"],
         event_type=row["event_type"],

@@ -1,10 +1,8 @@
-"""The numbers of states in `queue`, `outcomes` and `attempts`, and the words that the seeds' clients know."""
+"""The numbers of states in `queue`, `outcomes`, `attempts` and `calls`. What clients call them: `vocabulary`."""
 
 from __future__ import annotations
 
 from enum import IntEnum
-
-from pyscrai.contract.events import EventStatus
 
 
 class Live(IntEnum):
@@ -41,30 +39,3 @@ class Call(IntEnum):
     SETTLED = 2
     ASSUMED = 3
     RELEASED = 4
-
-
-STATUS_OF_LIVE: dict[Live, EventStatus] = {
-    Live.SCHEDULED: "queued",
-    Live.READY: "queued",
-    Live.LEASED: "processing",
-    Live.WAITING: "waiting",
-    Live.HELD: "queued",
-    Live.DEAD: "failed",
-}
-STATUS_OF_FINAL: dict[Final, EventStatus] = {
-    Final.SUCCEEDED: "completed",
-    Final.CANCELLED: "cancelled",
-    Final.DISCARDED: "cancelled",
-}
-
-
-def shown(live: int | None, final: int | None, failures: int) -> tuple[EventStatus, str]:
-    """An event's (status, state) on the wire: the seeds' word, and ours. A scheduled retry shows as `retry`."""
-    if final is not None:
-        return STATUS_OF_FINAL[Final(final)], Final(final).name.lower()
-    if live is None:
-        raise ValueError("an event is either live or it has an outcome")
-    state = Live(live)
-    if state is Live.SCHEDULED and failures:
-        return "retry", state.name.lower()
-    return STATUS_OF_LIVE[state], state.name.lower()

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
+from pyscrai.contract.runs import RunStatus
 from pyscrai_api.queue.cleaning import clean
 from pyscrai_api.queue.lanes import is_lane, lane_of
-from pyscrai_api.queue.states import STATUS_OF_FINAL, STATUS_OF_LIVE, Final, Live, shown
+from pyscrai_api.queue.states import Final, Live
+from pyscrai_api.vocabulary import STATUS_OF_FINAL, STATUS_OF_LIVE, conversation_status, event_status, record_status
 
 
 def test_every_state_has_a_word_of_the_seeds() -> None:
     assert set(STATUS_OF_LIVE) == set(Live)
     assert set(STATUS_OF_FINAL) == set(Final)
-    assert shown(Live.LEASED, None, 2) == ("processing", "leased")
-    assert shown(Live.SCHEDULED, None, 0) == ("queued", "scheduled")
-    assert shown(Live.SCHEDULED, None, 1) == ("retry", "scheduled")
-    assert shown(None, Final.DISCARDED, 3) == ("cancelled", "discarded")
+    assert event_status(Live.LEASED, None, 2) == ("processing", "leased")
+    assert event_status(Live.SCHEDULED, None, 0) == ("queued", "scheduled")
+    assert event_status(Live.SCHEDULED, None, 1) == ("retry", "scheduled")
+    assert event_status(None, Final.DISCARDED, 3) == ("cancelled", "discarded")
     with pytest.raises(ValueError, match="live or"):
-        shown(None, None, 0)
+        event_status(None, None, 0)
+
+
+def test_every_status_of_a_run_has_the_seeds_words() -> None:
+    words = {status: (conversation_status(status), record_status(status)) for status in get_args(RunStatus)}
+    assert words["completed"] == ("completed", "completed")
+    assert words["failed"] == words["cancelled"] == ("completed", "failed")
+    assert {words.pop(status)[0] for status in ("pending", "running", "waiting", "paused", "blocked")} == {"active"}
 
 
 @pytest.mark.parametrize("lane", ["actor", "my-lane", "a_b.c9", "actor:p", lane_of("narrator", "run-7")])
