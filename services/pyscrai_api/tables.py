@@ -21,6 +21,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Numeric,
     SmallInteger,
@@ -219,6 +220,17 @@ class FoldRow(Base, table=True):
     run_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("runs.id"), primary_key=True))
     seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     state: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class DocumentRow(Base, table=True):
+    """A document that a tool brought, kept once per run by the SHA-256 of its bytes; the log names it by that."""
+
+    __tablename__ = "documents"
+    run_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("runs.id"), primary_key=True))
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    title: str = Field(sa_column=Column(Text, nullable=False))
+    content_type: str = Field(sa_column=Column(Text, nullable=False))
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
 # ── the queue ────────────────────────────────────────────────────────────────────────────────────────────────────

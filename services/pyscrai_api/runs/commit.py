@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from pyscrai.domain.canonical import canonical, normalise, read
+from pyscrai.domain.documents import to_keep
 from pyscrai.domain.entry import Entry
 from pyscrai.domain.plan import Plan
 from pyscrai.domain.play import Advance, advance
@@ -22,6 +23,7 @@ from pyscrai_api.database import Connection
 from pyscrai_api.errors import from_exception
 from pyscrai_api.queue.lanes import lane_of
 from pyscrai_api.queue.store import NewRow, enqueue_step
+from pyscrai_api.runs.documents import keep_documents
 from pyscrai_api.runs.folds import Folds, store
 from pyscrai_api.runs.locked import LockedRun
 from pyscrai_api.runs.plans import Plans
@@ -65,7 +67,9 @@ class Committer:
             plan = await self._plans.of(run.conn, run.id, run.plan_version)
             state = await self._folds.at(run.conn, run.id, plan, run.at_seq)
             results = await _results(run.conn, run.id, run.step)
-            return await write(run, plan, advance(plan, state, results, seq=run.last_seq, step=run.step))
+            move = advance(plan, state, results, seq=run.last_seq, step=run.step)
+            await keep_documents(run.conn, run.id, to_keep(results))
+            return await write(run, plan, move)
         except Exception as error:
             if from_exception(error).status == 503:
                 raise

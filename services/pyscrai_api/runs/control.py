@@ -105,6 +105,7 @@ class Control:
             self._set_limit(run, wanted.limit)
             if run.status == "paused" and (run.reason or {}).get("code") == "out_of_money":
                 await self._go_on(run)
+            await reservations.release_affordable(run)
             return True
 
         await self._change(run_id, work)

@@ -178,6 +178,15 @@ class RunEvents:
 
         return await self.change(run_id, work, if_free=True) or 0
 
+    async def close_calls(self, run_id: UUID, leases: Sequence[tuple[int, int]]) -> None:
+        """Charge what is still reserved under leases (event, number) that are over at its upper bound."""
+
+        async def work(run: LockedRun) -> None:
+            await settlements.assume(run, list(leases))
+            await reservations.release_affordable(run)
+
+        await self.change(run_id, work)
+
     async def claim_details(self, items: Sequence[ClaimedRow]) -> list[Claimed | PermanentFailure]:
         """Views, prompts and schemas of events that were just claimed, in order, each by itself."""
         return await self._claims.details(items)

@@ -3,6 +3,9 @@
 rehearsal                       ships with PyScrAI: instant, no key, no cost
 scripted:PATH                   ships with PyScrAI: answers from a file
 openai:NAME                     also bare, as in `gpt-4o-mini`
+anthropic:NAME                  also bare, as in `claude-3-haiku`
+gemini:NAME                     also bare, as in `gemini-1.5-pro`, and as `google:NAME`
+groq:NAME                       also as `groq/NAME`
 openrouter:VENDOR/NAME          also bare, as in `anthropic/claude-3-haiku`
 ollama:NAME                     also as `ollama/NAME`
 https://host/v1#NAME            any server that speaks OpenAI's protocol
@@ -20,14 +23,33 @@ from pyscrai.domain.errors import PyScrAIError
 FREE = frozenset({"rehearsal", "scripted", "local"})
 """Providers whose models cost nothing, so that a run of theirs needs no limit."""
 
-PROVIDERS = ("rehearsal", "scripted", "openai", "openrouter", "ollama", "openai-like")
+PROVIDERS = (
+    "rehearsal",
+    "scripted",
+    "openai",
+    "anthropic",
+    "gemini",
+    "groq",
+    "openrouter",
+    "ollama",
+    "openai-like",
+)
 MAX_LENGTH = 500
 
-_OPENAI = re.compile(r"(gpt-|chatgpt-|o[1-9](-|$)|ft:(gpt-|o[1-9]))")
+_ALIASES = {"google": "gemini"}
+"""Other names of a provider, before a colon only: `google/…` is how OpenRouter calls these models."""
+_SLASHED = ("ollama", "groq", "gemini")
+"""Providers that also stand before a slash; any other `a/b` is a model of OpenRouter's."""
+_BARE = (
+    ("openai", re.compile(r"(gpt-(?!oss)|chatgpt-|o[1-9](-|$)|ft:(gpt-|o[1-9]))")),
+    ("anthropic", re.compile(r"claude-[^/:]+$")),
+    ("gemini", re.compile(r"gemini-[^/:]+$")),
+)
 _VENDORS = {
     "claude": "anthropic",
     "gemini": "google",
     "gemma": "google",
+    "gpt-oss": "openai",
     "llama": "meta-llama",
     "mistral": "mistralai",
     "mixtral": "mistralai",
@@ -36,7 +58,13 @@ _VENDORS = {
     "grok": "x-ai",
     "command": "cohere",
 }
-_HOW = "write rehearsal, scripted:PATH, openai:NAME, openrouter:VENDOR/NAME, ollama:NAME or https://HOST/v1#NAME"
+_OPEN = ("llama", "gpt-oss", "gemma", "mistral", "mixtral", "deepseek", "qwen")
+"""Families that Ollama runs too."""
+_ON_THIS_MACHINE = "http://127.0.0.1:8080/v1"
+_HOW = (
+    "write rehearsal, scripted:PATH, openai:NAME, anthropic:NAME, gemini:NAME, groq:NAME, openrouter:VENDOR/NAME, "
+    "ollama:NAME or https://HOST/v1#NAME"
+)
 
 
 class UnknownModel(PyScrAIError, ValueError):
@@ -80,7 +108,8 @@ def parse(name: str) -> ModelRef:
     if re.match(r"https?://", name):
         return _url(name)
     provider, colon, model = name.partition(":")
-    if colon and provider in PROVIDERS and not _OPENAI.match(name):
+    provider = _ALIASES.get(provider, provider)
+    if colon and provider in PROVIDERS:
         return _prefixed(provider, model, name)
     return _bare(name)
 
@@ -93,17 +122,19 @@ def _prefixed(provider: str, model: str, name: str) -> ModelRef:
     if not model.strip():
         raise UnknownModel(f"{name!r} names no model of {provider}")
     if provider == "openrouter" and "/" not in model:
-        raise UnknownModel(f"{name!r} has no vendor", _of_vendor(model))
+        raise UnknownModel(f"{name!r} has no vendor", (_at_openrouter(model),))
     return ModelRef(provider, model)
 
 
 def _bare(name: str) -> ModelRef:
-    if _OPENAI.match(name):
-        return ModelRef("openai", name)
+    if name.startswith("models/gemini-"):
+        name = name.removeprefix("models/")
+    if found := next((provider for provider, pattern in _BARE if pattern.match(name)), None):
+        return ModelRef(found, name)
     first, slash, rest = name.partition("/")
-    if first == "ollama" and slash and rest:
-        return ModelRef("ollama", rest)
-    if re.fullmatch(r"[A-Za-z0-9._-]+/[A-Za-z0-9._:/-]+", name):
+    if slash and first in _SLASHED and rest:
+        return ModelRef(first, rest)
+    if first != "local" and re.fullmatch(r"[A-Za-z0-9._-]+/[A-Za-z0-9._:/*-]+", name):
         return ModelRef("openrouter", name)
     raise UnknownModel(f"no model is called {name!r}", _candidates(name))
 
@@ -125,16 +156,22 @@ def _url(name: str) -> ModelRef:
 
 
 def _candidates(name: str) -> tuple[str, ...]:
-    provider, colon, model = name.partition(":")
-    if colon and model:
-        close = difflib.get_close_matches(provider.lower(), PROVIDERS, n=1, cutoff=0.7)
-        return (f"{close[0]}:{model}",) if close and close[0] != "rehearsal" else _of_vendor(model, provider)
+    provider, mark, model = re.match(r"([^:/]*)([:/]?)(.*)", name, re.DOTALL).groups()  # type: ignore[union-attr]
+    if provider.lower() == "local" and model:
+        return (f"ollama:{model}", f"{_ON_THIS_MACHINE}#{model}")
+    if mark == ":" and model and not provider.lower().startswith(_OPEN):
+        close = difflib.get_close_matches(provider.lower(), [*PROVIDERS, *_ALIASES], n=1, cutoff=0.7)
+        if close and close[0] != "rehearsal":
+            return (f"{_ALIASES.get(close[0], close[0])}:{model}",)
+        return (_at_openrouter(model, provider),)
     if close := difflib.get_close_matches(name.lower(), ["rehearsal"], cutoff=0.6):
         return tuple(close)
-    return _of_vendor(name) if any(name.startswith(family) for family in _VENDORS) else ()
+    if not name.lower().startswith(tuple(_VENDORS)):
+        return ()
+    return (f"ollama:{name}",) * name.lower().startswith(_OPEN) + (_at_openrouter(name),)
 
 
-def _of_vendor(model: str, vendor: str | None = None) -> tuple[str, ...]:
+def _at_openrouter(model: str, vendor: str | None = None) -> str:
     """What a model without a vendor, or of a provider that we do not call directly, is called at OpenRouter."""
-    family = next((v for prefix, v in _VENDORS.items() if model.startswith(prefix)), vendor or "VENDOR")
-    return (f"openrouter:{family}/{model.rpartition('/')[2]}",)
+    family = next((v for prefix, v in _VENDORS.items() if model.lower().startswith(prefix)), vendor or "VENDOR")
+    return f"openrouter:{family}/{model.rpartition('/')[2]}"

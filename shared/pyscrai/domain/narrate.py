@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pyscrai.domain import flow
+from pyscrai.domain.documents import documents_of
 from pyscrai.domain.entry import Draft, draft
 from pyscrai.domain.metrics import coerce
 from pyscrai.domain.plan import Plan
@@ -37,8 +39,12 @@ def metric_entry(plan: Plan, turn: int, name: str, value: Any, seat: str | None 
     return draft("metric", body, turn=turn, phase="metrics", seat=seat)
 
 
-def message_entry(turn: int, seat: str, text: str, to: str | None, closing: bool) -> Draft:
-    body = {"text": text, "to": to, "closing": closing}
+def message_entry(
+    turn: int, seat: str, text: str, to: str | None, closing: bool, documents: list[Any] | None = None
+) -> Draft:
+    body: dict[str, Any] = {"text": text, "to": to, "closing": closing}
+    if documents:
+        body["documents"] = documents
     return draft("message", body, turn=turn, phase="dialogue", seat=seat)
 
 
@@ -52,7 +58,23 @@ def _message(plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     seat = str(work.seat)
     if value.get("thought"):
         yield draft("thought", {"thought": value["thought"]}, turn=work.turn, phase=work.phase, seat=seat)
-    yield message_entry(work.turn, seat, value["text"], _addressed(plan, seat, value), bool(value.get("closing")))
+    asked = value.get("tool_call")
+    if asked:
+        body = {"tool": asked["name"], "input": asked.get("input") or {}}
+        yield draft("tool_call", body, turn=work.turn, phase=work.phase, seat=seat)
+        return
+    brought = work.payload.get("documents")
+    documents = brought if isinstance(brought, list) else []
+    to, closing = _addressed(plan, seat, value), bool(value.get("closing"))
+    yield message_entry(work.turn, seat, value["text"], to, closing, documents)
+
+
+def _tool_result(plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+    seat, name = str(work.payload["seat"]), str(work.payload["tool"])
+    tool = plan.tool(seat, name)
+    body = {"tool": name, "content": value["content"], "ends": tool.ends}
+    body["documents"] = [document.reference() for document in documents_of(value)]
+    yield draft("tool_result", body, turn=work.turn, phase=work.phase, seat=seat)
 
 
 def _addressed(plan: Plan, seat: str, value: dict[str, Any]) -> str | None:
@@ -64,9 +86,35 @@ def _addressed(plan: Plan, seat: str, value: dict[str, Any]) -> str | None:
     return None if found == seat else found
 
 
+def _flow_message(plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+    seat, name = str(work.seat), str(work.payload["step"])
+    step = plan.scenario.flow[name]
+    thought = flow.thought(value)
+    if thought is not None:
+        yield draft("thought", thought, turn=work.turn, phase=work.phase, seat=seat)
+    text, fields = flow.told(value)
+    to = step.to if step.to in plan.scenario.seats else _addressed(plan, seat, value)
+    body = {"text": text, "to": to, "closing": bool(value.get("closing")), "step": name, "fields": fields}
+    parties = flow.parties(plan.scenario, step, seat)
+    yield draft("message", body, turn=work.turn, phase=work.phase, seat=seat, parties=parties)
+
+
+def _report(_plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+    summary, fields = flow.told(value)
+    body = {"summary": summary, "findings": value.get("findings") or []}
+    body |= {"step": work.payload["step"], "fields": fields}
+    yield draft("report", body, turn=work.turn, phase=work.phase)
+
+
 def _world_update(_plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+    if "step" in work.payload:
+        narrative, fields = flow.told(value)
+        value = value | {"narrative": narrative}
+        extra: dict[str, Any] = {"step": work.payload["step"], "fields": fields}
+    else:
+        extra = {}
     body = {"narrative": value["narrative"], "facts": value.get("facts") or {}, "changes": value.get("changes") or []}
-    yield draft("world_update", body, turn=work.turn, phase=work.phase)
+    yield draft("world_update", body | extra, turn=work.turn, phase=work.phase)
 
 
 def _check(_plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
@@ -90,6 +138,9 @@ def _measure(plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
 _WRITERS: dict[str, Callable[[Plan, Work, dict[str, Any]], Iterator[Draft]]] = {
     "decision": _decision,
     "dialogue": _message,
+    "message": _flow_message,
+    "report": _report,
+    "tool": _tool_result,
     "world_update": _world_update,
     "validation": _check,
     "metrics": _measure,

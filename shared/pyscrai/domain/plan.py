@@ -9,9 +9,11 @@ from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict
 
+from pyscrai.domain import flow
 from pyscrai.domain.choices import Choices, SeatChoice
-from pyscrai.domain.scenario import Scenario, Seat, Voice
-from pyscrai.domain.work import EventType
+from pyscrai.domain.errors import PolicyError
+from pyscrai.domain.scenario import Scenario, Seat, Tool, Voice
+from pyscrai.domain.work import EventType, Work
 
 DEFAULT_MODEL = "rehearsal"
 DEFAULT_MAX_TOKENS = 1024
@@ -21,10 +23,12 @@ EVENT_TYPE_OF_PHASE = {
     "validation": "check",
     "metrics": "measure",
     "dialogue": "agent_message",
+    "tool": "oracle",
 }
 PHASES_OF_POLICY = {
     "turns@1": ("decision", "world_update", "validation", "metrics"),
     "dialogue@1": ("dialogue", "validation", "metrics"),
+    "flow@1": ("message", "world_update", "report", "validation", "metrics"),
 }
 
 
@@ -86,6 +90,18 @@ class Plan(BaseModel):
         chosen = self.choice(who).instructions
         return self._declared(who).instructions if chosen is None else chosen
 
+    def tool(self, seat: str, name: str) -> Tool:
+        """A seat's tool. Raises PolicyError where it has none of that name."""
+        found = next((tool for tool in self.scenario.seats[seat].tools if tool.name == name), None)
+        if found is None:
+            raise PolicyError(f"the seat {seat} has no tool {name}")
+        return found
+
+    def event_type(self, work: Work) -> EventType:
+        """What is asked for this work: a flow's step may name an event type of its own."""
+        own = self.event_types.get(flow.own_key(str(work.payload["step"]))) if "step" in work.payload else None
+        return own or self.event_types[work.phase]
+
     def seating(self, who: str) -> Seating:
         """Which model answers for a seat, `narrator` or `analyst`, and how."""
         choice, declared = self.choice(who), self._declared(who)
@@ -104,5 +120,10 @@ class Plan(BaseModel):
 
 def needed_event_types(scenario: Scenario) -> dict[str, str]:
     """Phase → `event-type[@version]`: what a run of this scenario has to pin."""
-    phases = PHASES_OF_POLICY.get(scenario.schedule.policy, ())
+    if scenario.schedule.policy == "flow@1":
+        analysed = {phase: scenario.events.get(phase, EVENT_TYPE_OF_PHASE[phase]) for phase in ("validation", "metrics")}
+        return flow.needed(scenario) | analysed
+    phases = [*PHASES_OF_POLICY.get(scenario.schedule.policy, ())]
+    if scenario.schedule.policy == "dialogue@1" and any(seat.tools for seat in scenario.seats.values()):
+        phases.append("tool")
     return {phase: scenario.events.get(phase, EVENT_TYPE_OF_PHASE[phase]) for phase in phases}

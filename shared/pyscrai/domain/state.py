@@ -15,7 +15,7 @@ from pyscrai.domain.plan import Plan
 from pyscrai.domain.work import End
 
 WINDOW_TURNS = 4
-"""How many turns back a view reaches; a dialogue counts its messages in rounds of all seats."""
+"""How many turns back a view reaches; a dialogue counts its messages, a flow its waves, in rounds of all seats."""
 
 
 class SeatState(BaseModel):
@@ -27,8 +27,31 @@ class SeatState(BaseModel):
     closing: bool = False
 
 
+class ToolCall(BaseModel):
+    """A seat's question to one of its tools."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seat: str
+    tool: str
+    input: dict[str, JsonValue] = {}
+
+
+class Played(BaseModel):
+    """How often a step of a flow was played, and the turn of the latest time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    times: int = 0
+    turn: int = 0
+
+
 class State(BaseModel):
-    """Folded from story entries 1 … `seq`. `marks` are the numbers of the latest turn_started entries."""
+    """Folded from story entries 1 … `seq`. `marks` are the numbers of the latest turn_started entries.
+
+    `tool`: a call that waits for its answer; `asks_again`: the seat whose tool has answered; `tool_calls`: how many in
+    a row; `documents`: what they brought, for the message that follows.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,7 +71,19 @@ class State(BaseModel):
     results: int = 0
     issues: int = 0
     marks: list[int] = []
+    wave: list[str] = []
+    played: dict[str, Played] = {}
+    ending: End | None = None
+    tool: ToolCall | None = None
+    asks_again: str | None = None
+    tool_calls: int = 0
+    documents: list[JsonValue] = []
+    ended_by_tool: End | None = None
     end: End | None = None
+
+    def times(self, step: str) -> int:
+        """How often a step of the flow has been played."""
+        return self.played[step].times if step in self.played else 0
 
 
 def initial(plan: Plan) -> State:
@@ -85,13 +120,25 @@ def fold(state: State, entries: list[Entry], window: int) -> State:
 
 def window(plan: Plan) -> int:
     """How many turns of the log a view of this run may reach back."""
-    if plan.scenario.schedule.policy.startswith("dialogue@"):
+    if plan.scenario.schedule.policy.startswith(("dialogue@", "flow@")):
         return WINDOW_TURNS * max(4, len(plan.scenario.seats))
     return WINDOW_TURNS
 
 
 def _turn_started(state: State, entry: Entry) -> dict[str, Any]:
-    return {"turn": entry.turn, "turn_open": True, "phases_done": [], "moves": {}, "world_before": state.world}
+    fresh: dict[str, Any] = {"tool": None, "asks_again": None, "tool_calls": 0, "documents": []}
+    return {"turn": entry.turn, "turn_open": True, "phases_done": [], "moves": {}, "world_before": state.world, **fresh}
+
+
+def _wave(state: State, entry: Entry) -> dict[str, Any]:
+    """The steps of the turn that begins, and the ending that it is the last before."""
+    wave, ends = entry.body.get("wave"), entry.body.get("ends")
+    if not isinstance(wave, list):
+        return {}
+    steps = [str(step) for step in wave]
+    played = {step: Played(times=state.times(step) + 1, turn=entry.turn) for step in steps}
+    change: dict[str, Any] = {"wave": steps, "played": {**state.played, **played}}
+    return change | ({"ending": End.model_validate(ends)} if isinstance(ends, dict) else {})
 
 
 def _decision(state: State, entry: Entry) -> dict[str, Any]:
@@ -108,6 +155,21 @@ def _message(state: State, entry: Entry) -> dict[str, Any]:
         "addressed": entry.body.get("to"),
         "seats": {**state.seats, seat: spoken},
     }
+
+
+def _tool_call(state: State, entry: Entry) -> dict[str, Any]:
+    asked = entry.body.get("input")
+    call = ToolCall(seat=str(entry.seat), tool=str(entry.body["tool"]), input=asked if isinstance(asked, dict) else {})
+    return {"tool": call, "asks_again": None, "tool_calls": state.tool_calls + 1}
+
+
+def _tool_result(state: State, entry: Entry) -> dict[str, Any]:
+    brought = entry.body.get("documents")
+    change: dict[str, Any] = {"documents": [*state.documents, *(brought if isinstance(brought, list) else [])]}
+    if entry.body.get("ends"):
+        reason = f"{entry.seat} used the tool {entry.body['tool']}"
+        change["ended_by_tool"] = End(outcome=str(entry.body["ends"]), reason=reason)
+    return change
 
 
 def _world_update(state: State, entry: Entry) -> dict[str, Any]:
@@ -135,7 +197,14 @@ def _check(state: State, entry: Entry) -> dict[str, Any]:
 def _phase_complete(state: State, entry: Entry) -> dict[str, Any]:
     events = entry.body.get("events")
     results = state.results + (events if isinstance(events, int) else 0)
-    return {"phases_done": [*state.phases_done, str(entry.body["phase"])], "results": results}
+    phase = str(entry.body["phase"])
+    change: dict[str, Any] = {"phases_done": [*state.phases_done, phase], "results": results}
+    if phase == "tool" and state.tool is not None:
+        # Also where the oracle's event was discarded: the seat is asked again and has to do without.
+        change |= {"tool": None, "asks_again": state.tool.seat}
+    elif phase == "dialogue":
+        change["asks_again"] = None
+    return change
 
 
 def _turn_complete(_state: State, _entry: Entry) -> dict[str, Any]:
@@ -150,6 +219,8 @@ _STEPS = {
     "turn_started": _turn_started,
     "decision": _decision,
     "message": _message,
+    "tool_call": _tool_call,
+    "tool_result": _tool_result,
     "world_update": _world_update,
     "metric": _metric,
     "check": _check,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyscrai.domain import flow
 from pyscrai.domain.canonical import canonical, normalise
 from pyscrai.domain.entry import Entry
 from pyscrai.domain.plan import Plan
-from pyscrai.domain.scenario import Metric, Scenario, Seat
+from pyscrai.domain.scenario import Metric, Scenario, Seat, Tool
 from pyscrai.domain.state import State
 from pyscrai.domain.work import Work
 
@@ -24,6 +25,7 @@ _TEXT_OF = {
     "world_update": "narrative",
     "exogenous": "text",
     "input": "text",
+    "report": "summary",
 }
 
 
@@ -31,7 +33,9 @@ def view(plan: Plan, state: State, recent: list[Entry], work: Work) -> dict[str,
     """The view for one event. `recent`: story entries from the window's first mark to `at_seq`, oldest first."""
     common = _common(plan, state, work)
     if work.seat is not None:
-        return common | _for_seat(plan, recent, work.seat)
+        return common | _for_seat(plan, recent, work.seat) | _tools(plan, state, recent, work, work.seat)
+    if work.phase == "tool":
+        return common | _for_oracle(plan, recent, work)
     if work.phase == "world_update":
         return common | _for_narrator(plan, state, recent)
     return common | _for_analyst(plan, state, recent, work)
@@ -62,6 +66,45 @@ def _for_seat(plan: Plan, recent: list[Entry], seat: str) -> dict[str, Any]:
         "others": [_at_table(plan.scenario, other) for other in plan.seats if other != seat],
         "history": _history(plan.scenario, seen),
         "memory": [_memory(entry) for entry in seen if entry.kind == "thought" and entry.seat == seat][-MEMORY_LIMIT:],
+    }
+
+
+def _tools(plan: Plan, state: State, recent: list[Entry], work: Work, seat: str) -> dict[str, Any]:
+    """What a seat may ask its own systems, and what they answered in this turn."""
+    own = [entry for entry in recent if entry.seat == seat and entry.turn == state.turn]
+    answers = [entry.body for entry in own if entry.kind == "tool_result"]
+    asked = [entry.body for entry in own if entry.kind == "tool_call"]
+    offered = plan.scenario.seats[seat].tools if work.payload.get("tools_left") else []
+    return {
+        "tools": [tool.model_dump(include={"name", "description", "input_schema", "ends"}) for tool in offered],
+        "tool_results": [
+            {"tool": answer["tool"], "input": call.get("input"), "content": answer["content"]}
+            for call, answer in zip(asked, answers, strict=False)
+        ],
+    }
+
+
+def _for_oracle(plan: Plan, recent: list[Entry], work: Work) -> dict[str, Any]:
+    """The oracle sees every knowledge base: it has to be consistent with all of them."""
+    seat = str(work.payload["seat"])
+    tool = plan.tool(seat, str(work.payload["tool"]))
+    told = tool.model_dump(include={"name", "description", "guidance", "ends"})
+    return {
+        "instructions": plan.told("analyst"),
+        "others": [_at_table(plan.scenario, other) for other in plan.seats],
+        "history": _history(plan.scenario, recent),
+        "caller": _you(plan, seat),
+        "tool": told | {"input": work.payload.get("input") or {}},
+        "knowledge": [
+            {
+                "seat": other,
+                "title": plan.scenario.seat_title(other),
+                "situation": plan.scenario.seats[other].situation,
+                "private": plan.scenario.seats[other].private,
+                "text": _knowledge(plan.scenario.seats[other]),
+            }
+            for other in plan.seats
+        ],
     }
 
 
@@ -178,6 +221,8 @@ def _metric(plan: Plan, name: str, metric: Metric) -> dict[str, Any]:
 def result_schema(plan: Plan, work: Work) -> dict[str, Any]:
     """The JSON Schema that an event's result must fit: the event type's own, for metrics made exact for this run."""
     schema: dict[str, Any] = dict(plan.event_types[work.phase].result_schema)
+    if work.payload.get("tools_left"):
+        return _with_tools(schema, plan.scenario.seats[str(work.payload["seat"])].tools)
     asked = work.payload.get("metrics")
     if work.phase != "metrics" or not isinstance(asked, list):
         return schema
@@ -185,6 +230,21 @@ def result_schema(plan: Plan, work: Work) -> dict[str, Any]:
     values = {name: _value_schema(plan, plan.scenario.metrics[name]) for name in names}
     exact = {"type": "object", "properties": values, "required": names, "additionalProperties": False}
     return schema | {"properties": {**schema.get("properties", {}), "values": exact}}
+
+
+def _with_tools(schema: dict[str, Any], tools: list[Tool]) -> dict[str, Any]:
+    """A message, or a call of one of the tools with an input that fits its schema."""
+    calls = [
+        {
+            "type": "object",
+            "properties": {"name": {"const": tool.name}, "input": dict(tool.input_schema) or {"type": "object"}},
+            "required": ["name", "input"],
+            "additionalProperties": False,
+        }
+        for tool in tools
+    ]
+    asks = {"anyOf": [{"type": "null"}, *calls]}
+    return schema | {"properties": {**schema.get("properties", {}), "tool_call": asks}}
 
 
 def _value_schema(plan: Plan, metric: Metric) -> dict[str, Any]:

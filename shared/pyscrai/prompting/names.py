@@ -14,12 +14,14 @@ others history memory instructions data
 """
 _YOU = """
 you.seat you.title you.role you.principal you.situation you.goals you.constraints you.style you.expertise you.private
-you.knowledge you.instructions you.opening
+you.knowledge you.instructions you.opening tools tool_results
 """
 _NARRATOR = "moves"
 _ANALYST = """
 moves world_before profiles previous metrics
 check.name check.description check.prompt
+tool.name tool.description tool.guidance tool.input tool.ends
+caller.seat caller.title caller.role caller.situation caller.instructions knowledge
 """
 _LANES = {"actor": _ALL + _YOU, "narrator": f"{_ALL} {_NARRATOR}", "analyst": f"{_ALL} {_ANALYST}"}
 

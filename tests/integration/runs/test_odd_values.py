@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.integration.runs.desk import Desk, done, reply, talks
+from tests.integration.runs.desk import Desk, reply, talks
 
 
 @pytest.mark.parametrize("number", [10**20, 1e20, -(2**53), 1e300, -0.0])

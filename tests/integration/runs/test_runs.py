@@ -313,3 +313,39 @@ async def test_a_dialogue_over_http(desk: Desk) -> None:
     assert said == ["ann", "bo", "cy", "ann", "bo"]
     assert run["outcome"] == "turn_limit"
     assert Decimal(run["spent"]) == 0
+
+
+async def test_a_prior_authorization_with_tools(desk: Desk) -> None:
+    """Approval and denial are different outcomes; a tool's document can be fetched by its reference."""
+    document: dict[str, Any] = {"name": "prior-auth", "schedule": {"policy": "dialogue@1", "turns": 6}}
+    document["seats"] = {
+        "clinic": {"tools": [{"name": "chart", "description": "the chart"}]},
+        "insurer": {"tools": [{"name": "approve", "ends": "success"}, {"name": "deny", "ends": "failure"}]},
+    }
+
+    def answers(verdict: str) -> Any:
+        def answer(event: dict[str, Any]) -> dict[str, Any]:
+            if event["event_type"] == "oracle":
+                return {
+                    "content": "as asked",
+                    "documents": [{"title": "Chart", "content_type": "text/x", "text": "body"}],
+                }
+            said = {"text": "…", "to": None, "closing": False, "thought": ""}
+            if event["seat"] == "clinic" and not event["view"]["tool_results"]:
+                return said | {"tool_call": {"name": "chart", "input": {}}}
+            return said | ({"tool_call": {"name": verdict, "input": {}}} if event["seat"] == "insurer" else {})
+
+        return answer
+
+    outcomes = {}
+    for verdict in ("approve", "deny"):
+        run = await desk.play(await desk.start(document), answers(verdict))
+        outcomes[verdict] = (run["status"], run["outcome"])
+    assert outcomes == {"approve": ("completed", "success"), "deny": ("completed", "failure")}
+    message = next(entry for entry in await desk.log(run) if entry["kind"] == "message")
+    (reference,) = message["body"]["documents"]
+    got = await desk.http.get(f"/api/v1/runs/{run['id']}/documents/{reference['id']}")
+    assert (got.text, got.headers["content-type"]) == ("body", "text/x; charset=utf-8")
+    assert (await desk.refused("GET", f"/runs/{run['id']}/documents/nothing"))["status"] == 404
+    insurer = await desk.log(run, seat="insurer")
+    assert not [entry for entry in insurer if entry["kind"] == "tool_call" and entry["seat"] == "clinic"]

@@ -183,6 +183,16 @@ def upgrade() -> None:
     op.create_index("ix_runs_owner_id", "runs", ["owner", sa.literal_column("id DESC")], unique=False)
     op.create_index("ix_runs_pool", "runs", ["pool"], unique=False, postgresql_where=sa.text("pool IS NOT NULL"))
     op.create_table(
+        "documents",
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("content_type", sa.Text(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_documents_run_id")),
+        sa.PrimaryKeyConstraint("run_id", "id", name=op.f("pk_documents")),
+    )
+    op.create_table(
         "entries",
         sa.Column("run_id", sa.Uuid(), nullable=False),
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -420,6 +430,7 @@ def downgrade() -> None:
     op.drop_index("uq_events_dedupe", table_name="events", postgresql_where=sa.text("dedupe_key IS NOT NULL"))
     op.drop_table("events")
     op.drop_table("entries")
+    op.drop_table("documents")
     op.drop_index("ix_runs_pool", table_name="runs", postgresql_where=sa.text("pool IS NOT NULL"))
     op.drop_index("ix_runs_owner_id", table_name="runs")
     op.drop_table("runs")

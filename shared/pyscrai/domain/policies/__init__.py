@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pyscrai.domain.errors import PolicyError
-from pyscrai.domain.policies import dialogue, turns
+from pyscrai.domain.policies import dialogue, flow, turns
 from pyscrai.domain.policies.base import Next, Policy
 
-POLICIES: dict[str, Policy] = {"turns@1": turns.next_step, "dialogue@1": dialogue.next_step}
+POLICIES: dict[str, Policy] = {"turns@1": turns.next_step, "dialogue@1": dialogue.next_step, "flow@1": flow.next_step}
 
 
 def policy(name: str) -> Policy:

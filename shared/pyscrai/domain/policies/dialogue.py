@@ -2,15 +2,20 @@
 
 Next is the seat that was addressed, unless some seat has waited longer than twice as many messages as there are
 seats; else the longest-waiting, in seat order. So two talkers cannot shut out a third.
+
+A seat with tools may ask one instead of speaking: an oracle answers in an event of its own, and the seat is asked
+again. A tool that ends the conversation gives the run its outcome.
 """
 
 from __future__ import annotations
+
+from pydantic import JsonValue
 
 from pyscrai.domain.entry import draft
 from pyscrai.domain.narrate import message_entry, phase_complete
 from pyscrai.domain.plan import Plan
 from pyscrai.domain.policies.base import Next, analysis, analysis_phases, ending, turn_complete
-from pyscrai.domain.state import State
+from pyscrai.domain.state import State, ToolCall
 from pyscrai.domain.work import End, Work
 
 
@@ -18,6 +23,12 @@ def next_step(plan: Plan, state: State) -> Next:
     """The next message, what the analyst makes of it, or the end."""
     if not state.turn_open:
         return _between(plan, state)
+    if state.tool is not None:
+        return _ask_tool(plan, state, state.tool)
+    if state.ended_by_tool is not None:
+        return Next(entries=[turn_complete(state)], end=state.ended_by_tool)
+    if state.asks_again is not None:
+        return _ask_seat(plan, state, state.asks_again)
     if "dialogue" not in state.phases_done:
         return _speak(plan, state)
     analysed = [phase for phase in analysis_phases(plan, state) if phase not in state.phases_done]
@@ -46,8 +57,28 @@ def _speak(plan: Plan, state: State) -> Next:
     if opening and state.messages == 0:
         said = message_entry(state.turn, seat, opening, None, closing=False)
         return Next(entries=[said, phase_complete(state.turn, "dialogue", 0)])
+    return _ask_seat(plan, state, seat)
+
+
+def _ask_seat(plan: Plan, state: State, seat: str) -> Next:
+    """`tools_left` in the payload closes the tools when a seat has asked them often enough in a row.
+
+    The payload alone says which results are valid (`view.result_schema`), so it names the seat too.
+    """
+    payload: dict[str, JsonValue] = {}
+    if plan.scenario.seats[seat].tools:
+        payload["seat"] = seat
+        payload["tools_left"] = max(0, plan.scenario.schedule.limits.tool_calls - state.tool_calls)
+    if state.documents:
+        payload["documents"] = list(state.documents)
     event_type = plan.event_types["dialogue"].name
-    return Next(work=[Work(event_type=event_type, turn=state.turn, phase="dialogue", seat=seat)])
+    return Next(work=[Work(event_type=event_type, turn=state.turn, phase="dialogue", seat=seat, payload=payload)])
+
+
+def _ask_tool(plan: Plan, state: State, call: ToolCall) -> Next:
+    payload: dict[str, JsonValue] = {"seat": call.seat, "tool": call.tool, "input": dict(call.input)}
+    event_type = plan.event_types["tool"].name
+    return Next(work=[Work(event_type=event_type, turn=state.turn, phase="tool", payload=payload)])
 
 
 def next_speaker(plan: Plan, state: State) -> str:

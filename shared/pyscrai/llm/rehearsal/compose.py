@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pyscrai.llm.rehearsal import consult
 from pyscrai.llm.rehearsal.analyse import check, measure
 from pyscrai.llm.rehearsal.decide import decide
 from pyscrai.llm.rehearsal.narrate import narrate
@@ -22,6 +23,7 @@ _COMPOSERS: dict[str, Composer] = {
     "narrative": narrate,
     "consistent": check,
     "values": measure,
+    "content": consult.answer,
 }
 
 
@@ -36,6 +38,8 @@ def compose(system: str, prompt: str, schema: dict[str, Any] | None, seed: int) 
     for own, theirs in (("action", "decision"), ("text", "message")):
         if theirs in properties and own in suggestion:
             suggestion[theirs] = suggestion[own]
+    if "tool_call" in properties:
+        suggestion["tool_call"] = consult.tool_call(sheet, seed, schema)
     words = sheet.items("goals") + sheet.items("moves") + sentences(sheet.prose("world")) + sentences(prompt)
     filled = Filler(schema, seed, [word.lstrip("#-* ") for word in words][:200]).fill(schema, suggestion)
     return filled if isinstance(filled, dict) else {"value": filled}
