@@ -57,7 +57,7 @@ class Claims:
         work = work_of(item)
         state = await self._folds.at(conn, run_id, plan, at_seq)
         recent = await self._folds.recent(conn, run_id, state, at_seq)
-        event_type = plan.event_types[work.phase]
+        event_type = plan.event_type(work)
         return _claimed(
             item,
             event_type,

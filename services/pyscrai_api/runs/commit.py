@@ -100,7 +100,7 @@ async def _enqueue(run: LockedRun, plan: Plan, work: list[Work]) -> None:
         NewRow(
             ordinal=ordinal,
             event_type=item.event_type,
-            lane=lane_of(plan.event_types[item.phase].lane, run.pool),
+            lane=lane_of(plan.event_type(item).lane, run.pool),
             seat=item.seat,
             turn=item.turn,
             phase=item.phase,

@@ -14,6 +14,7 @@ from pyscrai.contract.events import CallRecord, Claimed, Finish, Finished, Grant
 from pyscrai.contract.runs import Trouble
 from pyscrai.domain.canonical import canonical, normalise
 from pyscrai.domain.choices import Price
+from pyscrai.domain.flow import phase_of
 from pyscrai.domain.view import result_schema
 from pyscrai.domain.work import Work as PlannedWork
 from pyscrai_api.database import Pool
@@ -195,10 +196,13 @@ class RunEvents:
         """What a result of this event must look like; compiled once. None: any object."""
         async with self._pool.acquire() as conn:
             plan = await self._plans.of(conn, run_id)
-        phase = next((phase for phase, kind in plan.event_types.items() if kind.name == event_type), None)
+        asked = json.loads(payload)
+        step = plan.scenario.flow.get(str(asked.get("step")))
+        phases = [phase for phase, kind in plan.event_types.items() if kind.name == event_type]
+        phase = phase_of(step) if step is not None else next(iter(phases), None)
         if phase is None:
             raise NotFound(f"the run {run_id} has no event type {event_type}")
-        work = PlannedWork(event_type=event_type, turn=1, phase=phase, payload=json.loads(payload))
+        work = PlannedWork(event_type=event_type, turn=1, phase=phase, payload=asked)
         schema = result_schema(plan, work)
         return _validator(canonical(normalise(schema))) if schema else None
 

@@ -124,7 +124,8 @@ async def snapshot(conn: Connection, plans: Plans, folds: Folds, run_id: UUID, s
     if seat not in plan.scenario.seats:
         raise NotFound(f"the run has no seat {seat}; it has {', '.join(plan.seats)}")
     recent = await folds.recent(conn, run_id, state, at_seq)
-    phase = "dialogue" if plan.scenario.schedule.policy.startswith("dialogue@") else "decision"
+    policy = plan.scenario.schedule.policy.partition("@")[0]
+    phase = {"dialogue": "dialogue", "flow": "message"}.get(policy, "decision")
     own = view(plan, state, recent, Work(event_type="", turn=state.turn, phase=phase, seat=seat))
     public = {"turn": state.turn, "world": state.world, "facts": dict(state.facts)}
     return Snapshot(

@@ -10,8 +10,10 @@ from uuid import UUID
 
 from pyscrai.contract.problems import FieldError
 from pyscrai.contract.runs import NewRun
+from pyscrai.domain.canonical import escape
 from pyscrai.domain.choices import Choices, Price
 from pyscrai.domain.digest import first_link
+from pyscrai.domain.flow import phase_of
 from pyscrai.domain.model_names import UnknownModel, parse
 from pyscrai.domain.plan import Plan, needed_event_types
 from pyscrai.domain.play import begin
@@ -75,7 +77,9 @@ async def _pin_event_types(conn: Connection, scenario: Scenario, owner: str) -> 
         try:
             pin = await catalog.resolve(conn, "event-types", name, int(version) if version else None, owner=owner)
         except (NotFound, ValueError):
-            what = FieldError(pointer=f"/events/{phase}", message=f"there is no event type {wanted} in the catalog")
+            step = phase.removeprefix("flow.")
+            place = f"/events/{phase}" if step == phase else f"/flow/{escape(step)}/event"
+            what = FieldError(pointer=place, message=f"there is no event type {wanted} in the catalog")
             raise Invalid(f"the scenario needs the event type {wanted}", errors=[what]) from None
         pins[phase] = pin.version_id
     return pins
@@ -112,9 +116,10 @@ def check_money(plan: Plan, limit: Decimal | None, prices: Mapping[str, Price], 
 
 def _models(plan: Plan) -> list[str]:
     speakers: list[str] = [*plan.seats]
-    if "world_update" in plan.event_types:
+    flow = {phase_of(step) for step in plan.scenario.flow.values()}
+    if "world_update" in {*plan.event_types, *flow}:
         speakers.append("narrator")
-    if plan.scenario.metrics or plan.scenario.checks:
+    if plan.scenario.metrics or plan.scenario.checks or "report" in flow:
         speakers.append("analyst")
     return sorted({plan.seating(who).model for who in speakers})
 

@@ -127,7 +127,14 @@ def window(plan: Plan) -> int:
 
 def _turn_started(state: State, entry: Entry) -> dict[str, Any]:
     fresh: dict[str, Any] = {"tool": None, "asks_again": None, "tool_calls": 0, "documents": []}
-    return {"turn": entry.turn, "turn_open": True, "phases_done": [], "moves": {}, "world_before": state.world, **fresh}
+    return {
+        "turn": entry.turn,
+        "turn_open": True,
+        "phases_done": [],
+        "moves": {},
+        "world_before": state.world,
+        **fresh,
+    } | _wave(state, entry)
 
 
 def _wave(state: State, entry: Entry) -> dict[str, Any]:
@@ -147,10 +154,11 @@ def _decision(state: State, entry: Entry) -> dict[str, Any]:
 
 def _message(state: State, entry: Entry) -> dict[str, Any]:
     number, seat = state.messages + 1, str(entry.seat)
+    said = [part for part in (state.moves.get(seat), str(entry.body["text"])) if part]
     spoken = SeatState(last_message=number, closing=bool(entry.body.get("closing")))
     return {
         "messages": number,
-        "moves": {seat: str(entry.body["text"])},
+        "moves": {**state.moves, seat: "\n\n".join(said)},
         "speaker": seat,
         "addressed": entry.body.get("to"),
         "seats": {**state.seats, seat: spoken},

@@ -31,13 +31,13 @@ _TEXT_OF = {
 
 def view(plan: Plan, state: State, recent: list[Entry], work: Work) -> dict[str, Any]:
     """The view for one event. `recent`: story entries from the window's first mark to `at_seq`, oldest first."""
-    common = _common(plan, state, work)
+    common = _common(plan, state, work) | _step(plan, work)
     if work.seat is not None:
         return common | _for_seat(plan, recent, work.seat) | _tools(plan, state, recent, work, work.seat)
     if work.phase == "tool":
         return common | _for_oracle(plan, recent, work)
     if work.phase == "world_update":
-        return common | _for_narrator(plan, state, recent)
+        return common | _for_narrator(plan, state, recent, work)
     return common | _for_analyst(plan, state, recent, work)
 
 
@@ -57,6 +57,11 @@ def _common(plan: Plan, state: State, work: Work) -> dict[str, Any]:
         "instructions": "",
         "memory": [],
     }
+
+
+def _step(plan: Plan, work: Work) -> dict[str, Any]:
+    """What the author asks for in a step of a flow."""
+    return {"step": flow.shown(plan.scenario, str(work.payload["step"]))} if "step" in work.payload else {}
 
 
 def _for_seat(plan: Plan, recent: list[Entry], seat: str) -> dict[str, Any]:
@@ -108,13 +113,13 @@ def _for_oracle(plan: Plan, recent: list[Entry], work: Work) -> dict[str, Any]:
     }
 
 
-def _for_narrator(plan: Plan, state: State, recent: list[Entry]) -> dict[str, Any]:
+def _for_narrator(plan: Plan, state: State, recent: list[Entry], work: Work) -> dict[str, Any]:
     public = [entry for entry in recent if entry.visible_to == "all"]
     return {
         "instructions": plan.told("narrator"),
         "others": [_at_table(plan.scenario, seat) for seat in plan.seats],
         "history": _history(plan.scenario, public),
-        "moves": _moves(plan, state),
+        "moves": _since_update(plan, public) if "step" in work.payload else _moves(plan, state),
     }
 
 
@@ -123,7 +128,7 @@ def _for_analyst(plan: Plan, state: State, recent: list[Entry], work: Work) -> d
         "instructions": plan.told("analyst"),
         "others": [_at_table(plan.scenario, seat) for seat in plan.seats],
         "history": _history(plan.scenario, recent),
-        "moves": _moves(plan, state),
+        "moves": _since_update(plan, recent) if "step" in work.payload else _moves(plan, state),
         "world_before": state.world_before,
         "profiles": [_profile(plan, seat) for seat in plan.seats],
         "previous": dict(state.metrics),
@@ -198,6 +203,16 @@ def _moves(plan: Plan, state: State) -> list[dict[str, str]]:
     ]
 
 
+def _since_update(plan: Plan, entries: list[Entry]) -> list[dict[str, str]]:
+    """In a flow: what was said since the world was last written, in the order in which it was said."""
+    updates = [place for place, entry in enumerate(entries) if entry.kind == "world_update"]
+    since = [entry for entry in entries[updates[-1] + 1 if updates else 0 :] if entry.kind == "message"]
+    title = plan.scenario.seat_title
+    return [
+        {"seat": str(entry.seat), "title": title(str(entry.seat)), "action": str(entry.body["text"])} for entry in since
+    ]
+
+
 def _check(scenario: Scenario, work: Work) -> dict[str, str] | None:
     name = work.payload.get("check")
     if not isinstance(name, str):
@@ -219,8 +234,10 @@ def _metric(plan: Plan, name: str, metric: Metric) -> dict[str, Any]:
 
 
 def result_schema(plan: Plan, work: Work) -> dict[str, Any]:
-    """The JSON Schema that an event's result must fit: the event type's own, for metrics made exact for this run."""
-    schema: dict[str, Any] = dict(plan.event_types[work.phase].result_schema)
+    """The JSON Schema that an event's result must fit: the event type's own, made exact for this run."""
+    schema: dict[str, Any] = dict(plan.event_type(work).result_schema)
+    if "step" in work.payload:
+        return flow.specialised(schema, plan.scenario.flow[str(work.payload["step"])])
     if work.payload.get("tools_left"):
         return _with_tools(schema, plan.scenario.seats[str(work.payload["seat"])].tools)
     asked = work.payload.get("metrics")

@@ -128,7 +128,7 @@ def test_the_first_link_leaves_out_who_plays_and_what_it_costs() -> None:
 
 
 def test_an_unknown_policy_is_named_with_those_there_are() -> None:
-    with pytest.raises(PolicyError, match=r"no policy chess@1; there are dialogue@1, turns@1"):
+    with pytest.raises(PolicyError, match=r"no policy chess@1; there are dialogue@1, flow@1, turns@1"):
         policy("chess@1")
 
 

@@ -62,7 +62,7 @@ def plan_of(played: Scenario, seed: int = 0, model: str = "rehearsal", turns: in
 
 def question(plan: Plan, seen: dict[str, Any], work: Work, number: int) -> Question:
     """What an engine would ask for this event."""
-    kind = plan.event_types[work.phase]
+    kind = plan.event_type(work)
     who = work.seat or ("narrator" if work.phase == "world_update" else "analyst")
     seating = plan.seating(who)
     values = variables(seen, work.payload)
