@@ -9,6 +9,7 @@ from pyscrai_api.deps import Deps
 from pyscrai_api.loops.base import Loop, running
 from pyscrai_api.loops.engines import Silence
 from pyscrai_api.loops.promote import Promote
+from pyscrai_api.loops.reservations import Reservations
 from pyscrai_api.loops.retention import Retention
 from pyscrai_api.loops.sweep import Sweep
 
@@ -18,6 +19,7 @@ def loops(deps: Deps) -> list[Loop]:
     return [
         Promote(pool=deps.pool, bell=deps.bell),
         Sweep(pool=deps.pool, loose=deps.queue.loose, runs=deps.run_finisher),
+        Reservations(pool=deps.pool, loose=deps.queue.loose, runs=deps.run_finisher),
         Silence(pool=deps.pool),
         Retention(pool=deps.pool, days=deps.settings.retention_days),
     ]

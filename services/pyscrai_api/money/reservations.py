@@ -23,8 +23,9 @@ from pyscrai_api.runs.locked import LockedRun
 
 _LEASES = """
 SELECT q.id, q.lease_no, e.step, e.ordinal, array(
-    SELECT (c.call, c.reserved) FROM calls c WHERE c.event_id = q.id AND c.lease_no = q.lease_no AND c.state = 1
-  ) AS open_calls
+    SELECT (c.call, CASE WHEN c.state = 1 THEN c.reserved END) FROM calls c
+    WHERE c.event_id = q.id AND c.lease_no = q.lease_no
+  ) AS calls
 FROM queue q JOIN events e ON e.id = q.id
 WHERE q.id = ANY($1) AND (q.state + 0) = 3 AND q.engine_id = $2 AND q.run_id = $3 ORDER BY q.id FOR UPDATE OF q
 """
@@ -44,12 +45,12 @@ _NOT_RUNNING = "the run does not run now; the event was handed back"
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a lease's event stands in its run; `open_calls`: number → what is reserved already."""
+    """Where a lease's event stands in its run; `calls`: number → what is reserved already, None where it was made."""
 
     lease_no: int
     step: int
     ordinal: int
-    open_calls: dict[int, Decimal]
+    calls: dict[int, Decimal | None]
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,10 @@ async def reserve(
     back: list[HandBack] = []
     for call in calls:
         place = leases.get(call.event_id)
-        if place is None or place.lease_no != call.lease_no:
+        if place is None or place.lease_no != call.lease_no or any(b.event_id == call.event_id for b in back):
             grants.append(_grant(call, "stale", detail="the lease is no longer this engine's"))
-        elif call.call in place.open_calls:
-            grants.append(_grant(call, "granted", place.open_calls[call.call]))
+        elif call.call in place.calls:
+            grants.append(_again(call, place.calls[call.call]))
         elif not run.running:
             back.append(HandBack(call.event_id, call.lease_no, hold=True))
             grants.append(_grant(call, "not_running", detail=_NOT_RUNNING))
@@ -111,8 +112,15 @@ def _decide(
         return _grant(call, "refused", bound, f"the call may cost {bound:f} USD, and {available:f} are free")
     run.reserved += bound
     run.open_calls += 1
+    place.calls[call.call] = bound
     granted.append(_Granted(call, place, price, bound))
     return _grant(call, "granted", bound)
+
+
+def _again(call: Reserve, reserved: Decimal | None) -> Grant:
+    if reserved is None:
+        return _grant(call, "stale", detail="the call was made already")
+    return _grant(call, "granted", reserved)
 
 
 async def pause_if_broke(run: LockedRun) -> None:
@@ -167,7 +175,7 @@ def _grant(call: Reserve, state: str, reserved: Decimal | None = None, detail: s
 
 async def _leases(conn: Connection, run_id: UUID, engine_id: UUID, calls: Sequence[Reserve]) -> dict[int, _Place]:
     rows = await conn.fetch(_LEASES, sorted({call.event_id for call in calls}), engine_id, run_id)
-    return {row["id"]: _Place(row["lease_no"], row["step"], row["ordinal"], dict(row["open_calls"])) for row in rows}
+    return {row["id"]: _Place(row["lease_no"], row["step"], row["ordinal"], dict(row["calls"])) for row in rows}
 
 
 async def _insert(run: LockedRun, granted: list[_Granted]) -> None:

@@ -25,7 +25,8 @@ log = structlog.get_logger(__name__)
 
 RESERVED, SETTLED, ASSUMED, RELEASED = 1, 2, 3, 4
 _LOCK_CALLS = """
-SELECT c.event_id, c.lease_no, c.call, c.state, c.reserved, c.cost, c.input_price, c.output_price FROM calls c
+SELECT c.event_id, c.lease_no, c.call, c.state, c.reserved, c.cost, c.input_price, c.output_price,
+  c.seconds IS NOT NULL AS told FROM calls c
 JOIN unnest($1::bigint[], $2::int[], $3::int[]) AS asked (event_id, lease_no, call) USING (event_id, lease_no, call)
 WHERE c.run_id = $4 AND c.state IN (1, 3) FOR UPDATE OF c
 """
@@ -93,7 +94,7 @@ def _line(run: LockedRun, engine_id: UUID, row: Any, record: CallRecord) -> tupl
         run.spent += paid
     else:
         run.spent += paid - row["cost"]
-    run.model_calls += record.sent
+    run.model_calls += record.sent and not row["told"]  # a repeat where nobody knows the usage comes here again
     if paid > row["reserved"]:
         _alarm(run, record, paid, row["reserved"])
     usage = None if record.usage is None else record.usage.model_dump_json()

@@ -88,10 +88,12 @@ async def reserve(
     back: list[HandBack] = []
     for call in calls:
         existing = known.get(_name(call))
-        if leases.get(call.event_id) != call.lease_no or (existing is not None and existing["state"] != Call.RESERVED):
+        given = next((item.bound for item in granted if _name(item.call) == _name(call)), None)
+        gone = leases.get(call.event_id) != call.lease_no or any(item.event_id == call.event_id for item in back)
+        if gone or (existing is not None and existing["state"] != Call.RESERVED):
             grants.append(_grant(call, "stale", detail="the lease is no longer this engine's, or the call was made"))
-        elif existing is not None:
-            grants.append(_grant(call, "granted", existing["reserved"]))
+        elif existing is not None or given is not None:
+            grants.append(_grant(call, "granted", existing["reserved"] if existing is not None else given))
         else:
             grants.append(_decide(budget, call, prices, granted, back))
     if granted:

@@ -64,6 +64,11 @@ class Loose:
         self._ring([row.woken for row in rows])
         return len(rows)
 
+    async def close_calls(self, leases: Sequence[tuple[int, int]]) -> None:
+        """Charge what is still reserved under leases (event, number) that are over at its upper bound."""
+        async with self._pool.acquire() as conn, conn.transaction():
+            await budget.assume(conn, leases, self._default_limit)
+
     async def cancel(self, ids: Sequence[int]) -> list[int]:
         """Live events end cancelled; returns which."""
         async with self._pool.acquire() as conn, conn.transaction():

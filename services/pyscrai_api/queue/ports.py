@@ -79,6 +79,10 @@ class RunFinisher(Protocol):
         """Take back expired leases; returns how many. 0 where somebody else holds the run: the next sweep sees it."""
         ...
 
+    async def close_calls(self, run_id: UUID, leases: Sequence[tuple[int, int]]) -> None:
+        """Charge what is still reserved under leases (event, number) that are over at its upper bound."""
+        ...
+
     async def claim_details(self, items: Sequence[ClaimedRow]) -> list[Claimed | PermanentFailure]:
         """Views, prompts and schemas of events that were just claimed, in order, each by itself."""
         ...

@@ -102,9 +102,12 @@ SELECT b.owner, b.limit_usd, b.spent, b.reserved FROM budgets b
 WHERE b.spent + b.reserved > b.limit_usd
   AND NOT EXISTS (SELECT FROM calls c WHERE c.owner = b.owner AND c.run_id IS NULL AND c.cost > c.reserved);
 
--- name: reservations_have_a_lease  no call is still reserved under a lease that is over
+-- name: reservations_have_a_lease  no call is still reserved under a lease that is over, but shortly after it was handed
+-- back: its usage is awaited
 SELECT c.event_id, c.lease_no, c.call FROM calls c LEFT JOIN queue q ON q.id = c.event_id
-WHERE c.state = 1 AND (q.id IS NULL OR q.state <> 3 OR q.lease_no <> c.lease_no);
+WHERE c.state = 1 AND (q.id IS NULL OR q.state <> 3 OR q.lease_no <> c.lease_no)
+  AND NOT EXISTS (SELECT FROM attempts a WHERE a.event_id = c.event_id AND a.lease_no = c.lease_no AND a.kind = 3
+    AND a.ended_at > now() - interval '5 minutes');
 
 -- name: calls_belong_to_their_run  a call is booked where its event belongs
 SELECT c.event_id, c.run_id, e.run_id AS of_event FROM calls c JOIN events e ON e.id = c.event_id

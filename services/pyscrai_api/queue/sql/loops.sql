@@ -42,6 +42,13 @@ WHERE q.state = 3 AND q.lease_until < now()
   AND coalesce((SELECT e.lease_seconds FROM engines e WHERE e.id = q.engine_id), 0) <= $2::float8
 ORDER BY q.lease_until, q.id LIMIT $1;
 
+-- name: left_reserved  calls still reserved under leases that ended more than $1 seconds ago: only an engine's word could
+-- close them, and it has not come
+SELECT DISTINCT c.run_id, c.event_id, c.lease_no FROM calls c
+JOIN attempts a ON a.event_id = c.event_id AND a.lease_no = c.lease_no
+WHERE c.state = 1 AND a.ended_at < now() - make_interval(secs => $1::float8)
+ORDER BY c.run_id, c.event_id, c.lease_no LIMIT $2;
+
 -- name: server_start  which life of the server this is
 SELECT pg_postmaster_start_time();
 
