@@ -18,6 +18,10 @@ from pyscrai.domain.model_names import UnknownModel, parse
 from pyscrai_api.errors import StartupError
 
 FREE = Price(input=Decimal(0), output=Decimal(0))
+FREE_AT_OPENROUTER = ":free"
+"""How the names of models end that OpenRouter serves for nothing; not all of them are in the published list."""
+_PUBLISHED_AS = {"gemini": "google"}
+"""Providers that `genai-prices` calls by another name than we do."""
 _PROBE_TOKENS = 1_000_000
 _DECLARED = TypeAdapter(dict[str, Price])
 
@@ -49,14 +53,25 @@ def canonical_name(model: str) -> str:
 def price_of(model: str, declared: Mapping[str, Price], installation: Mapping[str, Price]) -> Price | None:
     """The price of a model in US dollars per million tokens; None where nobody knows it.
 
-    `declared` are a run's own prices; both mappings may use any name that says the same model.
+    `declared` are a run's own prices; both mappings may use any name that says the same model, or the beginning of one
+    and a `*`, as in `ollama:*`. The model's own name goes before a beginning, a long beginning before a short one.
     """
     name = canonical_name(model)
     for prices in (declared, installation):
-        for given, price in prices.items():
-            if given in (model, name) or canonical_name(given) == name:
-                return price
+        if (price := _declared(model, name, prices)) is not None:
+            return price
     return _published(name)
+
+
+def _declared(model: str, name: str, prices: Mapping[str, Price]) -> Price | None:
+    beginnings: list[tuple[int, Price]] = []
+    for given, price in prices.items():
+        said = canonical_name(given)
+        if given == model or said == name:
+            return price
+        if said.endswith("*") and name.startswith(said[:-1]):
+            beginnings.append((len(said), price))
+    return max(beginnings, key=lambda found: found[0])[1] if beginnings else None
 
 
 @lru_cache(maxsize=4096)
@@ -67,6 +82,8 @@ def _published(name: str) -> Price | None:
         return None
     if ref.free:
         return FREE
+    if ref.provider == "openrouter" and ref.model.endswith(FREE_AT_OPENROUTER):
+        return FREE
     from genai_prices import Usage, calc_price
 
     try:
@@ -74,7 +91,7 @@ def _published(name: str) -> Price | None:
         found = calc_price(
             Usage(input_tokens=_PROBE_TOKENS, output_tokens=_PROBE_TOKENS),
             model_ref=ref.model,
-            provider_id=ref.provider,
+            provider_id=_PUBLISHED_AS.get(ref.provider, ref.provider),
         )
     except LookupError:
         return None

@@ -159,7 +159,8 @@ def _candidates(name: str) -> tuple[str, ...]:
     provider, mark, model = re.match(r"([^:/]*)([:/]?)(.*)", name, re.DOTALL).groups()  # type: ignore[union-attr]
     if provider.lower() == "local" and model:
         return (f"ollama:{model}", f"{_ON_THIS_MACHINE}#{model}")
-    if mark == ":" and model and not provider.lower().startswith(_OPEN):
+    tagged = provider.lower().startswith(_OPEN) and not model.lower().startswith(tuple(_VENDORS))
+    if mark == ":" and model and not tagged:  # not as in llama3.2:3b
         close = difflib.get_close_matches(provider.lower(), [*PROVIDERS, *_ALIASES], n=1, cutoff=0.7)
         if close and close[0] != "rehearsal":
             return (f"{_ALIASES.get(close[0], close[0])}:{model}",)
@@ -168,7 +169,7 @@ def _candidates(name: str) -> tuple[str, ...]:
         return tuple(close)
     if not name.lower().startswith(tuple(_VENDORS)):
         return ()
-    return (f"ollama:{name}",) * name.lower().startswith(_OPEN) + (_at_openrouter(name),)
+    return (f"ollama:{name}",) * name.lower().startswith(_OPEN) + (_at_openrouter(name.replace(":", "-")),)
 
 
 def _at_openrouter(model: str, vendor: str | None = None) -> str:

@@ -17,6 +17,23 @@ from pyscrai.domain.model_names import ModelRef, UnknownModel, parse
         ("openai/gpt-4o-mini", "openrouter:openai/gpt-4o-mini"),
         ("openrouter:a/b", "openrouter:a/b"),
         ("ollama/llama3:8b", "ollama:llama3:8b"),
+        ("claude-3-haiku", "anthropic:claude-3-haiku"),
+        ("claude-3-5-sonnet-20241022", "anthropic:claude-3-5-sonnet-20241022"),
+        ("anthropic:claude-3-haiku", "anthropic:claude-3-haiku"),
+        ("anthropic/claude-3-5-sonnet-20241022", "openrouter:anthropic/claude-3-5-sonnet-20241022"),
+        ("gemini-1.5-pro", "gemini:gemini-1.5-pro"),
+        ("models/gemini-1.5-pro", "gemini:gemini-1.5-pro"),
+        ("google:gemini-2.5-flash", "gemini:gemini-2.5-flash"),
+        ("google/gemini-2.5-flash", "openrouter:google/gemini-2.5-flash"),
+        ("groq:llama-3.1-8b-instant", "groq:llama-3.1-8b-instant"),
+        ("groq/openai/gpt-oss-20b", "groq:openai/gpt-oss-20b"),
+        ("openai:gpt-oss-20b", "openai:gpt-oss-20b"),
+        ("ft:gpt-4o-mini:org::id", "openai:ft:gpt-4o-mini:org::id"),
+        ("meta-llama/llama-3.1-8b-instruct:free", "openrouter:meta-llama/llama-3.1-8b-instruct:free"),
+        (
+            "alibaba/tongyi-deepresearch-30b-a3b:free",
+            "openrouter:alibaba/tongyi-deepresearch-30b-a3b:free",
+        ),
         ("http://127.0.0.1:8080/v1/#tiny", "http://127.0.0.1:8080/v1#tiny"),
     ],
 )
@@ -26,23 +43,32 @@ def test_a_name_has_one_canonical_form(name: str, canonical: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "candidate"),
+    ("name", "candidates"),
     [
-        ("claude-3-haiku", "openrouter:anthropic/claude-3-haiku"),
-        ("anthropic:claude-3-haiku", "openrouter:anthropic/claude-3-haiku"),
-        ("reharsal", "rehearsal"),
-        ("opnai:gpt", "openai:gpt"),
-        ("http://host/v1", "http://host/v1#NAME"),
-        ("http://user:secret@host/v1#m", "http://host/v1#NAME"),
-        ("nonsense", None),
-        ("", None),
-        ("openai:", None),
+        ("local/tiny", ("ollama:tiny", "http://127.0.0.1:8080/v1#tiny")),
+        ("local:tiny", ("ollama:tiny", "http://127.0.0.1:8080/v1#tiny")),
+        ("llama3.2", ("ollama:llama3.2", "openrouter:meta-llama/llama3.2")),
+        ("gpt-oss:20b", ("ollama:gpt-oss:20b", "openrouter:openai/gpt-oss-20b")),
+        ("mistral:mistral-large", ("openrouter:mistralai/mistral-large",)),
+        ("grok-4", ("openrouter:x-ai/grok-4",)),
+        ("xai:grok-4", ("openrouter:x-ai/grok-4",)),
+        ("antropic:claude-3-haiku", ("anthropic:claude-3-haiku",)),
+        ("gogle:gemini-1.5-pro", ("gemini:gemini-1.5-pro",)),
+        ("openrouter:claude-3-haiku", ("openrouter:anthropic/claude-3-haiku",)),
+        ("reharsal", ("rehearsal",)),
+        ("opnai:gpt", ("openai:gpt",)),
+        ("http://host/v1", ("http://host/v1#NAME",)),
+        ("http://user:secret@host/v1#m", ("http://host/v1#NAME",)),
+        ("nonsense", ()),
+        ("", ()),
+        ("openai:", ()),
+        ("groq:", ()),
     ],
 )
-def test_an_unknown_name_fails_with_what_was_perhaps_meant(name: str, candidate: str | None) -> None:
+def test_an_unknown_name_fails_with_what_was_perhaps_meant(name: str, candidates: tuple[str, ...]) -> None:
     with pytest.raises(UnknownModel) as caught:
         parse(name)
-    assert caught.value.candidates == ((candidate,) if candidate else ())
+    assert caught.value.candidates == candidates
     assert "secret" not in str(caught.value)
 
 
