@@ -170,11 +170,15 @@ class _Tidy:
 
     def set_aside(self, cls: type[Part], key: str, value: Any, pointer: str) -> None:
         ours = FOREIGN.get(key.lower())
-        hint = did_you_mean(key, cls.model_fields)
-        if hint is None and ours and ours.split(":")[0] in {*cls.model_fields, "the seat's own key"}:
+        where = self.positions.key(pointer)
+        self.unknown[pointer] = value
+        if hint := did_you_mean(key, cls.model_fields):
+            # A slip of the pen: playing on without what was meant would be another scenario, perhaps a dearer one.
+            message = f'the key "{key}" is unknown (keys of your own go under extensions)'
+            self.findings.append(finding("error", where, pointer, message, hint, unused=True))
+            return
+        if ours and ours.split(":")[0] in {*cls.model_fields, "the seat's own key"}:
             hint = f'here it is called "{ours}"'
         hint = hint or "known here: " + ", ".join(cls.model_fields)
-        where = self.positions.key(pointer)
         message = f'the key "{key}" is unknown, so it is not used (kept under extensions)'
         self.findings.append(finding("warning", where, pointer, message, hint, unused=True))
-        self.unknown[pointer] = value

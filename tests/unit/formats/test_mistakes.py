@@ -43,10 +43,10 @@ checks:
 
 # (id, text in the document, its replacement, line, severity, words of the finding)
 NATIVE_MISTAKES = [
-    ("key", "language: en", "langauge: en", 4, "warning", 'did you mean "language"?'),
-    ("seat-key", "    goals:\n", "    gaols:\n", 11, "warning", 'did you mean "goals"?'),
+    ("key", "language: en", "langauge: en", 4, "error", 'did you mean "language"?'),
+    ("seat-key", "    goals:\n", "    gaols:\n", 11, "error", 'did you mean "goals"?'),
     ("foreign-key", "    role: head of the agency", "    system_prompt: x", 10, "warning", '"instructions"'),
-    ("nested-key", "  turns: 3", "  trns: 3", 19, "warning", 'did you mean "turns"?'),
+    ("nested-key", "  turns: 3", "  trns: 3", 19, "error", 'did you mean "turns"?'),
     ("top-turns", "language: en", "num_turns: 4", 4, "warning", "schedule: turns"),
     ("empty", "    role: head of policy", "    role:", 16, "warning", '"role" is empty'),
     ("format", "scenario@1", "scenario@9", 1, "error", "pyscrai/scenario@1"),
