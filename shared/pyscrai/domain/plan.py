@@ -121,8 +121,8 @@ class Plan(BaseModel):
 def needed_event_types(scenario: Scenario) -> dict[str, str]:
     """Phase → `event-type[@version]`: what a run of this scenario has to pin."""
     if scenario.schedule.policy == "flow@1":
-        analysed = {phase: scenario.events.get(phase, EVENT_TYPE_OF_PHASE[phase]) for phase in ("validation", "metrics")}
-        return flow.needed(scenario) | analysed
+        kinds = {phase: EVENT_TYPE_OF_PHASE[phase] for phase in ("validation", "metrics")}
+        return flow.needed(scenario) | {phase: scenario.events.get(phase, kind) for phase, kind in kinds.items()}
     phases = [*PHASES_OF_POLICY.get(scenario.schedule.policy, ())]
     if scenario.schedule.policy == "dialogue@1" and any(seat.tools for seat in scenario.seats.values()):
         phases.append("tool")

@@ -11,6 +11,7 @@ scenario.title scenario.description scenario.language scenario.challenges
 turn turns turn_length phase last_turn
 world.text world.facts
 others history memory instructions data
+step.name step.prompt step.to step.fields
 """
 _YOU = """
 you.seat you.title you.role you.principal you.situation you.goals you.constraints you.style you.expertise you.private

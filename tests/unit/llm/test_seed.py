@@ -24,7 +24,7 @@ sys.modules["offline_seed"] = offline
 spec.loader.exec_module(offline)
 
 TEXTS = ["title", "role", "situation", "style", "private", "instructions", "opening"]
-NAMES = ["decide", "agent_message", "world_update", "check", "measure"]
+NAMES = ["flow_step", "scene", "report", "decide", "agent_message", "world_update", "check", "measure"]
 
 
 @pytest.mark.parametrize("name", NAMES)
