@@ -20,7 +20,9 @@ def notice(entry: Entry, bill: Playbill) -> tuple[str, str]:
     if entry.kind == "run_resumed":
         return "Resumed", "green"
     if entry.kind == "run_blocked":
-        return f"Blocked{f' at {who}' if who else ''}: {message}", "red"
+        # What happened to the event stands on the line before, and what to do about it at the end.
+        told = "" if body.get("event_id") else f": {message}"
+        return f"Blocked{f' at {who}' if who else ''}{told}", "red"
     if entry.kind == "run_cancelled":
         return "Cancelled", "yellow"
     if entry.kind == "run_failed":

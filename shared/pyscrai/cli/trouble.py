@@ -19,7 +19,7 @@ ADVICE = {
     "model_context_exceeded": "Resume with a model that takes longer requests: --model MODEL.",
     "model_refused": "Resume to ask again, or change what the scenario asks for.",
     "model_rejected": "Check your account with the provider, then resume; with another model: --model MODEL.",
-    "model_unparsable": "The model does not keep to the form that is asked for. Resume to ask again, or with another --model.",
+    "model_unparsable": "The model does not keep to the form asked for. Resume to ask again, or with another --model.",
     "model_blocked": "PYSCRAI_NO_PAID_MODELS forbids it here: unset it, or resume with --model rehearsal.",
     "unpriced": "Declare a price: --price MODEL=IN,OUT (US dollars per million tokens), or PYSCRAI_PRICES.",
     "unpriced_model": "Resume with --price MODEL=IN,OUT (US dollars per million tokens), or with another --model.",
@@ -36,8 +36,9 @@ def why(run: Run) -> str:
     trouble = run.reason
     if trouble is None:
         return f"The run is {run.status}."
-    seat = f" (at {trouble.seat})" if trouble.seat else ""
-    return f"The run is {run.status}{seat}: {one_line(trouble.message)}"
+    message = one_line(trouble.message)
+    seat = f" (at {trouble.seat})" if trouble.seat and trouble.seat not in message else ""
+    return f"The run is {run.status}{seat}: {message}"
 
 
 def what_to_do(run: Run) -> list[str]:

@@ -64,8 +64,18 @@ def ending(code: int) -> str:
 
 
 def gave_up(child: Child, code: int, deaths: int) -> ChildFailed:
+    """Why a child is not started again: in its own words, where it ended with a message for people."""
+    if reason := _last_words(child):
+        return ChildFailed(f"{reason}\n  (log: {child.log})", name=child.spec.name, log=child.log)
     times = f"{deaths} times in a row, the last time with {ending(code)}" if deaths > 1 else f"with {ending(code)}"
     said = "".join(f"\n  {line}" for line in last_lines(child.log).splitlines()) or "\n  (nothing)"
     return ChildFailed(
         f"{child.spec.name} ended {times}. The last lines of {child.log}:{said}", name=child.spec.name, log=child.log
     )
+
+
+def _last_words(child: Child) -> str:
+    """Our services say what keeps them from starting in one last line behind their own name."""
+    said = last_lines(child.log, 1)
+    name, colon, reason = said.partition(": ")
+    return reason.strip() if colon and name.startswith("pyscrai_") and name.isidentifier() else ""
