@@ -25,6 +25,13 @@ WHERE type = $1 AND (owner = $4 OR visibility = 'shared') AND archived_at IS NUL
 ORDER BY (id = $2) IS NOT TRUE, CASE owner WHEN $4 THEN 0 WHEN 'builtin' THEN 2 ELSE 1 END, id
 LIMIT 1
 """
+# What its clients call a scenario: the id that its document came with, or its name in their words.
+FIND_THEIRS = """
+SELECT id, name, latest FROM templates
+WHERE type = $1 AND (owner = $3 OR visibility = 'shared') AND archived_at IS NULL AND (alias = $2 OR label = $2)
+ORDER BY CASE owner WHEN $3 THEN 0 ELSE 1 END, id
+LIMIT 1
+"""
 VERSION = """
 SELECT v.id AS version_id, t.id AS template_id, t.type, t.name, v.version, v.title, v.sha256, v.canonical
 FROM template_versions v JOIN templates t ON t.id = v.template_id
@@ -93,10 +100,14 @@ async def resolve(
 ) -> Pin:
     """The version that a name (`decide`, `decide@2`) or a template's id means for this owner; the latest by default.
 
+    A scenario is also found by the id that its document came with, and by its name in its author's words.
+
     Raises NotFound for what is not there, is archived, or belongs to someone else.
     """
     name, written = split_version(str(name_or_id))
     row = await conn.fetchrow(FIND, type, as_id(name), name, owner)
+    if row is None:
+        row, written = await conn.fetchrow(FIND_THEIRS, type, str(name_or_id), owner), None
     if row is None:
         raise NotFound(f"there is no {ONE[type]} {name!r}")
     wanted = next(number for number in (version, written, row["latest"]) if number is not None)

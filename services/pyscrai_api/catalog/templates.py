@@ -35,13 +35,14 @@ from pyscrai_api.tables import TemplateRow, TemplateVersionRow
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A document that was checked: what a version is made of."""
+    """A document that was checked: what a version is made of. `source`: as it was posted, where that is another."""
 
     name: str
     title: str
     canonical: str
     sha256: str
     warnings: list[FieldError]
+    source: str | None = None
 
 
 def draft(kind: TemplateType, content: dict[str, Any]) -> Draft:
@@ -87,9 +88,10 @@ class Templates:
         self, session: AsyncSession, kind: TemplateType, new: Draft, *, owner: str, visibility: str
     ) -> Template:
         """Version 1 of a new name. Raises Conflict where the name is taken."""
+        now = await _now(session)
         row = TemplateRow(
             id=new_id(), type=kind, name=new.name, latest=1, owner=owner, visibility=visibility, created_by=owner,
-            created_at=await _now(session),
+            created_at=now, modified_at=now,
         )  # fmt: skip
         session.add(row)
         try:
@@ -120,7 +122,8 @@ class Templates:
         version = await self._version(session, row, row.latest)
         row.archived_at = None
         row.visibility = visibility or row.visibility
-        if version.sha256 != new.sha256:
+        row.modified_at = await _now(session)
+        if (version.sha256, version.source) != (new.sha256, new.source):
             row.latest += 1
             version = await self._add(session, row, row.latest, new, owner)
         session.add(row)
@@ -145,6 +148,14 @@ class Templates:
         if (await session.exec(query)).one_or_none() is None:
             return await self.create(session, kind, new, owner=owner, visibility=visibility)
         return await self.update(session, kind, new.name, new, owner=owner, visibility=visibility)
+
+    async def lock(self, session: AsyncSession, kind: TemplateType, name: str, *, owner: str) -> None:
+        """Keep one's own template for this transaction. Raises NotFound, Forbidden for someone else's."""
+        await self._own(session, kind, name, owner)
+
+    async def now(self, session: AsyncSession) -> datetime:
+        """The database's time."""
+        return await _now(session)
 
     async def name_of(self, session: AsyncSession, kind: TemplateType, name: str, *, owner: str) -> str:
         """The name behind a name or id. Raises NotFound."""
@@ -179,7 +190,7 @@ class Templates:
     ) -> TemplateVersionRow:
         version = TemplateVersionRow(
             id=new_id(), template_id=row.id, version=number, title=new.title, canonical=new.canonical,
-            sha256=new.sha256, created_by=author, created_at=await _now(session),
+            source=new.source, sha256=new.sha256, created_by=author, created_at=await _now(session),
         )  # fmt: skip
         session.add(version)
         await session.flush()
@@ -187,19 +198,17 @@ class Templates:
 
     async def _find(self, session: AsyncSession, kind: TemplateType, name: str, *, owner: str) -> TemplateRow:
         query = select(TemplateRow).where(TemplateRow.type == kind, _visible(owner))
-        query = query.where(or_(col(TemplateRow.name) == name, col(TemplateRow.id) == as_id(name)))
-        found = sorted((await session.exec(query)).all(), key=lambda row: _rank(row, name, owner))
-        if not found:
-            raise NotFound(f"there is no {ONE[kind]} {name!r}")
-        return found[0]
+        for named in _named(name):
+            if found := (await session.exec(query.where(named))).all():
+                return min(found, key=lambda row: _rank(row, name, owner))
+        raise NotFound(f"there is no {ONE[kind]} {name!r}")
 
     async def _own(self, session: AsyncSession, kind: TemplateType, name: str, owner: str) -> TemplateRow:
         """One's own template, locked until the transaction ends."""
-        named = or_(col(TemplateRow.name) == name, col(TemplateRow.id) == as_id(name))
-        query = select(TemplateRow).where(TemplateRow.type == kind, TemplateRow.owner == owner, named)
-        found = (await session.exec(query.with_for_update())).all()
-        if found:
-            return min(found, key=lambda row: _rank(row, name, owner))
+        query = select(TemplateRow).where(TemplateRow.type == kind, TemplateRow.owner == owner).with_for_update()
+        for named in _named(name):
+            if found := (await session.exec(query.where(named))).all():
+                return min(found, key=lambda row: _rank(row, name, owner))
         other = await self._find(session, kind, name, owner=owner)
         what = "built in" if other.owner == BUILT_IN else "someone else's"
         raise Forbidden(f"the {ONE[kind]} {other.name!r} is {what}: post one of your own under that name instead")
@@ -218,6 +227,13 @@ async def _now(session: AsyncSession) -> datetime:
     """The database's time: the only clock that decides."""
     moment: datetime = (await session.exec(select(func.now()))).one()
     return moment
+
+
+def _named(name: str) -> tuple[Any, Any]:
+    """What a template may be called by; the second only where the first finds nothing."""
+    ours = or_(col(TemplateRow.name) == name, col(TemplateRow.id) == as_id(name))
+    theirs = or_(col(TemplateRow.alias) == name, col(TemplateRow.label) == name)
+    return ours, theirs
 
 
 def _visible(owner: str) -> Any:

@@ -1,4 +1,4 @@
-"""Templates: `/templates/{type}`, and `/scenarios` as another name of `/templates/scenarios`."""
+"""Templates: `/templates/{type}`. Scenarios as their own clients see them are in `routes.scenarios`."""
 
 from __future__ import annotations
 
@@ -108,36 +108,6 @@ async def update(request: Request, who: Who, type: str, name: str) -> Template:
 async def archive(request: Request, who: Who, type: str, name: str) -> None:
     """Archive a name. Runs that use its versions go on."""
     await _archive(request, who, type_of(type), name)
-
-
-@router.get("/scenarios")
-async def list_scenarios(request: Request, who: Who, limit: Limit = 100, after: str | None = None) -> Page[Template]:
-    """The scenarios, by name, each with its latest version, without the documents."""
-    return await _page(request, who, "scenarios", limit, after)
-
-
-@router.post("/scenarios", status_code=201, response_model=Template, openapi_extra=BODY)
-async def create_scenario(request: Request, who: Who) -> Response:
-    """Post a scenario under a new name. 409 if the name is taken."""
-    return await _create(request, who, "scenarios")
-
-
-@router.get("/scenarios/{name}")
-async def read_scenario(request: Request, who: Who, name: str, version: Version = None) -> Template:
-    """One version of a scenario, the latest by default, by name or id."""
-    return await _read(request, who, "scenarios", name, version)
-
-
-@router.put("/scenarios/{name}", openapi_extra=BODY)
-async def update_scenario(request: Request, who: Who, name: str) -> Template:
-    """Post a new version; a document equal to the latest changes nothing."""
-    return await _update(request, who, "scenarios", name)
-
-
-@router.delete("/scenarios/{name}", status_code=204)
-async def archive_scenario(request: Request, who: Who, name: str) -> None:
-    """Archive a scenario. Its runs go on."""
-    await _archive(request, who, "scenarios", name)
 
 
 @router.get("/schemas/{document}")
