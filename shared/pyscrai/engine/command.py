@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import Any
 
 import click
+import uvloop
 
 from pyscrai.engine.errors import CannotStart
 from pyscrai.engine.handler import Plain
@@ -75,7 +75,7 @@ def engine_command(engine_type: str, plain: Plain, *, text: str, concurrency: in
 def serve(settings: EngineSettings, plain: Plain) -> int:
     """Run an engine in this process until it is asked to stop; answers the exit code."""
     try:
-        return asyncio.run(_serve(settings, plain))
+        return uvloop.run(_serve(settings, plain))
     except CannotStart as error:
         raise click.ClickException(str(error)) from error
 
