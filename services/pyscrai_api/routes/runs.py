@@ -31,7 +31,8 @@ CALLS_PAGE = 100
 SeatQuery = Annotated[str | None, Query(description="read as this seat: only what it may know")]
 
 
-async def _readable(shared: Deps, who: Caller, wanted: str) -> UUID:
+async def readable(shared: Deps, who: Caller, wanted: str) -> UUID:
+    """A run that the caller may read, from its id or serial number. Raises NotFound."""
     async with shared.pool.acquire() as conn:
         run_id = await reading.run_id_of(conn, wanted)
         row = await conn.fetchrow("SELECT owner, visibility FROM runs WHERE id = $1", run_id)
@@ -40,8 +41,9 @@ async def _readable(shared: Deps, who: Caller, wanted: str) -> UUID:
     return run_id
 
 
-async def _own(shared: Deps, who: Caller, wanted: str) -> UUID:
-    run_id = await _readable(shared, who, wanted)
+async def own_run(shared: Deps, who: Caller, wanted: str) -> UUID:
+    """A run that the caller may change. Raises NotFound, Forbidden."""
+    run_id = await readable(shared, who, wanted)
     async with shared.pool.acquire() as conn:
         if await conn.fetchval("SELECT owner FROM runs WHERE id = $1", run_id) != who.owner:
             raise Forbidden("this run belongs to somebody else; you may read it")
@@ -78,13 +80,13 @@ async def page(
 @router.get("/runs/{run}")
 async def one(run: str, shared: Shared, who: Who) -> Run:
     """One run, by id or serial number."""
-    return await _shown(shared, await _readable(shared, who, run))
+    return await _shown(shared, await readable(shared, who, run))
 
 
 @router.patch("/runs/{run}")
 async def change(run: str, wanted: ChangeRun, shared: Shared, who: Who) -> Run:
     """A new limit, title or labels. A run that had run out of money goes on when its limit is raised."""
-    run_id = await _own(shared, who, run)
+    run_id = await own_run(shared, who, run)
     await shared.runs.control.change(run_id, wanted)
     return await _shown(shared, run_id)
 
@@ -92,7 +94,7 @@ async def change(run: str, wanted: ChangeRun, shared: Shared, who: Who) -> Run:
 @router.post("/runs/{run}/pause")
 async def pause(run: str, shared: Shared, who: Who) -> Run:
     """Let calls in flight finish, and start no new ones."""
-    run_id = await _own(shared, who, run)
+    run_id = await own_run(shared, who, run)
     await shared.runs.control.pause(run_id, who.owner)
     return await _shown(shared, run_id)
 
@@ -100,7 +102,7 @@ async def pause(run: str, shared: Shared, who: Who) -> Run:
 @router.post("/runs/{run}/resume")
 async def resume(run: str, shared: Shared, who: Who, wanted: Resume | None = None) -> Run:
     """Go on, perhaps with another limit or on another pool. Dead letters get another chance."""
-    run_id = await _own(shared, who, run)
+    run_id = await own_run(shared, who, run)
     await shared.runs.control.resume(run_id, wanted or Resume())
     return await _shown(shared, run_id)
 
@@ -108,7 +110,7 @@ async def resume(run: str, shared: Shared, who: Who, wanted: Resume | None = Non
 @router.post("/runs/{run}/cancel")
 async def cancel(run: str, shared: Shared, who: Who) -> Run:
     """End the run now."""
-    run_id = await _own(shared, who, run)
+    run_id = await own_run(shared, who, run)
     await shared.runs.control.cancel(run_id)
     return await _shown(shared, run_id)
 
@@ -116,7 +118,7 @@ async def cancel(run: str, shared: Shared, who: Who) -> Run:
 @router.get("/runs/{run}/snapshot")
 async def snapshot(run: str, shared: Shared, who: Who, seat: SeatQuery = None) -> Snapshot:
     """Scenario, runtime choices and the state folded from the log; for a seat, only what it may know."""
-    run_id = await _readable(shared, who, run)
+    run_id = await readable(shared, who, run)
     return await shared.runs.snapshot(run_id, seat)
 
 
@@ -130,7 +132,7 @@ async def read(
     seat: SeatQuery = None,
 ) -> Page[Delivered]:
     """The log after a number; `next` is the number to go on from."""
-    run_id = await _readable(shared, who, run)
+    run_id = await readable(shared, who, run)
     async with shared.pool.acquire() as conn:
         entries = await read_log(conn, run_id, after, limit)
     following = str(entries[-1].seq) if len(entries) == limit else None
@@ -147,7 +149,7 @@ async def calls(
 ) -> Page[ModelCall]:
     """The run's model calls by their place in it, with requests and answers; for its owner only, because they tell
     what every seat keeps to itself. `next` is the place to go on from."""
-    run_id = await _own(shared, who, run)
+    run_id = await own_run(shared, who, run)
     async with shared.pool.acquire() as conn:
         return await read_calls(conn, run_id, after, limit)
 
@@ -162,7 +164,7 @@ async def stream(
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The log as server-sent events, from a number on and then live; resume with Last-Event-ID."""
-    run_id = await _readable(shared, who, run)
+    run_id = await readable(shared, who, run)
     if last_event_id is not None:
         if not last_event_id.isdecimal():
             raise Invalid(f"Last-Event-ID is not a log number: {last_event_id}")
@@ -173,7 +175,7 @@ async def stream(
 @router.get("/runs/{run}/documents/{document}", response_class=Response)
 async def document(run: str, document: str, shared: Shared, who: Who) -> Response:
     """A document that a tool brought, by the id that the log shows. Never shown as a page: it is what a model wrote."""
-    run_id = await _readable(shared, who, run)
+    run_id = await readable(shared, who, run)
     async with shared.pool.acquire() as conn:
         found = await read_document(conn, run_id, document)
     headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff", "ETag": f'"{found.id}"'}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
 from pyscrai.contract.runs import NewRun, Snapshot
 from pyscrai.domain.choices import Price
-from pyscrai_api.database import Pool
+from pyscrai_api.database import Connection, Pool
 from pyscrai_api.idempotency import Answer, Key, once
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.runs import reading
@@ -20,6 +20,9 @@ from pyscrai_api.runs.locked import LockedRun
 from pyscrai_api.runs.plans import Plans
 from pyscrai_api.runs.start import start_run
 from pyscrai_api.settings import Settings
+
+Told = Callable[[Connection, UUID], Awaitable[Answer]]
+"""What is answered about a run that has just been made."""
 
 
 class Runs:
@@ -35,8 +38,10 @@ class Runs:
         self.events = RunEvents(pool, bell, self._plans, claims, prices, self._folds)
         self.control = Control(self.events, self._plans, prices)
 
-    async def start(self, wanted: NewRun, owner: str, key: Key | None = None) -> Answer:
-        """Start a run; when this returns, its first events may be claimed. The answer is the run (201)."""
+    async def start(self, wanted: NewRun, owner: str, key: Key | None = None, told: Told | None = None) -> Answer:
+        """Start a run; when this returns, its first events may be claimed. The answer is the run (201), or what `told`
+        makes of it in the same transaction.
+        """
         started: list[tuple[LockedRun, Committed]] = []
 
         async def work() -> Answer:
@@ -50,6 +55,8 @@ class Runs:
             )
             await run.save()
             started.append((run, first))
+            if told is not None:
+                return await told(conn, run.id)
             return Answer(status=201, body=(await reading.read_run(conn, run.id)).model_dump_json())
 
         async with self._pool.acquire() as conn, conn.transaction():
