@@ -16,6 +16,9 @@ from pyscrai.domain.work import EventType, Result, Work
 LANES = {
     "decide": "actor",
     "agent_message": "actor",
+    "flow_step": "actor",
+    "scene": "narrator",
+    "report": "analyst",
     "world_update": "narrator",
     "check": "analyst",
     "measure": "analyst",
@@ -46,7 +49,7 @@ def make_plan(document: dict[str, Any] | None = None, **choices: Any) -> Plan:
     scenario = Scenario.model_validate(document or TALKS)
     kinds = needed_event_types(scenario)
     event_types = {
-        phase: EventType(name=name, lane=LANES[name], prompt="…", result_schema={"type": "object"})
+        phase: EventType(name=name, lane=LANES.get(name, "actor"), prompt="…", result_schema={"type": "object"})
         for phase, name in kinds.items()
     }
     pins = [Pinned(type="event-types", name=name, sha256=name) for name in kinds.values()]
@@ -63,6 +66,10 @@ def answer(work: Work) -> dict[str, Any]:
         }
     if work.phase == "dialogue":
         return {"text": f"{work.seat} says {work.turn}", "to": None, "closing": False, "thought": "hm"}
+    if work.phase == "message":
+        return {"text": f"{work.seat} does {work.payload['step']}", "to": None, "thought": "hm"}
+    if work.phase == "report":
+        return {"summary": f"so far, {work.turn} turns", "findings": ["one"]}
     if work.phase == "world_update":
         return {"narrative": f"after turn {work.turn}", "facts": {"turn": work.turn}, "changes": ["one"]}
     if work.phase == "validation":

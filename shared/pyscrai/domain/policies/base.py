@@ -11,6 +11,7 @@ from pyscrai.domain.entry import Draft, draft
 from pyscrai.domain.metrics import read_metric
 from pyscrai.domain.narrate import metric_entry, phase_complete
 from pyscrai.domain.plan import Plan
+from pyscrai.domain.scenario import TURN_PHASES
 from pyscrai.domain.state import State
 from pyscrai.domain.work import End, Work
 
@@ -46,7 +47,8 @@ def analysis(plan: Plan, state: State, phases: list[str]) -> Next:
 def analysis_phases(plan: Plan, state: State) -> list[str]:
     """Which of validation and metrics this turn has: every `analyst.every` turns, and the last one."""
     due = state.turn % plan.scenario.analyst.every == 0 or state.turn >= plan.turns
-    listed = plan.scenario.schedule.phases
+    schedule = plan.scenario.schedule
+    listed = TURN_PHASES if schedule.policy.startswith("flow@") else schedule.phases
     has = {"validation": bool(plan.scenario.checks), "metrics": bool(plan.scenario.metrics)}
     return [phase for phase in ("validation", "metrics") if due and has[phase] and phase in listed]
 
