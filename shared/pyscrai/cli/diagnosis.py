@@ -20,10 +20,13 @@ State = Literal["ok", "warn", "fail"]
 OLDEST_PYTHON = (3, 11)
 EXTRAS = {
     "api": ("fastapi", "uvicorn", "sqlmodel", "asyncpg", "alembic"),
-    "engine": ("agno", "openai"),
+    "engine": ("agno", "anthropic", "openai"),
 }
 KEYS = {
     "OPENAI_API_KEY": "openai:NAME and gpt-…",
+    "ANTHROPIC_API_KEY": "anthropic:NAME and claude-…",
+    "GEMINI_API_KEY": "gemini:NAME and gemini-…",
+    "GROQ_API_KEY": "groq:NAME",
     "OPENROUTER_API_KEY": "openrouter:VENDOR/NAME and VENDOR/NAME",
     "PYSCRAI_MODEL_API_KEY": "https://HOST/v1#NAME, where that server asks for one",
 }
@@ -124,7 +127,13 @@ def _templates() -> Line:
 
 def _keys(environ: Mapping[str, str]) -> Line:
     """Only names: a key is never shown."""
-    present = [name for name in KEYS if environ.get(name)]
+    from pyscrai.llm import MissingKey
+    from pyscrai.llm.keys import find_key
+
+    try:
+        present = [name for name in KEYS if find_key(name, environ)]
+    except MissingKey as error:
+        return Line(name="Model keys", state="fail", detail=error.message, todo="Correct PYSCRAI_KEYS.")
     if not present:
         listed = "; ".join(f"{name} for {use}" for name, use in KEYS.items())
         todo = f"Only the rehearsal, scripted and local models can be used. Set {listed}."

@@ -6,9 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pyscrai.llm import answers
-from pyscrai.llm.errors import FormatUnsupported, ModelError, Unparsable
+from pyscrai.llm.errors import ModelError, Unparsable, Unsupported
+from pyscrai.llm.learned import FORMAT, remember, takes
 from pyscrai.llm.question import Meter, Question
-from pyscrai.llm.setup import warm_up
+from pyscrai.llm.setup import prepare, warm_up
 
 if TYPE_CHECKING:
     from agno.models.message import Message
@@ -29,8 +30,9 @@ async def ask(question: Question, meter: Meter, *, timeout: float) -> dict[str, 
     from agno.models.message import Message
 
     from pyscrai.llm.metered import MeteredModel
-    from pyscrai.llm.providers import build, remember_no_format, takes_format
+    from pyscrai.llm.providers import build, named
 
+    await prepare(named(question.model.id).provider)
     inner = build(question)
     name = question.model.id
     model = MeteredModel(
@@ -39,10 +41,10 @@ async def ask(question: Question, meter: Meter, *, timeout: float) -> dict[str, 
     schema = question.schema
     messages = [Message(role=role, content=text) for role, text in _texts(question) if text]
     try:
-        await _call(model, messages, schema if takes_format(name) else None)
-    except FormatUnsupported:
-        remember_no_format(name)
-        await _call(model, messages, None)
+        await _call(model, messages, schema)
+    except Unsupported:
+        model.inner = build(question)
+        await _call(model, messages, schema)
     try:
         return answers.read(model.answer, schema)
     except answers.Unusable as error:
@@ -53,7 +55,7 @@ async def ask(question: Question, meter: Meter, *, timeout: float) -> dict[str, 
         Message(role="assistant", content=model.answer[:SHOWN_BACK] or "(nothing)"),
         Message(role="user", content=_repair(problem, schema)),
     ]
-    await _call(model, messages, schema if takes_format(name) else None)
+    await _call(model, messages, schema)
     try:
         return answers.read(model.answer, schema)
     except answers.Unusable as error:
@@ -65,9 +67,12 @@ async def _call(model: MeteredModel, messages: list[Message], schema: dict[str, 
     from agno.agent import Agent
     from agno.run.base import RunStatus
 
-    agent = Agent(model=model, output_schema=schema, build_context=False, telemetry=False, retries=0)
+    sent = schema if takes(str(model.id), FORMAT) else None
+    agent = Agent(model=model, output_schema=sent, build_context=False, telemetry=False, retries=0)
     output = await agent.arun([message.model_copy() for message in messages])
     # agno never raises, and takes an unparsable answer for a success: the model itself says what happened.
+    if isinstance(model.stopped, Unsupported):
+        remember(str(model.id), model.stopped.part)
     if model.stopped is not None:
         raise model.stopped
     if output.status != RunStatus.completed:

@@ -1,27 +1,57 @@
-"""HTTP clients to model servers: one per address and key and event loop, shared by all questions of a process."""
+"""HTTP clients to model servers: one per protocol, address and key in each event loop, shared by all questions.
+
+None of them retries by itself, since each attempt needs a reservation of its own. None has a limit of time but for
+connecting: an answer is bounded by its question's own limit, around the whole call.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from openai import AsyncOpenAI, Timeout
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+    from openai import AsyncOpenAI
 
 CONNECT_TIMEOUT = 10.0
 
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Any]] = WeakKeyDictionary()
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str, str], Any]] = WeakKeyDictionary()
 
 
-def client(base_url: str, key: str) -> AsyncOpenAI:
-    """The shared client. It never retries by itself: each attempt needs a reservation of its own."""
-    mine = _clients.setdefault(asyncio.get_running_loop(), {})
-    if (base_url, key) not in mine:
-        # Answers are bounded by the question's own timeout, around the whole call.
+def openai_client(base_url: str, key: str, *, own: bool) -> AsyncOpenAI:
+    """The shared client of a server that speaks OpenAI's protocol; `own`: it is OpenAI's."""
+    from openai import AsyncOpenAI, Omit, Timeout
+
+    def make() -> AsyncOpenAI:
+        # Taken from the environment by the client, and nobody else's business.
+        others = {} if own else {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
         timeout = Timeout(None, connect=CONNECT_TIMEOUT)
-        mine[base_url, key] = AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0, timeout=timeout)
-    made: AsyncOpenAI = mine[base_url, key]
+        headers: Any = others
+        return AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0, timeout=timeout, default_headers=headers)
+
+    made: AsyncOpenAI = _shared(("openai", base_url, key), make)
     return made
+
+
+def anthropic_client(base_url: str, key: str) -> AsyncAnthropic:
+    """The shared client of Anthropic's servers."""
+    from anthropic import AsyncAnthropic, Timeout
+
+    def make() -> AsyncAnthropic:
+        timeout = Timeout(None, connect=CONNECT_TIMEOUT)
+        return AsyncAnthropic(base_url=base_url, api_key=key, max_retries=0, timeout=timeout)
+
+    made: AsyncAnthropic = _shared(("anthropic", base_url, key), make)
+    return made
+
+
+def _shared(name: tuple[str, str, str], make: Callable[[], Any]) -> Any:
+    mine = _clients.setdefault(asyncio.get_running_loop(), {})
+    if name not in mine:
+        mine[name] = make()
+    return mine[name]
 
 
 async def close_clients() -> None:

@@ -5,7 +5,7 @@ ModelError              anything a model or its provider did; `permanent` says t
 ├── BadKey              the provider does not accept the key (permanent)
 ├── Unreachable         nobody answers at that address
 ├── RateLimited         too many requests (`retry_after` where the provider said how long)
-├── Overloaded          the provider failed on its side (5xx)
+├── Overloaded          the provider failed on its side, or has too much to do (5xx)
 ├── TimedOut            no answer in time
 ├── TooLong             the request does not fit into the model's context (permanent)
 ├── Refused             the model declined to answer
@@ -85,8 +85,14 @@ class Rejected(ModelError):
     is_permanent = True
 
 
-class FormatUnsupported(Rejected):
-    """The server does not take a JSON Schema with the request; asked again without one, never seen outside."""
+class Unsupported(Rejected):
+    """The server does not take `part` of the request; the next one is sent without, so a further try has a point."""
+
+    is_permanent = False
+
+    def __init__(self, message: str, part: str) -> None:
+        super().__init__(message)
+        self.part = part
 
 
 class Unparsable(ModelError):

@@ -67,7 +67,7 @@ class MeteredModel(Model):
         await self.meter.reserve(
             call=self.calls,
             model=self.id,
-            input_bound=input_bound(sent, schema),
+            input_bound=input_bound(sent, schema) + (getattr(self.inner, "overhead", 0) if schema else 0),
             max_tokens=choice.max_tokens,
             request_hash=digest,
         )
@@ -99,8 +99,9 @@ class MeteredModel(Model):
             failure = Failure(TimedOut(f"{self.id}: no answer within {self.timeout:g} s"), sent=True)
             raise failure.error from error
         except Exception as error:
-            failure = classify(error, self.id)
-            raise failure.error from error
+            failure = classify(error, self.id, self._key)
+            # What the client raised may hold what its server repeated: it stays out of tracebacks.
+            raise failure.error from None
         finally:
             # Also reached when the work is cancelled: the request has left, so nobody knows its cost.
             update: dict[str, Any] = {"seconds": round(time.monotonic() - began, 6)}
@@ -113,15 +114,11 @@ class MeteredModel(Model):
 
     async def _inner(self, messages: list[Message], assistant: Message, schema: dict[str, Any] | None) -> ModelResponse:
         assert self.inner is not None
-        return await self.inner.ainvoke(
-            messages=messages, assistant_message=assistant, response_format=self._wire_format(schema)
-        )
+        return await self.inner.ainvoke(messages=messages, assistant_message=assistant, response_format=schema)
 
-    def _wire_format(self, schema: dict[str, Any] | None) -> dict[str, Any] | None:
-        """The schema as the provider wants it. Not `strict`: that mode takes only a part of JSON Schema."""
-        if schema is None or self.provider in ("rehearsal", "scripted"):
-            return schema
-        return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": False}}
+    @property
+    def _key(self) -> str:
+        return getattr(getattr(self.inner, "async_client", None), "api_key", None) or ""
 
     def _take(self, response: ModelResponse) -> None:
         told = response.provider_data or {}

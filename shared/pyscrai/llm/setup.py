@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import sys
 import threading
 
 _loaded = threading.Event()
+_prepared = threading.Event()
 
 
 async def warm_up() -> None:
     """Import agno and the OpenAI client in a thread (about a second), so that heartbeats go on meanwhile."""
     if not _loaded.is_set():
         await asyncio.to_thread(load)
+
+
+async def prepare(provider: str) -> None:
+    """Import what this provider alone needs: Anthropic's client takes most of a second."""
+    if provider == "anthropic" and not _prepared.is_set():
+        await asyncio.to_thread(importlib.import_module, "pyscrai.llm.claude")
+        _prepared.set()
 
 
 def load() -> None:
@@ -24,10 +33,9 @@ def load() -> None:
     import agno.models.openai.like  # noqa: F401
     from agno.utils.log import configure_agno_logging
 
-    # agno reports every failed call as an error of its own, with the request in it; we classify and report them.
+    # agno reports every failed call as an error of its own, with what the server said; we classify and report them.
     quiet = logging.getLogger("pyscrai.llm.agno")
-    if not logging.getLogger("pyscrai").isEnabledFor(logging.DEBUG):
-        quiet.setLevel(logging.CRITICAL)
+    quiet.setLevel(logging.CRITICAL)
     configure_agno_logging(
         custom_default_logger=quiet,
         custom_agent_logger=quiet,

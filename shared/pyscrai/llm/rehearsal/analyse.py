@@ -20,8 +20,8 @@ _COLD = re.compile(
 )
 _SETTLED = re.compile(r"one figure on the table|all say the same number|agreement|have agreed|is signed", re.I)
 _BAD = re.compile(
-    r"anger|anxiety|burden|conflict|cost|damage|debt|delay|distance|distrust|fear|gap|hostil|loss|pressure|risk|strain|"
-    r"stress|suspicion|tension|unrest|worry",
+    r"\b(?:anger|anxiety|burden|conflict|cost|damage|debt|delay|distance|distrust|fear|gap|hostil|loss|pressure|risk|strain|"
+    r"stress|suspicion|tension|unrest|worry)",
     re.I,
 )
 _START = re.compile(r"\b(?:start(?:s|ing)?|begin(?:s|ning)?)\s+(?:from|at|with)\s+(-?\d+(?:\.\d+)?)", re.I)
@@ -96,9 +96,12 @@ def _number(sheet: Sheet, seed: int, metric: Asked, latest: str, seat: str, warm
     step = chance(seed, metric.name, seat) % 100 / 100
     before = _float(latest)
     about = " ".join([metric.about.get("meaning", ""), metric.about.get("how", "")])
-    good = -1.0 if _BAD.search(f"{metric.name} {metric.about.get('meaning', '')}") else 1.0
+    told = _START.search(about)
+    good = -1.0 if _BAD.search(f"{metric.name} {metric.about.get('meaning', '')}".replace("_", " ")) else 1.0
+    if told and float(told[1]) in (low, high):
+        # What begins at one end of its range can only go to the other.
+        good = 1.0 if float(told[1]) == low else -1.0
     if before is None:
-        told = _START.search(about)
         share = 0.38 if good > 0 else 0.62
         before = float(told[1]) if told else low + (high - low) * share
     drift = (0.05 + 0.04 * step + 0.07 * warmth) * (high - low) * (good if good > 0 else 0.7 * good)

@@ -68,7 +68,7 @@ _OFFICES = re.compile(
 )
 _STOPS = re.compile(
     r"(?:,|;|:|\b(?:that|which|who|so|without|from|through|until|before|after|by|in|into|for|with|on|at|of|to|and|or|as|"
-    r"than|running|during|between|over|under|while|where|when)\b)"
+    r"than|home|out|away|back|down|up|off|today|tonight|now|once|again|running|during|between|over|under|while|where|when)\b)"
 )
 
 
