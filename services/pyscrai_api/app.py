@@ -17,7 +17,17 @@ from pyscrai_api.deps import Deps, open_deps
 from pyscrai_api.errors import ApiError, from_exception, problem
 from pyscrai_api.layers import Paths, Watch
 from pyscrai_api.loops.all import all_running
-from pyscrai_api.routes import catalog, conversations, engines, events, health, runs, scenarios
+from pyscrai_api.routes import (
+    catalog,
+    conversations,
+    engines,
+    events,
+    executions,
+    health,
+    runs,
+    scenarios,
+    sockets,
+)
 from pyscrai_api.settings import Settings
 
 
@@ -45,7 +55,7 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
         app.state.deps = deps
     for kind in (ApiError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, render)
-    for noun in (health, catalog, scenarios, engines, events, runs, conversations):
+    for noun in (health, catalog, scenarios, executions, engines, events, runs, conversations, sockets):
         app.include_router(noun.router)
     # The last one added is the outermost.
     app.add_middleware(Access, settings=settings)

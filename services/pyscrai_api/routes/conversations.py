@@ -11,10 +11,11 @@ from pyscrai.contract.scenarios import Conversation, ConversationStatus, Hydrate
 from pyscrai.contract.wire import Page
 from pyscrai_api import conversations
 from pyscrai_api.idempotency import key_of
+from pyscrai_api.queue.cleaning import CleanRoute
 from pyscrai_api.routes.runs import LOG_PAGE, readable
 from pyscrai_api.routes.shared import Shared, Who
 
-router = APIRouter(prefix="/api/v1", tags=["conversations"])
+router = APIRouter(prefix="/api/v1", tags=["conversations"], route_class=CleanRoute)
 
 
 @router.post("/conversations", status_code=201, response_model=Conversation)

@@ -12,12 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from pyscrai.contract.runs import Delivered
 from pyscrai_api.database import Pool
-from pyscrai_api.runs.entries import read_log
-from pyscrai_api.stream.hub import PAGE, Follower, Hub
-
-KEEP_ALIVE_SECONDS = 10.0
-LAST = frozenset({"run_complete", "run_failed", "run_cancelled"})
-"""After one of these nothing follows, and the stream ends."""
+from pyscrai_api.runs.entries import as_seen
+from pyscrai_api.stream.hub import Hub
+from pyscrai_api.stream.reading import entries
 
 
 class LogStream(StreamingResponse):
@@ -40,37 +37,11 @@ class LogStream(StreamingResponse):
     async def _events(self) -> AsyncIterator[bytes]:
         async with self._hub.follow(self._run_id, self._scope.cancel) as follower:
             yield b": connected\n\n"
-            async for entry in self._entries(follower):
+            async for entry in entries(follower, self._pool, self._stopping, self._after):
                 if entry is None:
                     yield b": keep-alive\n\n"
-                    continue
-                if entry.visible(self._seat):
-                    yield frame(entry)
-                if entry.kind in LAST:
-                    return
-
-    async def _entries(self, follower: Follower) -> AsyncIterator[Delivered | None]:
-        async for entry in self._past():
-            yield entry
-        while not self._stopping.is_set():
-            try:
-                entry = await asyncio.wait_for(follower.queue.get(), KEEP_ALIVE_SECONDS)
-            except TimeoutError:
-                yield None
-                continue
-            if entry.seq > self._after:
-                self._after = entry.seq
-                yield entry
-
-    async def _past(self) -> AsyncIterator[Delivered]:
-        while True:
-            async with self._pool.acquire() as conn:
-                entries = await read_log(conn, self._run_id, self._after, PAGE)
-            for entry in entries:
-                self._after = entry.seq
-                yield entry
-            if len(entries) < PAGE:
-                return
+                elif (seen := as_seen(entry, self._seat)) is not None:
+                    yield frame(seen)
 
 
 def frame(entry: Delivered) -> bytes:
