@@ -15,11 +15,18 @@ import click
 
 from pyscrai.cli.talk import FAILED, INTERRUPTED, OK, Talk
 
+NAME = "pyscrai"
+ALIASES = ("scenario-lab",)
 COMMANDS = {
     "run": ("pyscrai.cli.run:run", "Play a scenario and watch it."),
     "runs": ("pyscrai.cli.runs:runs", "List, show, export, watch, pause, resume and cancel runs."),
+    "scenarios": ("pyscrai.cli.templates:scenarios", "List, show and add scenarios of the catalog."),
+    "templates": ("pyscrai.cli.templates:templates", "List, show, add and archive agents, scenarios, event types."),
+    "events": ("pyscrai.cli.events:events", "List, show, post and correct events of the queue."),
+    "engines": ("pyscrai.cli.engines:engines", "List the engines that are registered."),
     "validate": ("pyscrai.cli.validate:validate", "Check scenario files; say file, line and what to do."),
     "up": ("pyscrai.cli.up:up", "Serve the API and engines on this machine until Ctrl-C."),
+    "serve": ("pyscrai.cli.up:up", "The same as up."),
     "api": ("pyscrai.cli.services:api", "Run one API process."),
     "engine": ("pyscrai.cli.services:engine", "Run one engine process: actor, narrator or analyst."),
     "doctor": ("pyscrai.cli.doctor:doctor", "Look at everything PyScrAI needs and say what is missing."),
@@ -95,12 +102,10 @@ def cli(ctx: click.Context, debug: bool) -> None:
     ctx.obj.debug = ctx.obj.debug or debug
 
 
-def run_command(args: Sequence[str] | None, talk: Talk) -> int:
-    """Carry out a command line and return its exit code."""
+def run_command(args: Sequence[str] | None, talk: Talk, name: str = NAME) -> int:
+    """Carry out a command line and return its exit code. `name` is what the help calls the command."""
     try:
-        answer = cli.main(
-            args=None if args is None else list(args), prog_name="pyscrai", standalone_mode=False, obj=talk
-        )
+        answer = cli.main(args=None if args is None else list(args), prog_name=name, standalone_mode=False, obj=talk)
     except click.ClickException as error:
         _usage(error, talk)
         return error.exit_code
@@ -125,5 +130,6 @@ def _usage(error: click.ClickException, talk: Talk) -> None:
 
 
 def main() -> None:
-    """The console script."""
-    sys.exit(run_command(None, Talk()))
+    """The console scripts: `pyscrai`, and `scenario-lab` for those who know it by that name."""
+    called = os.path.basename(sys.argv[0])
+    sys.exit(run_command(None, Talk(), called if called in ALIASES else NAME))

@@ -15,6 +15,7 @@ from pyscrai.cli.measures import Measures
 from pyscrai.cli.paper import Paper
 from pyscrai.cli.playbill import Playbill
 from pyscrai.cli.prose import clean, clip, fill
+from pyscrai.cli.tables import table, when
 from pyscrai.cli.trouble import what_to_do, why
 from pyscrai.contract.runs import Delivered, Run
 from pyscrai.domain.model_names import UnknownModel, parse
@@ -181,22 +182,12 @@ def _cost_by_turn(entries: Iterable[Delivered]) -> list[tuple[int, Decimal]]:
 def run_list(paper: Paper, runs: Sequence[Run]) -> None:
     """One line per run, the newest first."""
     rows = [
-        (full_name(r), r.status, f"{r.turn}/{r.turns}", money(r.spent), _when(r.created_at), r.outcome or "")
+        (full_name(r), r.status, f"{r.turn}/{r.turns}", money(r.spent), when(r.created_at), _words(r.outcome))
         for r in runs
     ]
     heads = ("run", "status", "turn", "cost", "started (UTC)", "outcome")
-    wide = [max(cell_len(row[n]) for row in [heads, *rows]) for n in range(len(heads))]
-    wide[0] = min(wide[0], max(16, paper.width - sum(wide[1:5]) - 2 * 5 - 10))
-    for number, row in enumerate([heads, *rows]):
-        line = Text()
-        for n, cell in enumerate(row):
-            room = wide[n] if n < 5 else max(6, paper.width - line.cell_len)
-            style = "dim" if number == 0 else STYLE_OF_STATUS.get(cell, "") if n == 1 else ""
-            text = clip(cell.replace("_", " ") if n == 5 else cell, room, paper.glyphs)
-            line.append(text + " " * (room - cell_len(text) + 2 if n < 5 else 0), style)
-        line.rstrip()
-        paper.line(line)
+    table(paper, heads, rows, styles=STYLE_OF_STATUS)
 
 
-def _when(text: str) -> str:
-    return text[:16].replace("T", " ")
+def _words(outcome: str | None) -> str:
+    return (outcome or "").replace("_", " ")

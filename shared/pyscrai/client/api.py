@@ -1,4 +1,4 @@
-"""The API's routes as typed calls: catalog, runs, engines, health. One method per route, no state of its own."""
+"""The API's routes as typed calls: catalog, runs, events, engines, health. A method per route, no state of its own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pyscrai.client.http import Http
 from pyscrai.contract.calls import ModelCall
 from pyscrai.contract.engines import EngineInstance
+from pyscrai.contract.events import Event, NewEvent
 from pyscrai.contract.runs import ChangeRun, Delivered, NewRun, Resume, Run, Snapshot
 from pyscrai.contract.templates import NewTemplate, Template, TemplateType, Visibility
 from pyscrai.contract.wire import Page
@@ -67,6 +68,10 @@ class Api:
         body = {"content": content, **({"visibility": visibility} if visibility else {})}
         return _one(Template, await self.http.request("PUT", _path("templates", kind, name), json=body))
 
+    async def archive_template(self, kind: TemplateType, name: str) -> None:
+        """Take a name out of lists and look-ups; runs that use its versions go on. Raises NotFound."""
+        await self.http.request("DELETE", _path("templates", kind, name))
+
     # ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def create_run(self, new: NewRun) -> Run:
@@ -116,6 +121,49 @@ class Api:
 
     async def change_run(self, run_id: str, change: ChangeRun) -> Run:
         return _one(Run, await self.http.request("PATCH", _path("runs", run_id), json=change))
+
+    # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def events(
+        self,
+        *,
+        status: str | None = None,
+        event_type: str | None = None,
+        lane: str | None = None,
+        run_id: str | None = None,
+        after: str | None = None,
+        limit: int = PAGE,
+    ) -> Page[Event]:
+        """A page of events, the newest first."""
+        params = {"status": status, "event_type": event_type, "lane": lane, "run_id": run_id}
+        answer = await self.http.request("GET", "/events", params={**params, "after": after, "limit": limit})
+        return _page(Event, answer)
+
+    async def event(self, event_id: int) -> Event:
+        return _one(Event, await self.http.request("GET", _path("events", str(event_id))))
+
+    async def post_event(self, new: NewEvent) -> Event:
+        """Enqueue an event; one whose `dedupe_key` is taken is the one that is there. Raises InvalidRequest."""
+        return _one(Event, await self.http.request("POST", "/events", json=new, headers=_once()))
+
+    async def correct_event(self, event_id: int, how: Literal["retry", "cancel", "discard"]) -> Event:
+        """`retry` or `discard` a dead letter, `cancel` an event without a run. Raises NotFound, Conflict."""
+        return _one(Event, await self.http.request("POST", _path("events", str(event_id), how)))
+
+    async def dead_letters(
+        self, *, lane: str | None = None, run_id: str | None = None, after: str | None = None, limit: int = PAGE
+    ) -> Page[Event]:
+        """A page of the dead letters, the oldest first."""
+        params = {"lane": lane, "run_id": run_id, "after": after, "limit": limit}
+        return _page(Event, await self.http.request("GET", "/events/dead", params=params))
+
+    async def redrive(
+        self, *, ids: list[int] | None = None, lane: str | None = None, run_id: str | None = None
+    ) -> list[int]:
+        """Dead letters back to work: those named, else all that match, up to a thousand. Returns which."""
+        wanted = {"ids": ids, "lane": lane, "run_id": run_id}
+        answer = await self.http.request("POST", "/events/dead/redrive", json=wanted)
+        return [int(number) for number in answer["redriven"]]
 
     # ── engines, health ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -56,9 +56,13 @@ _Dumper.add_representer(str, _text)
 def dump(scenario: Scenario) -> str:
     """Native YAML; `load` of it gives an equal scenario. Keys are in the model's order, seats in theirs."""
     plain = scenario.model_dump(mode="json", exclude_defaults=True)
-    if plain.get("seat_order") == list(scenario.seats):
-        del plain["seat_order"]  # a YAML mapping keeps its order
-    document = {"format": FORMAT, "name": scenario.name, **plain}
+    for order in ("seat_order", "flow_order"):
+        plain.pop(order, None)  # a YAML mapping keeps its order, and the model has put it into that one
+    return plain_yaml({"format": FORMAT, "name": scenario.name, **plain})
+
+
+def plain_yaml(document: dict[str, Any]) -> str:
+    """Plain values as YAML of the same style, keys in their order."""
     return yaml.dump(
         document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDTH, default_flow_style=False
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import AsyncIterator
 
 from pyscrai.client.api import Api
 from pyscrai.client.errors import Conflict, InvalidRequest, NotFound
-from pyscrai.contract.templates import Template
+from pyscrai.contract.templates import Template, TemplateType
 from pyscrai.sdk.errors import ScenarioNotFound
 from pyscrai.sdk.scenario import Scenario
 from pyscrai.sdk.shipped import shipped_scenarios
@@ -41,3 +42,28 @@ async def in_catalog(api: Api, name: str) -> Template:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         listed = ", ".join(sorted(known)) or "none yet"
         raise ScenarioNotFound(f"the catalog has no scenario {name!r}; it has: {listed}{hint}") from None
+
+
+async def in_catalog_of(api: Api, kind: TemplateType, name: str, version: int | None = None) -> Template:
+    """A template of any type, also as `name@version`. Raises ScenarioNotFound with the names there are."""
+    bare, _, number = name.partition("@")
+    wanted = version if version is not None else int(number) if number.isdigit() else None
+    try:
+        return await api.template(kind, bare, wanted)
+    except NotFound:
+        known = sorted([one.name async for one in all_templates(api, kind)])
+        near = difflib.get_close_matches(bare, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ScenarioNotFound(f"{kind} has no {name!r}; it has: {', '.join(known) or 'none yet'}{hint}") from None
+
+
+async def all_templates(api: Api, kind: TemplateType) -> AsyncIterator[Template]:
+    """Every template of a type, page by page."""
+    after: str | None = None
+    while True:
+        page = await api.templates(kind, after=after)
+        for one in page.items:
+            yield one
+        after = page.next
+        if after is None:
+            return

@@ -3,6 +3,7 @@
 PyScrAIError
 └── SdkError
     ├── ScenarioError       a scenario that cannot be played; `findings` say where, one per line
+    ├── TemplateError       another document (event type, agent) with mistakes, in the same way
     ├── ScenarioNotFound    nothing to load at that path or under that name
     ├── NoSuchRun           no run, or several, by that name; `candidates` are those that were near
     └── RunStopped          a run that did not play to its end; `result` is what there is
@@ -33,6 +34,14 @@ class ScenarioError(SdkError, ValueError):
         errors = sum(finding.severity == "error" for finding in findings)
         heading = f"{name} cannot be played: {errors} error{'' if errors == 1 else 's'}"
         super().__init__("\n".join([heading, *(f"  {finding}" for finding in findings)]))
+        self.findings = list(findings)
+
+
+class TemplateError(SdkError, ValueError):
+    """A document that the catalog would not take. The message lists every finding with file, line and hint."""
+
+    def __init__(self, name: str, findings: Sequence[Finding]) -> None:
+        super().__init__("\n".join([f"{name} has mistakes", *(f"  {finding}" for finding in findings)]))
         self.findings = list(findings)
 
 

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from tests.unit.cli.recorded import NEGOTIATION, Recorder, negotiation, run
 from tests.unit.sdk.fake_api import FakeApi
 
-from pyscrai.cli.main import COMMANDS, run_command
+from pyscrai.cli.main import COMMANDS, cli, run_command
 from pyscrai.cli.talk import Talk
 from pyscrai.client.api import Api
 from pyscrai.client.http import Http
@@ -56,6 +57,27 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
     assert all(name in done.stdout for name in COMMANDS)
 
 
+def every_command() -> dict[str, click.Command]:
+    """`runs export` and so on → the command."""
+    found: dict[str, click.Command] = {}
+    context = click.Context(cli, info_name="pyscrai")
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        found[name] = command
+        for below, inner in command.commands.items() if isinstance(command, click.Group) else ():
+            found[f"{name} {below}"] = inner
+    return found
+
+
+def test_no_command_has_an_option_twice_and_each_takes_json() -> None:
+    for name, command in every_command().items():
+        options = [option for parameter in command.params for option in parameter.opts]
+        assert len(options) == len(set(options)), name
+        if not isinstance(command, click.Group) and name not in ("api", "engine"):
+            assert "--json" in options, name
+
+
 @pytest.mark.parametrize("words", [[name] for name in COMMANDS if name not in ("api", "engine")] + [["runs", "resume"]])
 def test_every_command_has_help(command: Command, words: list[str]) -> None:
     code, out, _ = command(*words, "--help")
@@ -69,6 +91,10 @@ def test_every_command_has_help(command: Command, words: list[str]) -> None:
         (["rum"], "Did you mean 'run'?"),
         (["run"], "Missing argument"),
         (["run", "x", "--limit", "many"], "US dollars"),
+        (["events", "post", "--payload", "[1]"], "JSON object"),
+        (["events", "post", "--payload", "{1}"], "not JSON"),
+        (["templates", "list", "cooks"], "agents, scenarios, event-types"),
+        (["templates", "add", "no/such/file.yaml"], "there is no file or folder"),
         (["run", "x", "--seat", "regulator=3"], "NAME.KEY=VALUE"),
         (["run", "x", "--price", "gpt=1"], "MODEL=IN,OUT"),
         (["run", "x", "--engines", "cook=1"], "actor"),

@@ -1,0 +1,308 @@
+"""`pyscrai events`: the queue as a person sees it, and its dead letters."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from pyscrai.cli.options import Where, common, pass_talk, place
+from pyscrai.cli.talk import FAILED, OK, Talk
+
+if TYPE_CHECKING:
+    from pyscrai.cli.session import Session
+    from pyscrai.contract.events import Event, NewEvent
+
+EPILOG = """\b
+Examples:
+  pyscrai events list --status failed
+  pyscrai events post --lane actor --payload '{"prompt": "Say hello."}'
+  pyscrai events show 12
+  pyscrai events dead
+  pyscrai events redrive --run last
+
+\b
+A dead letter is an event whose tries are used up; its run stands still until it is
+retried, redriven or discarded (or the run is resumed, which retries it too).
+"""
+STATUSES = ("queued", "processing", "completed", "failed", "retry", "waiting", "cancelled")
+STYLES = {"completed": "green", "processing": "cyan", "failed": "red", "retry": "yellow", "waiting": "yellow"}
+id_argument = click.argument("event_id", metavar="EVENT", type=click.IntRange(1))
+run_option = click.option("--run", metavar="RUN", help="Only those of this run.")
+lane_option = click.option("--lane", metavar="LANE", help="Only unfinished ones of this lane: actor, narrator, analyst …")
+
+
+class JsonObject(click.ParamType[Any]):
+    """A JSON object, or @FILE with one in it."""
+
+    name = "JSON"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        from pathlib import Path
+
+        try:
+            text = Path(value[1:]).read_text("utf-8") if value.startswith("@") else value
+            found = json.loads(text)
+        except (OSError, ValueError) as error:
+            self.fail(f"not JSON: {error}", param, ctx)
+        return found if isinstance(found, dict) else self.fail('write a JSON object: {"key": value}', param, ctx)
+
+
+@click.group(epilog=EPILOG)
+def events() -> None:
+    """List, show, post and correct events: the units of work that engines claim."""
+
+
+@events.command("list")
+@click.option("--status", type=click.Choice(STATUSES), help="Only events that are so.")
+@click.option("--type", "event_type", metavar="TYPE", help="Only events of this type.")
+@lane_option
+@run_option
+@click.option("-n", "--number", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, at most.")
+@place
+@common
+@pass_talk
+def list_events(
+    talk: Talk,
+    /,
+    where: Where,
+    status: str | None,
+    event_type: str | None,
+    lane: str | None,
+    run: str | None,
+    number: int,
+) -> int:
+    """The latest events."""
+
+    async def work(at: Session) -> list[Event]:
+        run_id = await _run_id(at, run)
+        page = await at.api.events(status=status, event_type=event_type, lane=lane, run_id=run_id, limit=number)
+        return page.items
+
+    return _listed(talk, where, work, "No such events.")
+
+
+@events.command()
+@lane_option
+@run_option
+@place
+@common
+@pass_talk
+def dead(talk: Talk, /, where: Where, lane: str | None, run: str | None) -> int:
+    """The dead letters, the oldest first, with what went wrong."""
+
+    async def work(at: Session) -> list[Event]:
+        found: list[Event] = []
+        run_id, after = await _run_id(at, run), None
+        while True:
+            page = await at.api.dead_letters(lane=lane, run_id=run_id, after=after)
+            found += page.items
+            after = page.next
+            if after is None:
+                return found
+
+    return _listed(talk, where, work, "No dead letters.")
+
+
+@events.command()
+@id_argument
+@place
+@common
+@pass_talk
+def show(talk: Talk, /, where: Where, event_id: int) -> int:
+    """One event: where it stands, what it was given, what came of it."""
+
+    async def work(at: Session) -> Event:
+        return await at.api.event(event_id)
+
+    return _one(talk, where, work)
+
+
+@events.command()
+@click.option("--type", "event_type", metavar="TYPE", default="prompt", show_default=True, help="The event type.")
+@click.option("--lane", metavar="LANE", help="Which engines: actor, narrator, analyst …; by default the type's.")
+@click.option("--payload", type=JsonObject(), default="{}", help="The payload: a JSON object, or @FILE.")
+@click.option("--model", metavar="MODEL", help="Which model answers.")
+@click.option("--priority", type=click.IntRange(0, 9), default=5, show_default=True, help="9 is served first.")
+@click.option("--at", "scheduled_for", metavar="TIME", help="Not before this time (ISO 8601).")
+@click.option("--dedupe-key", metavar="KEY", help="Post it once only, however often this is said.")
+@click.option("--wait", is_flag=True, help="Wait for its result; without an API, engines are started for it.")
+@place
+@common
+@pass_talk
+def post(talk: Talk, /, where: Where, wait: bool, **wanted: Any) -> int:
+    """Enqueue an event that belongs to no run. Exit code 1 where --wait sees it fail."""
+    from pyscrai.cli.options import makes_sense
+    from pyscrai.contract.events import NewEvent
+
+    wanted["engine_type"], wanted["data"] = wanted.pop("lane"), wanted.pop("payload")
+    with makes_sense():
+        new = NewEvent(**wanted)
+
+    async def work(at: Session) -> Event:
+        posted = await at.api.post_event(await _for_our_engines(at, new))
+        return await _finished(at, posted) if wait else posted
+
+    return _one(talk, where, work, engines=wait)
+
+
+@events.command()
+@id_argument
+@place
+@common
+@pass_talk
+def retry(talk: Talk, /, where: Where, event_id: int) -> int:
+    """A dead letter back to work."""
+    return _correct(talk, where, event_id, "retry")
+
+
+@events.command()
+@id_argument
+@place
+@common
+@pass_talk
+def cancel(talk: Talk, /, where: Where, event_id: int) -> int:
+    """End an event that belongs to no run."""
+    return _correct(talk, where, event_id, "cancel")
+
+
+@events.command()
+@id_argument
+@place
+@common
+@pass_talk
+def discard(talk: Talk, /, where: Where, event_id: int) -> int:
+    """Give up a dead letter: its run goes on as if it had said nothing."""
+    return _correct(talk, where, event_id, "discard")
+
+
+@events.command()
+@click.argument("event_ids", metavar="[EVENT]…", nargs=-1, type=click.IntRange(1))
+@lane_option
+@run_option
+@click.option("--all", "everything", is_flag=True, help="All there are, up to a thousand.")
+@place
+@common
+@pass_talk
+def redrive(
+    talk: Talk, /, where: Where, event_ids: tuple[int, ...], lane: str | None, run: str | None, everything: bool
+) -> int:
+    """Dead letters back to work: those named, those of a lane or a run, or --all."""
+    if not (event_ids or lane or run or everything):
+        raise click.UsageError("say which: event numbers, --lane, --run or --all")
+    from pyscrai.cli.charts import count
+    from pyscrai.cli.session import run_async, session
+
+    async def work() -> None:
+        async with session(where, talk) as at:
+            back = await at.api.redrive(ids=list(event_ids) or None, lane=lane, run_id=await _run_id(at, run))
+        if talk.json:
+            talk.result({"redriven": back})
+        else:
+            named = f": {', '.join(map(str, back))}" if back else ""
+            talk.out.print(f"{count(len(back), 'event')} back to work{named}", markup=False, soft_wrap=True)
+
+    return run_async(work)
+
+
+# ── what they share ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _run_id(at: Session, run: str | None) -> str | None:
+    from pyscrai.sdk.names import find_run
+
+    return None if run is None else (await find_run(at.api, run)).id
+
+
+async def _for_our_engines(at: Session, new: NewEvent) -> NewEvent:
+    """Engines that this command has started serve a private pool, so the event has to be put there."""
+    if at.place.pool is None:
+        return new
+    lane = new.engine_type
+    if lane is None:
+        from pyscrai.sdk.catalog import in_catalog_of
+
+        lane = str(((await in_catalog_of(at.api, "event-types", new.event_type)).content or {}).get("lane"))
+    return new.model_copy(update={"engine_type": lane if ":" in lane else f"{lane}:{at.place.pool}"})
+
+
+async def _finished(at: Session, posted: Event) -> Event:
+    """The event once it is over or dead. The API has no stream of single events, so it is asked, ever less often."""
+    import anyio
+
+    delay, event = 0.05, posted
+    while event.status not in ("completed", "failed", "cancelled"):
+        await anyio.sleep(delay)
+        delay = min(delay * 1.5, 1.0)
+        event = await at.api.event(posted.id)
+    return event
+
+
+def _correct(talk: Talk, where: Where, event_id: int, how: Literal["retry", "cancel", "discard"]) -> int:
+    async def work(at: Session) -> Event:
+        return await at.api.correct_event(event_id, how)
+
+    return _one(talk, where, work)
+
+
+def _listed(talk: Talk, where: Where, work: Any, nothing: str) -> int:
+    from pyscrai.cli.session import run_async, session
+
+    async def main() -> None:
+        async with session(where, talk) as at:
+            found: list[Event] = await work(at)
+        if talk.json:
+            talk.result([one.model_dump(mode="json") for one in found])
+        elif found:
+            _table(talk, found)
+        else:
+            talk.say(nothing, "")
+
+    return run_async(main)
+
+
+def _table(talk: Talk, found: list[Event]) -> None:
+    from pyscrai.cli.tables import table, when
+
+    heads = ("event", "type", "lane", "status", "seat", "created (UTC)", "error")
+    rows = [(str(e.id), e.event_type, e.lane, e.status, e.seat or "", when(e.created_at), e.error or "") for e in found]
+    table(talk.paper, heads, rows, styles=STYLES)
+
+
+def _one(talk: Talk, where: Where, work: Any, *, engines: bool = False) -> int:
+    from pyscrai.cli.session import NO_ENGINES, run_async, session
+    from pyscrai.sdk.place import ONE_OF_EACH
+
+    async def main() -> int:
+        async with session(where, talk, engines=ONE_OF_EACH if engines else NO_ENGINES) as at:
+            event: Event = await work(at)
+        if talk.json:
+            talk.result(event.model_dump(mode="json"))
+        else:
+            _page(talk, event)
+        return FAILED if engines and event.status != "completed" else OK
+
+    return run_async(main)
+
+
+def _page(talk: Talk, event: Event) -> None:
+    from pyscrai.cli.tables import when
+
+    place = [f"run {event.run_id}, step {event.step}, turn {event.turn}"] if event.run_id else ["of no run"]
+    place += [f"seat {event.seat}"] if event.seat else []
+    tries = f"{event.attempt} claimed, {event.failures} failed, {event.losses} lost, {event.handbacks} handed back"
+    facts = [
+        ("Event", f"{event.id} ({event.event_type}), lane {event.lane}, priority {event.priority}"),
+        ("Status", f"{event.status} ({event.state})"),
+        ("Place", ", ".join(place)),
+        ("Created", f"{when(event.created_at)} UTC"),
+        ("Tries", tries),
+        ("Data", json.dumps(event.data, ensure_ascii=False)),
+    ]
+    facts += [("Not before", event.scheduled_for)] if event.scheduled_for else []
+    facts += [("Error", event.error)] if event.error else []
+    facts += [("Result", json.dumps(event.result, ensure_ascii=False))] if event.result is not None else []
+    talk.paper.facts(facts)
