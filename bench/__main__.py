@@ -8,6 +8,7 @@ import sys
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 NAMES = ("startup", "makespan")
 
@@ -23,7 +24,7 @@ def main(wanted: list[str]) -> int:
         console.print(f"\n[bold]{module.TITLE}[/bold]")
         table = Table("what", "median", "target", "note", box=None, pad_edge=False)
         for row in asyncio.run(module.run()):
-            table.add_row(*row)
+            table.add_row(*map(Text, row))  # as it is: square brackets are no markup here
         console.print(table)
     return 0
 

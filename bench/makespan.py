@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import statistics
 import tempfile
 import time
@@ -12,9 +13,10 @@ from typing import Any
 import httpx
 import yaml
 
+from bench import peers
 from bench.machine import cpu_seconds
 from pyscrai.domain.scenario import Scenario
-from pyscrai.embedded.database import remove_database
+from pyscrai.embedded.database import embedded_database, remove_database
 from pyscrai.embedded.stack import stack
 
 TITLE = "Makespan: 5 actors × 5 turns, decision and world update, model of 200 ms, one engine of each kind, durable"
@@ -55,9 +57,43 @@ async def run() -> list[tuple[str, str, str, str]]:
                     before = cpu_seconds(str(data))
                     spans = [await play(http, model) for _ in range(ROUNDS)]
                     used = cpu_seconds(str(data))
+                    spent = await where(http, running.api_url)
+                peer = await peer_span(data)
         finally:
             await asyncio.to_thread(remove_database, data)
-    return rows(spans, {name: used[name] - before[name] for name in used})
+    return [*rows(spans, {name: used[name] - before[name] for name in used}), *spent, peer_row(peer, spans)]
+
+
+async def peer_span(data: Path) -> float | None:
+    """LangGraph's makespan on the same database server, right after ours; None where it is not installed."""
+    if not peers.available():
+        return None
+    with embedded_database(data) as dsn:
+        return await peers.langgraph(dsn, actors=ACTORS, turns=TURNS, latency=LATENCY, text=TEXT, rounds=ROUNDS)
+
+
+def peer_row(span: float | None, ours: list[float]) -> tuple[str, str, str, str]:
+    what = "LangGraph, PostgreSQL, one process"
+    if span is None:
+        return what, "", "", peers.INSTALL
+    return what, f"{span:.2f} s", "", f"ours is × {statistics.median(ours) / span:.2f}, in separate processes over HTTP"
+
+
+async def where(http: httpx.AsyncClient, url: str) -> list[tuple[str, str, str, str]]:
+    """Where the time between two steps goes: the API's own time for the three requests in between."""
+    text = (await http.get(f"{url}/metrics")).text
+    found = []
+    for route in ("status", "claim", "reserve"):
+        name = re.escape(f"/api/v1/events/{route}")
+        kind = rf'pyscrai_http_request_seconds_(sum|count){{method="\w+",route="{name}"}} (\S+)'
+        values = {match[1]: float(match[2]) for match in re.finditer(kind, text)}
+        # A claim's time includes waiting for work; its count says how many there were.
+        if route != "claim" and values.get("count"):
+            mean = values["sum"] / values["count"] * 1000
+            found.append(
+                (f"  of which PUT or POST /events/{route}", f"{mean:.1f} ms", "", "mean in the API, per request")
+            )
+    return found
 
 
 async def play(http: httpx.AsyncClient, model: str) -> float:
