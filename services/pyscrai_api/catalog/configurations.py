@@ -27,27 +27,15 @@ class Configuration:
 
 
 def read(config: dict[str, Any], *, name: str | None = None, keep: bool = False, pointer: str = "") -> Configuration:
-    """Check a configuration and say what a version of it is made of.
+    """Check a configuration in any dialect and say what a version of it is made of; it is kept as it came.
 
     `name` is the catalog's where the document says none, and with `keep` also where the reader made one of a title;
     `pointer` is where in the request the document stands.
     Raises Invalid with every mistake, by JSON Pointer; InvalidValue for what JSON has no form for.
     """
     config = normalise(config)
-    if is_native(config) or not config:
-        return Configuration(draft=_native(config, name, pointer))
-    return _foreign(config, name, pointer, keep=keep)
-
-
-def _native(config: dict[str, Any], name: str | None, pointer: str) -> Draft:
-    try:
-        return draft("scenarios", config if "name" in config or name is None else {**config, "name": name})
-    except Invalid as error:
-        raise _moved(error, pointer) from None
-
-
-def _foreign(config: dict[str, Any], name: str | None, pointer: str, *, keep: bool) -> Configuration:
-    loaded = load_text(json.dumps(config, ensure_ascii=False), name or "scenario")
+    text = json.dumps(config, ensure_ascii=False)
+    loaded = load_text(text, name or "scenario")
     if loaded.scenario is None:
         errors = [_shown(found, pointer) for found in loaded.errors]
         raise Invalid(f"the configuration is not valid: {len(errors)} thing(s) to mend", errors=errors)
@@ -56,9 +44,27 @@ def _foreign(config: dict[str, Any], name: str | None, pointer: str, *, keep: bo
     made = draft("scenarios", content | {"name": name} if keep and name and own is None else content)
     # The reader has said what the rules say, and where in the document as it was posted.
     warnings = [_shown(found, pointer) for found in loaded.findings if found.severity == "warning" or found.unused]
-    made = replace(made, source=json.dumps(config, ensure_ascii=False), warnings=warnings)
     alias = own if own is not None and own != made.name and len(own) <= LONGEST_LABEL else None
-    return Configuration(draft=made, alias=alias)
+    return Configuration(draft=replace(made, source=text, warnings=warnings), alias=alias)
+
+
+def read_document(document: dict[str, Any], *, stored: str | None = None, pointer: str = "") -> Configuration:
+    """The same for a bare document, which in our own format has to be written out in full, as for `/templates`.
+
+    `stored` is the name of the template that it is a version of.
+    """
+    if not document or is_native(document):
+        content = document if "name" in document or stored is None else {**document, "name": stored}
+        return Configuration(draft=_native(content, pointer))
+    return read(document, name=stored, keep=stored is not None, pointer=pointer)
+
+
+def _native(document: dict[str, Any], pointer: str) -> Draft:
+    try:
+        return draft("scenarios", document)
+    except Invalid as error:
+        errors = [item.model_copy(update={"pointer": pointer + item.pointer}) for item in error.errors]
+        raise Invalid(error.detail, errors=errors) from None
 
 
 def _own_id(config: dict[str, Any]) -> str | None:
@@ -72,11 +78,6 @@ def _own_id(config: dict[str, Any]) -> str | None:
 
 def _shown(found: Finding, pointer: str) -> FieldError:
     return FieldError(pointer=pointer + found.path, message=found.message, hint=found.hint)
-
-
-def _moved(error: Invalid, pointer: str) -> Invalid:
-    errors = [item.model_copy(update={"pointer": pointer + item.pointer}) for item in error.errors]
-    return Invalid(error.detail, errors=errors)
 
 
 def template_name(label: str | None) -> str | None:

@@ -125,7 +125,7 @@ class Scenarios:
         if new.history is not None:
             row.history = new.history
         if new.configuration is not None:
-            row.alias = new.configuration.alias
+            row.alias = new.configuration.alias or row.alias
         if new.visibility is not None:
             row.visibility = new.visibility
         row.modified_at = await self._templates.now(session)

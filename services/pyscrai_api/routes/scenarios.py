@@ -96,10 +96,7 @@ def _wanted(body: dict[str, Any], stored: str | None = None) -> Wanted:
 
     if is_envelope(body):
         return wanted(body, stored=stored)
-    wrapped = isinstance(body.get("content"), dict)
     given = posted(body)
-    content = given.content
-    configuration = configurations.read(
-        content, name=stored, keep=stored is not None, pointer="/content" if wrapped else ""
-    )
+    pointer = "/content" if given.content != body and isinstance(body.get("content"), dict) else ""
+    configuration = configurations.read_document(given.content, stored=stored, pointer=pointer)
     return Wanted(configuration=configuration, visibility=given.visibility)
