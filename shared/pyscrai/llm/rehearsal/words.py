@@ -206,7 +206,7 @@ def topic(goal: str) -> str | None:
     if stop and stop[0] == ",":
         return None
     parts = head.split()
-    if not 2 <= len(parts) <= 5 or parts[0].lower() not in _DETERMINERS or re.search(r"\d", head):
+    if not 2 <= len(parts) <= 5 or parts[0].lower() not in _DETERMINERS[:-3] or re.search(r"\d", head):
         return None
     return " ".join(["the" if parts[0].lower() in ("a", "an") else parts[0].lower(), *parts[1:]])
 
