@@ -42,9 +42,13 @@ ASK = (
 )
 AGAIN = (
     "{I} have not forgotten {topic}",
-    "And {topic}? {I} come back to it as soon as the rest is clear",
+    "{I} come back to {topic} as soon as the rest is clear",
     "Nothing of this changes what {i} said about {topic}",
     "{I} can wait with {topic}, but not for ever",
+    "Let somebody write down {topic}, so that it does not get lost in the noise",
+    "What {i} ask about {topic} is no more than what {i} asked at the start",
+    "There is still {topic}, and {i} would rather not go home without a word on it",
+    "Tell {me} what you need, and {i} tell you how much of {topic} can be moved",
 )
 NOTHING_NEW = (
     "{I} have said what {i} need, and now {i} would rather listen",
@@ -52,6 +56,9 @@ NOTHING_NEW = (
     "For the rest nothing has changed for {me} since last time",
     "Before {i} add anything, {i} want to know who else moves",
     "{I} would rather keep what we have than begin again from the start",
+    "If nobody objects, {i} take what was said so far as settled",
+    "{I} do my part, and {i} ask each of you to say aloud what is yours",
+    "{I} leave it at that, and hold on to what was promised",
 )
 RULE = (
     "{rule}",

@@ -67,6 +67,12 @@ END = (
     "So it stands at the end, and it will have to carry",
     "That is where it ends, and everybody knows what was said",
 )
+_LEAD = re.compile(
+    r"^(?:[^:]{4,45}: (?=(?:I|we|to|that) )|(?:And|But|Beside that|Also|Only,?|First of all,|To begin with,) )"
+    r"(?:to |that )?"
+)
+_PARTING = re.compile(r"\b(?:last word|go home and explain|sent (?:me|us)|sign what is settled)\b")
+"""How a decision leads up to what it says, and how the last one takes its leave: neither is news."""
 
 
 class Narrator:
@@ -81,9 +87,13 @@ class Narrator:
     def choose(self, frames: tuple[str, ...], purpose: str, /, **words: str) -> str:
         """A sentence from a frame that was not used in this story yet."""
         ordered = sorted(frames, key=lambda frame: chance(self.seed, purpose, frame))
-        frame = next((frame for frame in ordered if not used(frame, self.told)), ordered[0])
+        # Where each was used already, the one that was used longest ago.
+        frame = min(ordered, key=self._last_used)
         self.told.append(frame.format(**words))
         return sentence(frame.format(**words))
+
+    def _last_used(self, frame: str) -> int:
+        return max((number for number, text in enumerate(self.told, 1) if used(frame, [text])), default=0)
 
     def narrate(self) -> dict[str, Any]:
         apart, changes, facts = self._figures()
@@ -163,9 +173,19 @@ class Narrator:
         for move in self.moves:
             name = upper_first(mentioned(move.who))
             if not any(change.startswith(f"{name} ") for change in told):
-                verb = "have" if name.lower().endswith("s") and is_body(move.who) else "has"
-                changes.append(sentence(f"{name} {verb} said it before everybody: “{core(move.text, 150)}”"))
+                changes.append(sentence(self._change(name, move)))
         return changes
+
+    def _change(self, name: str, move: Said) -> str:
+        """What of a move the story has not told, else the heart of it."""
+        story = " ".join(self.told).lower()
+        whole = [bare(part) for part in sentences(move.text) if "“" not in part and bare(part).lower() not in story]
+        rest = [part for part in (_LEAD.sub("", each) for each in whole if not _PARTING.search(each)) if part]
+        rest = [part for part in rest if 5 <= len(part.split()) <= 25]
+        if self._unit() is None and rest:
+            return f"{name}, for the record: “{upper_first(rest[0])}”"
+        verb = "have" if name.lower().endswith("s") and is_body(move.who) else "has"
+        return f"{name} {verb} said it before everybody: “{core(move.text, 150)}”"
 
     def _question(self) -> str:
         asked = self.sheet.items("open")

@@ -11,6 +11,7 @@ _QUANTITY = re.compile(
     rf"(?P<sign>[$€£])?(?<![\w.,])(?P<number>{_NUMBER})(?P<scale> (?:thousand|million|billion))?"
     r"(?P<unit> ?%| [a-z][a-z-]+(?: (?:a|an|per) [a-z]+)?)?"
 )
+_QUOTED = re.compile(r"“[^”]*”")
 _NO_UNIT = frozenset(
     "of and to or in at by for from is are has have the a an as on with that per if but so then not when than".split()  # noqa: SIM905
 )
@@ -42,8 +43,9 @@ class Quantity:
 
 
 def quantities(text: str) -> list[Quantity]:
-    """Those with a unit, in the order of the text."""
+    """Those with a unit, in the order of the text; what stands in quotation marks was said by somebody else."""
     found = []
+    text = _QUOTED.sub(lambda quoted: " " * len(quoted[0]), text)
     for match in _QUANTITY.finditer(text):
         unit = (match["unit"] or "").strip()
         word = unit.split(" ")[0]

@@ -9,6 +9,7 @@ from functools import cached_property
 from pyscrai.llm.rehearsal.words import bare, sentences
 
 _HEADINGS = {
+    "moment": r"^the moment$",
     "private": r"only you|private|secret|confidential",
     "goals": r"\bgoals?\b|objective|\baims?\b|interests?\b",
     "rules": r"constraint|limits?\b|boundar|red lines?|must not|may not",
@@ -29,6 +30,8 @@ _HEADINGS = {
     "form": r"form of the answer|json",
     "you": r"^you\b|your role|who you are|profile",
 }
+RESULTS = "what your tools have answered"
+"""Below this heading everything is quoted, its headings too, up to the next one of the second level."""
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(.+)$")
 _TURN = re.compile(r"\b(?:turn|message|round)\s+(\d+)\s+of(?: at most)?\s+(\d+)", re.I)
 _SEAT = re.compile(r"^(?P<title>.+?) \(seat (?P<seat>[^)]+)\)(?:: (?P<role>.*))?$")
@@ -72,7 +75,8 @@ class Sheet:
         here = "lead"
         for line in text.splitlines():
             heading = re.match(r"^(#{1,6})\s+(.+?)\s*#*$", line) or re.match(r"^(\*\*)(.+?):?\*\*:?$", line)
-            if heading is None:
+            quoted = here == RESULTS and heading is not None and heading[1] != "##"
+            if heading is None or quoted:
                 self.sections.setdefault(here, []).append(line)
             elif heading[1] == "###" and here in ("metrics", "others"):
                 self.sections[here].append(line)
@@ -107,6 +111,12 @@ class Sheet:
     def me(self) -> str:
         own = re.search(r"^- You are: (.+)$", "\n".join(self.sections.get("you", [])), re.MULTILINE)
         found = own or re.search(r"\b[Yy]ou are:? (?:the )?([^\n.,;({]+)", self.text)
+        return found[1].strip() if found else ""
+
+    @cached_property
+    def role(self) -> str:
+        """What one is, in the author's words."""
+        found = re.search(r"^- Your role: (.+)$", "\n".join(self.sections.get("you", [])), re.MULTILINE)
         return found[1].strip() if found else ""
 
     @cached_property
@@ -148,6 +158,13 @@ class Sheet:
         """What can be told from one's papers: the values, where they are sentences."""
         values = (item.partition(": ")[2] or item for item in self.items("papers"))
         return [value for value in values if " " in value.strip()]
+
+    @cached_property
+    def answers(self) -> list[str]:
+        """What one's tools have just answered, where it is a sentence."""
+        lines = [match[1] for line in self.sections.get(RESULTS, []) if (match := _ITEM.match(line))]
+        values = (line.partition(": ")[2] or line for line in lines)
+        return [value for value in values if len(value.split()) > 3]
 
     @cached_property
     def goals_and_rules(self) -> list[str]:

@@ -42,7 +42,7 @@ class Filler:
         """A value that fits `schema`; `suggestion` where it does."""
         if not isinstance(schema, dict):
             return suggestion
-        schema = self._merged(schema, depth)
+        schema = self._merged(schema, depth, suggestion)
         if "const" in schema:
             return schema["const"]
         if "enum" in schema:
@@ -60,8 +60,8 @@ class Filler:
             return suggestion if isinstance(suggestion, bool) else chance(self.seed, place) % 3 > 0
         return None
 
-    def _merged(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
-        """References followed, allOf folded in, the first usable of anyOf and oneOf chosen."""
+    def _merged(self, schema: dict[str, Any], depth: int, suggestion: Any) -> dict[str, Any]:
+        """References followed, allOf folded in, of anyOf and oneOf the option meant, else the first usable."""
         for _ in range(MAX_DEPTH):
             if "$ref" in schema:
                 schema = {**self._at(str(schema["$ref"])), **{k: v for k, v in schema.items() if k != "$ref"}}
@@ -75,6 +75,7 @@ class Filler:
                 options = [o for o in schema[key] if isinstance(o, dict)]
                 nulls = [o for o in options if o.get("type") == "null"]
                 usable = [o for o in options if o.get("type") != "null"] or options
+                usable = [o for o in usable if _meant(o, suggestion)] or usable
                 chosen = nulls[0] if nulls and depth >= MAX_DEPTH // 2 else usable[0] if usable else {}
                 schema = _combined({k: v for k, v in schema.items() if k != key}, chosen)
             else:
@@ -182,6 +183,13 @@ class Filler:
             value = math.floor(value) if value > high - 1 else round(value)
             return int(max(value, math.ceil(low)) if math.isfinite(low) else value)
         return round(value, 4) if abs(value) < 1e12 else value
+
+
+def _meant(option: dict[str, Any], suggestion: Any) -> bool:
+    """Whether an option is told from the others by a constant that the suggestion has."""
+    told = suggestion if isinstance(suggestion, dict) else {}
+    fixed = {k: v["const"] for k, v in option.get("properties", {}).items() if isinstance(v, dict) and "const" in v}
+    return bool(fixed) and all(told.get(name) == value for name, value in fixed.items())
 
 
 def _range(schema: dict[str, Any]) -> tuple[float, float]:

@@ -43,6 +43,12 @@ PAPER = (
     "There is one thing we keep walking around: {inside}",
     "Look at it once more: {inside}",
 )
+LOOKED_UP = (
+    "{i} have looked it up: {inside}",
+    "{i} have it in front of {me} now: {inside}",
+    "It says here: {inside}",
+    "{i} read it to you as it stands: {inside}",
+)
 GOAL = (
     "What {i} want is to {vp}",
     "If {i} may wish for one thing, it is to {vp}",
@@ -173,6 +179,9 @@ class Speaker:
 
     def _own(self, after: bool) -> str:
         """The thing of one's own that fits best to what was said: from the papers, the goals or the rules."""
+        told = self.table.fresh(self.sheet.answers)
+        if told:
+            return self.say(LOOKED_UP, "looked up", inside=lower_first(bare(told[-1]), self.sheet.names))
         found = [(self._close(text), number, kind, text) for number, (kind, text) in enumerate(self._unsaid())]
         if not found:
             return ""
