@@ -17,6 +17,8 @@ from agno.models.response import ModelResponse
 from pyscrai.llm.errors import ModelError
 
 TOOL = "answer"
+WITH_TEMPERATURE = "2023-06-01"
+"""The version of the interface that still takes a temperature, for the models that do; the client's own refuses it."""
 _DATED = {
     "claude-3-haiku": "claude-3-haiku-20240307",
     "claude-3-sonnet": "claude-3-sonnet-20240229",
@@ -52,6 +54,8 @@ class Anthropic(Claude):
             tool = {"name": TOOL, "description": "Gives the answer.", "input_schema": self.schema}
             choice = {"type": "tool", "name": TOOL, "disable_parallel_tool_use": True}
             params |= {"tools": [tool], "tool_choice": choice}
+        if params.get("extra_body", {}).get("temperature") is not None:
+            params["extra_headers"] = {"anthropic-version": WITH_TEMPERATURE}
         return params
 
     def _parse_provider_response(self, response: Any, response_format: Any = None, **_: Any) -> ModelResponse:
