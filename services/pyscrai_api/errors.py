@@ -134,6 +134,8 @@ OUTAGES = (
 """What a database that is away, stopping or starting looks like from here; transient by nature."""
 FULL = (asyncpg.DiskFullError, asyncpg.OutOfMemoryError, asyncpg.InsufficientResourcesError)
 BUSY = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, TimeoutError)
+UNKEEPABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+"""Bodies are cleaned where they enter; in a path or a query such a character is a mistake."""
 BY_STATUS: dict[int, Callable[[str], ApiError]] = {
     400: Invalid,
     401: Unauthorized,
@@ -167,6 +169,8 @@ def _from_database(error: BaseException) -> ApiError | None:
         return Unavailable("the database has no room left; nothing was changed", retry_after=30)
     if isinstance(error, OUTAGES) or _closed(error):
         return Unavailable("the database does not answer; nothing was lost, try again", retry_after=1)
+    if isinstance(error, UNKEEPABLE):
+        return Invalid("a text of the request has a character that cannot be kept (NUL)")
     if isinstance(error, BUSY):
         return Unavailable("the database is too busy, try again", retry_after=1)
     # SQLAlchemy wraps the driver's exception, asyncpg's own at the end of the chain.

@@ -11,10 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+import structlog
+
 from pyscrai_api.database import Pool
+from pyscrai_api.errors import from_exception
 from pyscrai_api.queue.loose import Loose
 from pyscrai_api.queue.ports import RunFinisher
 from pyscrai_api.queue.statements import sql
+
+log = structlog.get_logger()
 
 BREAK = 5.0
 """Seconds without a successful look after which the database counts as having been away."""
@@ -47,7 +52,12 @@ class Sweep:
         if loose:
             taken += await self.loose.sweep(loose)
         for run_id in sorted(of_runs):
-            taken += await self.runs.sweep_run(run_id, of_runs[run_id])
+            try:
+                taken += await self.runs.sweep_run(run_id, of_runs[run_id])
+            except Exception as error:  # one run must not keep the others from their leases
+                if from_exception(error).status == 503:
+                    raise
+                log.exception("sweep_failed", run=str(run_id), events=of_runs[run_id])
         return taken
 
     def _seen(self, server: datetime) -> float:

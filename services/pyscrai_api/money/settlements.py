@@ -23,6 +23,8 @@ from pyscrai_api.runs.locked import LockedRun
 
 log = structlog.get_logger(__name__)
 
+LONGEST_CALL = 1e6
+"""Seconds."""
 RESERVED, SETTLED, ASSUMED, RELEASED = 1, 2, 3, 4
 _LOCK_CALLS = """
 SELECT c.event_id, c.lease_no, c.call, c.state, c.reserved, c.cost, c.input_price, c.output_price,
@@ -102,7 +104,12 @@ def _line(run: LockedRun, engine_id: UUID, row: Any, record: CallRecord) -> tupl
     answer = None if record.answer is None else clean_text(record.answer)
     error = None if record.error is None else clean_text(record.error)[:4000]
     place = (record.event_id, record.lease_no, record.call)
-    return (*place, state, paid, usage, request, answer, error, record.seconds)
+    return (*place, state, paid, usage, request, answer, error, seconds_of(record))
+
+
+def seconds_of(record: CallRecord) -> float:
+    """How long a call took, as the column can hold it; what is no number of seconds is 0."""
+    return max(0.0, min(record.seconds, LONGEST_CALL))
 
 
 def _price(row: Any, record: CallRecord) -> tuple[int, Decimal]:

@@ -20,6 +20,7 @@ from pyscrai.domain.money import cost, upper_bound
 from pyscrai_api.database import Connection
 from pyscrai_api.money.bills import Bill, bill_of
 from pyscrai_api.money.prices import how_to_declare, price_of
+from pyscrai_api.money.settlements import seconds_of
 from pyscrai_api.queue.statements import sql
 from pyscrai_api.queue.states import Call
 from pyscrai_api.queue.store import HandBack, hand_back_rows
@@ -182,7 +183,7 @@ def _line(budget: Budget, engine_id: UUID, row: Any, record: CallRecord, bills: 
     usage = None if record.usage is None else record.usage.model_dump_json()
     answer = None if record.answer is None else clean_text(record.answer)
     error = None if record.error is None else clean_text(record.error)[:LONGEST_ERROR]
-    return (record.event_id, record.lease_no, record.call, state, paid, usage, answer, error, record.seconds)
+    return (record.event_id, record.lease_no, record.call, state, paid, usage, answer, error, seconds_of(record))
 
 
 async def _known(conn: Connection, names: Sequence[Name]) -> dict[Name, Any]:

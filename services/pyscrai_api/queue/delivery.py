@@ -26,6 +26,7 @@ from pyscrai_api.vocabulary import event_status
 log = structlog.get_logger()
 
 ANSWER_BYTES = 1024 * 1024
+VIEW_BYTES = 256 * 1024
 
 
 class Delivery:
@@ -51,6 +52,9 @@ class Delivery:
             if isinstance(item, PermanentFailure):
                 continue
             text = item.model_dump_json(by_alias=True).encode()
+            if len(text) > VIEW_BYTES and (excess := _excess(item)) is not None:
+                poison.append(excess)
+                continue
             size += len(text) + 1
             if texts and size > ANSWER_BYTES:
                 left.append(Held(event_id=item.id, run_id=None, lease_no=item.lease_no))
@@ -110,6 +114,15 @@ class Delivery:
         if items:
             log.error("events_unbuildable", events=[item.event_id for item in items])
             await self._finishing.finish(engine_id, items)
+
+
+def _excess(item: Claimed) -> PermanentFailure | None:
+    """A view beyond what may be: it would be cut somewhere on its way to the model, and is not sent at all."""
+    size = len(json.dumps(item.view, ensure_ascii=False, separators=(",", ":")).encode())
+    if size <= VIEW_BYTES:
+        return None
+    message = f"the view of the event has {size} bytes; {VIEW_BYTES} are allowed"
+    return PermanentFailure(event_id=item.id, code="too_large", error=message)
 
 
 def _peeked(row: Any) -> Event:

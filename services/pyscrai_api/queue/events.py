@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -234,10 +234,11 @@ def _moment(text: str | None, pointer: str) -> datetime | None:
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
+        given = datetime.fromisoformat(text)
+        found = None if given.tzinfo is None else given.astimezone(UTC)
+    except (ValueError, OverflowError):
         found = None
-    if found is None or found.tzinfo is None:
+    if found is None:
         raise _invalid(pointer, f"{text[:60]!r} is not a time with a zone (RFC 3339), such as 2030-01-31T12:00:00Z")
     return found
 

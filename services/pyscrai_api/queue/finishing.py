@@ -46,6 +46,7 @@ class Place:
 
     run_id: UUID | None
     event_type: str
+    phase: str | None
     owner: str
     payload: str | None
 
@@ -63,7 +64,7 @@ class Finishing:
         """Where events belong that are being given out: it never changes, and their finish asks for it soon."""
         for row in rows:
             if len(row.payload) <= REMEMBERED_PAYLOAD:
-                self._known[row.id] = Place(row.run_id, row.event_type, row.owner, row.payload)
+                self._known[row.id] = Place(row.run_id, row.event_type, row.phase, row.owner, row.payload)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
 
@@ -118,7 +119,8 @@ class Finishing:
             return known
         rows = await self._pool.fetch(sql("loose", "places"), list(missing), payload)
         return known | {
-            row["id"]: Place(row["run_id"], row["event_type"], row["owner"], row["payload"]) for row in rows
+            row["id"]: Place(row["run_id"], row["event_type"], row["phase"], row["owner"], row["payload"])
+            for row in rows
         }
 
     async def _sorted(
@@ -184,7 +186,8 @@ class Finishing:
 
     async def _validator(self, place: Place) -> Validator | None:
         if place.run_id is not None:
-            return await self._runs.result_schema(place.run_id, place.event_type, place.payload or "{}")
+            what = place.event_type, str(place.phase), place.payload or "{}"
+            return await self._runs.result_schema(place.run_id, *what)
         if any(key in json.loads(place.payload or "{}") for key in WITHOUT_SCHEMA):
             return None
         try:

@@ -87,8 +87,9 @@ class RunFinisher(Protocol):
         """Views, prompts and schemas of events that were just claimed, in order, each by itself."""
         ...
 
-    async def result_schema(self, run_id: UUID, event_type: str, payload: str) -> Validator | None:
-        """What a result of this event must look like; compiled once. None: any object."""
+    async def result_schema(self, run_id: UUID, event_type: str, phase: str, payload: str) -> Validator | None:
+        """What a result of this event must look like; compiled once. None: any object. Two phases may share the name
+        of an event type, in different versions."""
         ...
 
     async def redrive(self, run_id: UUID, event_ids: Sequence[int]) -> list[int]:

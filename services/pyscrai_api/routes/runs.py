@@ -16,6 +16,7 @@ from pyscrai_api.access import Caller
 from pyscrai_api.deps import Deps
 from pyscrai_api.errors import Forbidden, Invalid, NotFound
 from pyscrai_api.idempotency import key_of
+from pyscrai_api.queue.cleaning import CleanRoute
 from pyscrai_api.routes.shared import Shared, Who
 from pyscrai_api.runs import reading
 from pyscrai_api.runs.calls import read_calls
@@ -23,11 +24,13 @@ from pyscrai_api.runs.documents import read_document
 from pyscrai_api.runs.entries import read_log, seen_by
 from pyscrai_api.stream.sse import LogStream
 
-router = APIRouter(prefix="/api/v1", tags=["runs"])
+router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=CleanRoute)
 LOG_PAGE = 1000
+BIGGEST_SEQ = 2**63 - 1
 CONTENT_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+", re.ASCII)
 CALLS_PAGE = 100
 
+SeqQuery = Annotated[int, Query(ge=0, le=BIGGEST_SEQ)]
 SeatQuery = Annotated[str | None, Query(description="read as this seat: only what it may know")]
 
 
@@ -127,7 +130,7 @@ async def read(
     run: str,
     shared: Shared,
     who: Who,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: SeqQuery = 0,
     limit: Annotated[int, Query(ge=1, le=LOG_PAGE)] = LOG_PAGE,
     seat: SeatQuery = None,
 ) -> Page[Delivered]:
@@ -159,15 +162,15 @@ async def stream(
     run: str,
     shared: Shared,
     who: Who,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: SeqQuery = 0,
     seat: SeatQuery = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The log as server-sent events, from a number on and then live; resume with Last-Event-ID."""
     run_id = await readable(shared, who, run)
     if last_event_id is not None:
-        if not last_event_id.isdecimal():
-            raise Invalid(f"Last-Event-ID is not a log number: {last_event_id}")
+        if not (last_event_id.isdecimal() and len(last_event_id) < 19):
+            raise Invalid(f"Last-Event-ID is not a log number: {last_event_id[:60]}")
         after = int(last_event_id)
     return LogStream(shared.hub, shared.pool, shared.stopping, run_id=run_id, after=after, seat=seat)
 

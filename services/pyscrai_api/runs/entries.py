@@ -45,9 +45,21 @@ def delivered(row: Any) -> Delivered:
     )
 
 
+def as_seen(entry: Delivered, seat: str | None) -> Delivered | None:
+    """An entry as one seat may read it; None where it may not. A person who may read the run (seat None) reads all.
+
+    That a turn is over is for all to know, what the analyst measured in it is not.
+    """
+    if not entry.visible(seat):
+        return None
+    if seat is None or entry.kind != "turn_complete":
+        return entry
+    return entry.model_copy(update={"body": {key: told for key, told in entry.body.items() if key != "metrics"}})
+
+
 def seen_by(entries: Iterable[Delivered], seat: str | None) -> list[Delivered]:
-    """What one seat may read; a person who may read the run (seat None) reads everything."""
-    return [entry for entry in entries if entry.visible(seat)]
+    """What one seat may read of these."""
+    return [seen for entry in entries if (seen := as_seen(entry, seat)) is not None]
 
 
 def _entry(row: Any) -> Entry:

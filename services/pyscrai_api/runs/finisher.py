@@ -14,11 +14,9 @@ from pyscrai.contract.events import CallRecord, Claimed, Finish, Finished, Grant
 from pyscrai.contract.runs import Trouble
 from pyscrai.domain.canonical import canonical, normalise
 from pyscrai.domain.choices import Price
-from pyscrai.domain.flow import phase_of
 from pyscrai.domain.view import result_schema
 from pyscrai.domain.work import Work as PlannedWork
 from pyscrai_api.database import Pool
-from pyscrai_api.errors import NotFound
 from pyscrai_api.money import reservations, settlements
 from pyscrai_api.money.bills import log_bills
 from pyscrai_api.queue import store
@@ -108,6 +106,7 @@ class RunEvents:
 
     async def _finish(self, run: LockedRun, engine_id: UUID, items: Sequence[Finish]) -> dict[int, Finished]:
         of = {status: [i for i in items if i.status == status] for status in ("completed", "failed", "handed_back")}
+        await store.lock_rows(run.conn, *of.values())
         done = await store.finish_rows(run.conn, engine_id, [_finish_row(item) for item in of["completed"]])
         failed = await store.fail_rows(run.conn, engine_id, [_fail_row(item) for item in of["failed"]], own_retry=True)
         back = [store.HandBack(item.event_id, item.lease_no, hold=not run.running) for item in of["handed_back"]]
@@ -192,17 +191,11 @@ class RunEvents:
         """Views, prompts and schemas of events that were just claimed, in order, each by itself."""
         return await self._claims.details(items)
 
-    async def result_schema(self, run_id: UUID, event_type: str, payload: str) -> Validator | None:
+    async def result_schema(self, run_id: UUID, event_type: str, phase: str, payload: str) -> Validator | None:
         """What a result of this event must look like; compiled once. None: any object."""
         async with self._pool.acquire() as conn:
             plan = await self._plans.of(conn, run_id)
-        asked = json.loads(payload)
-        step = plan.scenario.flow.get(str(asked.get("step")))
-        phases = [phase for phase, kind in plan.event_types.items() if kind.name == event_type]
-        phase = phase_of(step) if step is not None else next(iter(phases), None)
-        if phase is None:
-            raise NotFound(f"the run {run_id} has no event type {event_type}")
-        work = PlannedWork(event_type=event_type, turn=1, phase=phase, payload=asked)
+        work = PlannedWork(event_type=event_type, turn=1, phase=phase, payload=json.loads(payload))
         schema = result_schema(plan, work)
         return _validator(canonical(normalise(schema))) if schema else None
 

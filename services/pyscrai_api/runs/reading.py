@@ -129,7 +129,7 @@ async def snapshot(conn: Connection, plans: Plans, folds: Folds, run_id: UUID, s
     own = view(plan, state, recent, Work(event_type="", turn=state.turn, phase=phase, seat=seat))
     public = {"turn": state.turn, "world": state.world, "facts": dict(state.facts)}
     return Snapshot(
-        run=run.model_copy(update={"choices": Choices(), "seats": plan.seats}),
+        run=run.model_copy(update={"choices": Choices(), "seats": plan.seats, "reason": None}),
         scenario=public_scenario(plan.scenario),
         choices=_own_choices(plan, seat),
         state=public,

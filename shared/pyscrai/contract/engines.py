@@ -29,7 +29,7 @@ class RegisterEngine(Wire):
     pool: str | None = None
     lease_seconds: float | None = Field(default=None, gt=0, le=3600)
     heartbeat_seconds: float | None = Field(default=None, gt=0, le=600)
-    protocol: int = 1
+    protocol: int = Field(default=1, ge=0, le=2**31 - 1)
 
 
 class EngineInstance(Wire):

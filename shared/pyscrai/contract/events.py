@@ -15,7 +15,7 @@ EventStatus = Literal["queued", "processing", "completed", "failed", "retry", "w
 class NewEvent(Wire):
     """POST /events. The lane is `engine_type` (or `lane`), else the lane of the catalog's event type."""
 
-    event_type: str = "prompt"
+    event_type: str = Field(default="prompt", max_length=200)
     engine_type: LowerCase | None = Field(default=None, validation_alias=AliasChoices("engine_type", "lane"))
     data: dict[str, JsonValue] = Field(default={}, validation_alias=AliasChoices("data", "payload"))
     priority: int = Field(default=5, ge=0, le=9)

@@ -11,6 +11,7 @@ from pyscrai.domain.choices import Choices, Price, SeatChoice
 from pyscrai.domain.entry import Entry
 
 RunStatus = Literal["pending", "running", "waiting", "paused", "blocked", "completed", "failed", "cancelled"]
+POOL = r"^[a-z0-9][a-z0-9-]{0,62}$"
 TERMINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 
 
@@ -20,7 +21,7 @@ class NewRun(Wire):
     scenario: str
     version: int | None = Field(default=None, ge=1)
     choices: Choices = Choices()
-    pool: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    pool: str | None = Field(default=None, pattern=POOL)
 
 
 class ScenarioRef(Wire):
@@ -91,7 +92,7 @@ class Resume(Wire):
     model: str | None = None
     seats: dict[str, SeatChoice] | None = None
     prices: dict[str, Price] | None = None
-    pool: str | None = None
+    pool: str | None = Field(default=None, pattern=POOL)
     move: bool = False
 
 

@@ -8,6 +8,8 @@ from pyscrai.domain.choices import Price
 
 MILLION = Decimal(1_000_000)
 UNIT = Decimal("1e-10")
+MOST_TOKENS = 10**9
+"""No call has more: a larger count is a provider's mistake, and its cost would fit nowhere."""
 
 
 def upper_bound(input_bound: int, max_tokens: int, price: Price) -> Decimal:
@@ -18,7 +20,8 @@ def upper_bound(input_bound: int, max_tokens: int, price: Price) -> Decimal:
 
 def cost(input_tokens: int, output_tokens: int, price: Price) -> Decimal:
     """What a call really cost, to ten decimals."""
-    exact = (price.input * input_tokens + price.output * output_tokens) / MILLION
+    told = [min(tokens, MOST_TOKENS) for tokens in (input_tokens, output_tokens)]
+    exact = (price.input * told[0] + price.output * told[1]) / MILLION
     return exact.quantize(UNIT, ROUND_HALF_EVEN)
 
 

@@ -1,7 +1,7 @@
 -- Money of events without a run: drawn from the budget of their owner. Lock order: queue rows, budget, calls.
 
 -- name: places  which run and owner events belong to
-SELECT id, run_id, event_type, owner, CASE WHEN run_id IS NOT NULL OR $2 THEN payload END AS payload
+SELECT id, run_id, event_type, phase, owner, CASE WHEN run_id IS NOT NULL OR $2 THEN payload END AS payload
 FROM events WHERE id = ANY($1::bigint[]);
 
 -- name: open_budget  an owner's budget, made with the installation's limit where there is none
