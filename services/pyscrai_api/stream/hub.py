@@ -48,6 +48,11 @@ class Hub:
         self._read: dict[UUID, int] = {}
         self._news = asyncio.Event()
 
+    @property
+    def followed(self) -> int:
+        """How many runs somebody follows here."""
+        return len(self._followers)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Read for as long as the block lasts."""

@@ -77,11 +77,7 @@ async def test_what_is_refused(desk: Desk) -> None:
         ({"scenarioId": "nothing"}, 404, None),
         ({**base, "agents": [{"id": "oficer"}]}, 400, "/agents/0/id"),
         ({**base, "agents": [{"id": "officer"}, {"id": "Officer"}]}, 400, "/agents/1/id"),
-        (
-            {**base, "agents": [{"id": "officer", "config": {"temperature": "hot"}}]},
-            400,
-            "/agents/0/config/temperature",
-        ),
+        ({**base, "agents": [hot]}, 400, "/agents/0/config/temperature"),
         ({**base, "agents": "all"}, 400, "/agents"),
     ]:
         problem = await desk.refused("POST", "/conversations", body)
