@@ -19,7 +19,7 @@ from pyscrai.domain.entry import STORY
 from pyscrai.formats.load import load
 
 ROOT = Path(__file__).parent.parent.parent
-EXAMPLES = [ROOT / "templates" / "scenarios" / name for name in ("negotiation", "dialogue")]
+EXAMPLES = [ROOT / "templates" / "scenarios" / name for name in ("negotiation", "dialogue", "vision")]
 SAMPLES = ROOT.parent / "shared" / "samples" / "scenariolab"
 PLAYED = [SAMPLES / name for name in ("example-minimal-template", "test-regulation-negotiation")]
 SAID = ("body", "kind", "phase", "seat", "turn", "v", "visible_to")

@@ -22,6 +22,7 @@ from pyscrai.domain.play import advance, begin
 from pyscrai.domain.scenario import Scenario
 from pyscrai.domain.view import result_schema, view
 from pyscrai.domain.work import EventType, Result, Work
+from pyscrai.formats.load import load as read_scenario
 from pyscrai.llm import Question, ask
 from pyscrai.prompting import render, variables
 
@@ -43,7 +44,9 @@ class FreeMeter:
 
 
 def scenario(name: str) -> Scenario:
-    return Scenario.model_validate(load(ROOT / "templates/scenarios" / name / "scenario.yaml"))
+    read = read_scenario(ROOT / "templates/scenarios" / name)
+    assert read.scenario is not None, [str(finding) for finding in read.findings]
+    return read.scenario
 
 
 def event_type(name: str) -> EventType:

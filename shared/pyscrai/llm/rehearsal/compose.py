@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pyscrai.llm.rehearsal import consult
+from pyscrai.llm.rehearsal import consult, moments
 from pyscrai.llm.rehearsal.analyse import check, measure
 from pyscrai.llm.rehearsal.decide import decide
+from pyscrai.llm.rehearsal.fields import chosen
 from pyscrai.llm.rehearsal.narrate import narrate
 from pyscrai.llm.rehearsal.reading import Sheet
 from pyscrai.llm.rehearsal.schema import Filler
@@ -26,6 +27,9 @@ _COMPOSERS: dict[str, Composer] = {
     "content": consult.answer,
 }
 
+_OF_MOMENTS: dict[str, Composer] = {"text": moments.act, "narrative": moments.scene, "summary": moments.report}
+"""What a step of a flow asks for; its own fields may have any names."""
+
 
 def compose(system: str, prompt: str, schema: dict[str, Any] | None, seed: int) -> dict[str, Any] | str:
     """The answer: an object that fits `schema`, or a text where there is none."""
@@ -33,8 +37,9 @@ def compose(system: str, prompt: str, schema: dict[str, Any] | None, seed: int) 
     if schema is None:
         return _text(prompt)
     properties = schema.get("properties", {})
-    composer = next((_COMPOSERS[name] for name in _COMPOSERS if name in properties), None)
-    suggestion = composer(sheet, seed, schema) if composer else {}
+    known = [*(_OF_MOMENTS.items() if sheet.sections.get("moment") else ()), *_COMPOSERS.items()]
+    composer = next((composer for name, composer in known if name in properties), None)
+    suggestion = composer(sheet, seed, schema) if composer else chosen(sheet, schema, seed, known=())
     for own, theirs in (("action", "decision"), ("text", "message")):
         if theirs in properties and own in suggestion:
             suggestion[theirs] = suggestion[own]

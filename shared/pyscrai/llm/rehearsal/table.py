@@ -34,6 +34,11 @@ class Table:
         self.own = [line for line in sheet.history if line.who == sheet.me]
 
     @cached_property
+    def said_by_me(self) -> str:
+        """Everything that this seat has said, in small letters."""
+        return "\n".join(line.text for line in self.own).lower()
+
+    @cached_property
     def place(self) -> int:
         """This seat's place among all, the same for all turns and different for all seats."""
         return sorted([self.sheet.me, *(person.title for person in self.sheet.others)]).index(self.sheet.me)

@@ -8,20 +8,21 @@ from dataclasses import dataclass
 _VERBS = frozenset(
     """
     accept achieve address adopt advance agree allow apply appoint argue arrange ask assure attract avoid balance be
-    become begin bring broker build buy call carry change charge check choose claim clear close collect come
-    complete connect consider contain continue control convince cover create cut deal decide defend define delay
-    deliver demand demonstrate deny design develop discover do earn encourage end enforce engage ensure enter
-    establish explain explore expose extend fight figure fill finance find finish fix force form foster free gain
-    get give go grow guarantee hand have hear help hide hold identify implement improve include increase influence
-    inform insist introduce invest involve join keep know lead learn leave let leverage limit listen lower maintain
-    make manage maximize meet minimize move negotiate obtain offer open organise organize own part pass pay persuade
-    plan play postpone prepare present preserve press prevent produce promote propose protect prove provide publish
-    push put raise reach receive recover reduce refuse remain remember remove renew repair replace report represent
-    require resist resolve restore retain return reveal run satisfy save secure seek sell send serve set settle
-    share show sign solve speak spend spread stand start stay stop strengthen support survive take talk teach tell
-    test trade train transfer treat try turn understand unite uphold use wait walk warn win work write
+    become begin bring broker build buy call carry change charge check choose claim clear close collect come complete
+    connect consider contain continue control convince cover create cut deal decide defend define delay deliver demand
+    demonstrate deny design develop discover do earn encourage end enforce engage ensure enter establish explain explore
+    expose extend fight figure fill finance find finish fix force form foster free gain get give go grow guarantee hand
+    have hear help hide hold identify implement improve include increase influence inform insist introduce invest
+    involve join judge keep know lead learn leave let leverage limit listen lower maintain make manage maximize meet
+    minimize move negotiate obtain offer open organise organize own part pass pay persuade plan play postpone prepare
+    present preserve press prevent produce promote propose protect prove provide publish push put raise reach receive
+    recover reduce refuse remain remember remove renew repair replace report represent require resist resolve restore
+    retain return reveal run satisfy save secure seek sell send serve set settle share show sign solve speak spend
+    spread stand start stay stop strengthen support survive take talk teach tell test trade train transfer treat try
+    turn understand unite uphold use wait walk warn win work write
     """.split()  # noqa: SIM905
 )
+_TELLING = frozenset(["describe", "imagine", "mention", "name", "note", "say", "think", "weigh", "set", "begin", "do"])
 _FINITE = re.compile(
     r"\b(is|are|was|were|has|have|had|must|cannot|can|will|would|does|do|may|needs?|costs?|ends?)\b", re.I
 )
@@ -66,6 +67,11 @@ _OFFICES = re.compile(
     r"lawyer|leader|manager|mayor|mediator|minister|nurse|officer|owner|president|representative|secretary|speaker|teacher)\b",
     re.I,
 )
+_HONOURED = re.compile(
+    r"^(Brother|Captain|Cardinal|Count|Countess|Dame|Doctor|Dr|Father|Judge|King|Lady|Lord|Madam|Miss|Monsignor|Mother|Mr|"
+    r"Mrs|Ms|Pope|Prince|Princess|Professor|Queen|Rabbi|Saint|Sir|Sister)\.? [A-Z]|\b[IVX]+$"
+)
+"""A name that is used whole: `Doctor Serra`, `Leo XIII`."""
 _STOPS = re.compile(
     r"(?:,|;|:|\b(?:that|which|who|so|without|from|through|until|before|after|by|in|into|for|with|on|at|of|to|and|or|as|"
     r"than|home|out|away|back|down|up|off|today|tonight|now|once|again|running|during|between|over|under|while|where|when)\b)"
@@ -99,14 +105,14 @@ def called(title: str) -> str:
     """How one speaks to somebody: by the first name where the title is a person's name, else by the title."""
     title = plain_title(title)
     person = re.fullmatch(r"([A-Z][\w'’-]+) (?:[A-Z][\w.'’-]+ ?){1,2}", title)
-    return person[1] if person and not is_body(title) else title
+    return person[1] if person and not is_body(title) and not _HONOURED.search(title) else title
 
 
 def mentioned(title: str) -> str:
     """How one speaks of somebody in the middle of a sentence: `Ines`, `the regulator`, `the European Union`."""
     title = plain_title(title)
     short = called(title)
-    if short != title or title.lower().startswith("the "):
+    if short != title or title.lower().startswith("the ") or (_HONOURED.search(title) and not is_body(title)):
         return short
     proper = all(word[:1].isupper() for word in title.split() if len(word) > 3)
     if is_body(title) or _OFFICES.search(title):
@@ -138,6 +144,11 @@ def sentence(text: str) -> str:
     if text.endswith("”") and not text[:-1].endswith((".", "!", "?", "…")):
         text = f"{text[:-1]}.”"
     return upper_first(text) if text.endswith((".", "!", "?", "”", "…")) else f"{upper_first(text)}."
+
+
+def is_verb(word: str) -> bool:
+    """Whether a sentence that begins with this word tells somebody to do something."""
+    return word in _VERBS or word in _TELLING
 
 
 def first_word(text: str) -> str:
