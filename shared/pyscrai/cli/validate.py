@@ -53,7 +53,8 @@ def _as_json(file: Path, loaded: Loaded, good: bool) -> dict[str, object]:
         "file": str(file),
         "valid": good,
         "dialect": loaded.dialect,
-        "name": loaded.scenario.name if loaded.scenario else None,
+        "name": loaded.scenario.name if loaded.scenario else loaded.agent.name if loaded.agent else None,
+        "about": loaded.about,
         "findings": [asdict(found) for found in loaded.findings],
     }
 
@@ -66,10 +67,8 @@ def _print(talk: Talk, file: Path, loaded: Loaded, good: bool) -> None:
     sign, style = (paper.glyphs.ok, "green") if good else (paper.glyphs.fail, "bold red")
     by_severity = {kind: sum(found.severity == kind for found in loaded.findings) for kind in STYLES}
     told = ", ".join(count(number, kind) for kind, number in by_severity.items() if number)
-    scenario = loaded.scenario
-    about = f"{scenario.title or scenario.name}, {count(len(scenario.seats), 'seat')}" if scenario else "not playable"
     dialect = "" if loaded.dialect in ("native", "unknown") else f" ({loaded.dialect})"
-    paper.line(f"{sign} {one_line(f'{file}: {about}{dialect}')}{f': {told}' if told else ''}", style)
+    paper.line(f"{sign} {one_line(f'{file}: {loaded.about}{dialect}')}{f': {told}' if told else ''}", style)
     for found in loaded.findings:
         _print_finding(talk, found)
 

@@ -21,6 +21,7 @@ class Source:
         self.data: dict[str, Any] = found if isinstance(found, dict) else {}
         self.pointer = pointer
         self.used: set[str] = set()
+        self._inner: dict[str, Source] = {}
 
     def here(self, key: str) -> str:
         return f"{self.pointer}/{escape(key)}"
@@ -46,7 +47,8 @@ class Source:
         if not isinstance(found, dict):
             return None
         self.used.add(key)
-        return Source(self.document, self.file, found, self.here(key))
+        # the same one each time: it remembers which of its keys were used
+        return self._inner.setdefault(key, Source(self.document, self.file, found, self.here(key)))
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,10 @@ class Assembly:
             if pointer in places.values:
                 self._values[target] = places.values[pointer]
 
+    def mark(self, path: tuple[str, ...], place: Position) -> None:
+        """Say where a person should look for a native path that has no single origin."""
+        self._values["".join(f"/{escape(key)}" for key in path)] = place
+
     def move(self, path: tuple[str, ...], origin: Source, *names: str) -> Taken | None:
         """Take the first of these keys as it is."""
         taken = origin.take(*names)
@@ -114,6 +120,10 @@ class Assembly:
         place = at if isinstance(at, Position) else at.place() if isinstance(at, Source) else at.place
         pointer = path or ("" if isinstance(at, Position) else at.pointer)
         self.findings.append(finding(severity, place, pointer, message, hint))
+
+    def lose(self, at: Position, pointer: str, message: str, hint: str | None = None) -> None:
+        """A line of the loss report for what is kept in its own place and has no effect."""
+        self.findings.append(finding("note", at, pointer, message, hint, unused=True))
 
     def keep(self, source: Source, key: str, why: str, severity: Severity = "note", hint: str | None = None) -> None:
         """Keep a key that has no place here under `extensions`, and list it in the loss report."""

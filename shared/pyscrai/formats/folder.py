@@ -8,7 +8,8 @@ from pathlib import Path
 
 DOCUMENTS = (".yaml", ".yml", ".json")
 READ = (*DOCUMENTS, ".md")
-FOLDERS = ("", "actors", "background")
+FOLDERS = ("", "actors", "agents", "background", "templates")
+NEXT_DOOR = "../agents"
 MAX_FILES = 500
 MAX_BYTES = 20_000_000
 
@@ -64,3 +65,22 @@ def _name(path: Path) -> str:
     """The folder's own name; its parent's where it is a `definition/` folder."""
     full = path.resolve()
     return full.parent.name if full.name == "definition" else full.name
+
+
+def beside(file: Path) -> Folder | None:
+    """What lies beside a file, where it may refer to others: its folder, and `agents/` next to it. None: too much."""
+    try:
+        folder = read_folder(file.parent)
+        files = {f"{NEXT_DOOR}/{name}": data for name, data in _next_door(file).items()}
+    except (OSError, ValueError):
+        return None
+    own = {name: data for name, data in folder.files.items() if name != file.name}
+    return Folder(folder.root, folder.name, {**files, **own})
+
+
+def _next_door(file: Path) -> Mapping[str, bytes]:
+    """Templates are often sorted into `agents/` and `scenarios/`, side by side."""
+    agents = file.resolve().parent.parent / "agents"
+    if file.resolve().parent.name != "scenarios" or not agents.is_dir():
+        return {}
+    return read_folder(agents).files

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pyscrai.domain import rules
 from pyscrai.domain.canonical import escape
-from pyscrai.domain.scenario import FORMAT, Scenario, slug
+from pyscrai.domain.scenario import FORMAT, Part, Scenario, slug
+from pyscrai.formats.assembly import Assembly
 from pyscrai.formats.findings import Finding, did_you_mean, finding
 from pyscrai.formats.positions import Document, Positions
-from pyscrai.formats.shapes import tidy
+from pyscrai.formats.shapes import Tidied, tidy
 
+M = TypeVar("M", bound=BaseModel)
 _WANTED = {
     "string_type": "text",
     "bool_type": "true or false",
@@ -47,26 +49,19 @@ def read(document: Document, fallback_name: str = "scenario") -> tuple[Scenario 
     if not isinstance(document.data, dict):
         where = positions.place("")
         return None, [finding("error", where, "", "a scenario is a mapping (key: value)")], positions
-    tidied = tidy(document.data, Scenario, positions)
-    data = _with_name(tidied.data, fallback_name)
-    findings = [*document.findings, *tidied.findings, *_about_name(tidied.data, data, positions)]
-    if tidied.unknown:
-        extensions = data.get("extensions") or {}
-        if isinstance(extensions, dict):
-            earlier = extensions.get("unknown")
-            kept = {**(earlier if isinstance(earlier, dict) else {}), **tidied.unknown}
-            data["extensions"] = {**extensions, "unknown": kept}
-    positions = positions.moved(tidied.moves)
+    tidy_ = tidied(document, Scenario)
+    data = with_name(tidy_.data, fallback_name)
+    findings = [*tidy_.findings, *_about_name(tidy_.data, data, positions)]
+    positions = positions.moved(tidy_.moves)
     scenario, wrong = validated(data, positions)
     return scenario, [*findings, *wrong], positions
 
 
 def validated(data: dict[str, Any], positions: Positions) -> tuple[Scenario | None, list[Finding]]:
     """Plain native values against the model, then against the rules that cross fields."""
-    try:
-        scenario = Scenario.model_validate_json(json.dumps(data), strict=True)
-    except ValidationError as error:
-        return None, _explain(error, data, positions)
+    scenario, wrong = fitted(Scenario, data, positions)
+    if scenario is None:
+        return None, wrong
     findings = [
         finding(severity, positions.place(pointer), pointer, message, hint)
         for pointer, message, hint, severity in rules.problems(scenario)
@@ -74,7 +69,45 @@ def validated(data: dict[str, Any], positions: Positions) -> tuple[Scenario | No
     return scenario, findings
 
 
-def _with_name(data: dict[str, Any], fallback: str) -> dict[str, Any]:
+def tidied(document: Document, model: type[Part]) -> Tidied:
+    """A document of ours in its long form; what is unknown is kept under `extensions.unknown`."""
+    found = tidy(document.data, model, document.positions)
+    data = dict(found.data)
+    if found.unknown:
+        extensions = data.get("extensions") or {}
+        if isinstance(extensions, dict):
+            earlier = extensions.get("unknown")
+            kept = {**(earlier if isinstance(earlier, dict) else {}), **found.unknown}
+            data["extensions"] = {**extensions, "unknown": kept}
+    return found._replace(data=data, findings=[*document.findings, *found.findings])
+
+
+def fitted(model: type[M], data: dict[str, Any], positions: Positions) -> tuple[M | None, list[Finding]]:
+    """Plain values as this model; None, and every mistake with its place, where they do not fit it."""
+    try:
+        return model.model_validate_json(json.dumps(data), strict=True), []
+    except ValidationError as error:
+        return None, _explain(error, data, positions)
+
+
+def assembled(into: Assembly) -> tuple[Scenario | None, list[Finding], Positions]:
+    """What a reader of another dialect has put together, as a Scenario; None where there is an error.
+
+    After an error of the reader's the model and the rules still speak, so that all mistakes are seen at once, but not
+    about a line that has one already: a second one only repeats it.
+    """
+    positions = into.positions()
+    wrong = {(f.file, f.line) for f in into.findings if f.severity == "error"}
+    if wrong and not into.native.get("seats"):
+        return None, into.findings, positions
+    scenario, more = validated(into.native, positions)
+    if wrong:
+        scenario, more = None, [f for f in more if (f.file, f.line) not in wrong]
+    return scenario, [*into.findings, *more], positions
+
+
+def with_name(data: dict[str, Any], fallback: str) -> dict[str, Any]:
+    """The document with a name: its own, else one made of its title, else the fallback."""
     title = data.get("title")
     name = data.get("name", slug(title if isinstance(title, str) and title else fallback))
     return {**data, "name": name}
@@ -108,7 +141,9 @@ def _pointer(detail: ErrorDetails, data: Any) -> str:
         except (KeyError, IndexError, TypeError):
             return f"{pointer}/{escape(str(segment))}" if detail["type"] == "missing" else pointer
         pointer = f"{pointer}/{escape(str(segment))}"
-    return "/seat_order" if not pointer and detail["type"] == "value_error" else pointer
+    if not pointer and detail["type"] == "value_error":
+        return "/flow_order" if "flow_order" in detail["msg"] else "/seat_order"
+    return pointer
 
 
 def _finding(pointer: str, details: list[ErrorDetails], positions: Positions) -> Finding:

@@ -75,8 +75,7 @@ def test_a_scenario_lab_folder_by_any_of_its_names(path: str, tmp_path: Path) ->
         ("a.yaml", "null", "not a scenario"),
         ("a.yaml", "", "empty"),
         ("a.yaml", LAB, "load its folder"),
-        ("a.json", '{"agents": [], "metadata": {}}', "ScenarioConfiguration"),
-        ("a.json", '{"event_flow": {}}', "PyScrAI scenario template"),
+        ("a.json", '{"agentId": "a", "systemPrompt": "b"}', "one agent of a ScenarioConfiguration"),
         ("a.json", '{"assets": [], "corporate_state": {}}', "program request"),
     ],
 )
@@ -100,12 +99,21 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples are not here")
-@pytest.mark.parametrize("folder", ["interop", "pyscrai"])
-def test_other_dialects_are_named(folder: str) -> None:
+@pytest.mark.parametrize(("folder", "dialect"), [("interop", "conversation"), ("pyscrai", "pyscrai")])
+def test_the_samples_of_other_dialects_load(folder: str, dialect: str) -> None:
     for file in sorted((SAMPLES / folder).glob("*.json")):
         loaded = load(file)
-        assert loaded.scenario is None
-        assert loaded.errors
+        assert loaded.dialect == dialect
+        assert loaded.errors == []
+        assert loaded.scenario or loaded.agent or loaded.event_types
+        assert loaded.about != "not playable"
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples are not here")
+def test_a_folder_with_several_scenarios_says_which() -> None:
+    message = str(load(SAMPLES / "pyscrai").errors[0])
+    assert "P0-scenario-supernatural_vision.json, P2-scenario-generic_conversation.json" in message
+    assert "P1-agent" not in message
 
 
 def test_unknown_keys_are_kept_and_a_second_dump_is_the_same(tmp_path: Path) -> None:

@@ -43,19 +43,7 @@ def read(folder: Folder, document: Document) -> tuple[Scenario | None, list[Find
     """A folder with its scenario.yaml (already read) as a Scenario; None where there is an error."""
     reader = _Reader(folder, document)
     reader.run()
-    into = reader.into
-    if any(found.severity == "error" for found in into.findings):
-        # still say what the model and the rules find, so that all mistakes are seen at once
-        _, more = native.validated(into.native, into.positions())
-        return None, [*into.findings, *_not_about(more, into.findings)], into.positions()
-    scenario, more = native.validated(into.native, into.positions())
-    return scenario, [*into.findings, *more], into.positions()
-
-
-def _not_about(found: list[Finding], earlier: list[Finding]) -> list[Finding]:
-    """Without what stands on a line that has an error already: the second one only repeats it."""
-    lines = {(f.file, f.line) for f in earlier if f.severity == "error"}
-    return [f for f in found if (f.file, f.line) not in lines]
+    return native.assembled(reader.into)
 
 
 class _Reader:

@@ -1,0 +1,327 @@
+"""`event_flow` → the steps of flow@1: P0's phases with their transitions, P2's steps with their triggers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyscrai.domain.canonical import escape
+from pyscrai.domain.scenario import readable, slug
+from pyscrai.formats import fields
+from pyscrai.formats.assembly import Assembly, Source, Taken
+from pyscrai.formats.findings import did_you_mean
+from pyscrai.formats.pyscrai_templates.casting import Cast
+from pyscrai.formats.pyscrai_templates.schemas import as_properties
+from pyscrai.formats.pyscrai_templates.triggers import Trigger, by_order, trigger_of
+
+SOURCES = {
+    "system": "system",
+    "scenario": "system",
+    "all": "all_seats",
+    "all_agents": "all_seats",
+    "all_actors": "all_seats",
+    "other_actors": "all_seats",
+    "actors": "all_seats",
+    "any_actor": "any_seat",
+    "any_agent": "any_seat",
+    "any": "any_seat",
+    "actor": "any_seat",
+    "narrator": "narrator",
+    "analyst": "analyst",
+}
+_BY_TYPE = {"trigger": "system", "state_change": "narrator", "narrative": "narrator", "analysis": "analyst"}
+_PHASE = ("name", "description", "trigger", "duration", "prompt_template", "source", "target", "type")
+_STEP = ("type", "source", "target", "conditions", "data_schema", "prompt_template", "description")
+_CONDITIONS = ("trigger", "required", "repeatable", "max_iterations", "n", "required_if", "final")
+_NO_CLOCK = "scenario time is counted in turns, not by a clock"
+_NO_PLACE = dict.fromkeys(("duration", "duration_minutes", "timeout", "timeout_seconds", "delay"), _NO_CLOCK)
+_NO_PLACE |= {"priority": "what happens together is one wave"}
+MANY = 10
+"""How often a repeatable step is played at most where the document does not say."""
+
+
+class Step:
+    """One step in the making: where it stands, who acts, and what it waits for."""
+
+    def __init__(self, name: str, source: Source, conditions: Source | None, title: str) -> None:
+        self.name = name
+        self.source = source
+        self.conditions = conditions
+        self.title = title
+        self.by: str | None = None
+        self.repeat = 1
+        self.trigger = Trigger(None)
+
+
+def read_flow(into: Assembly, source: Source, cast: Cast, config: Source | None) -> None:
+    """The whole flow, in the order of the document; a step of a role that nobody plays is left out."""
+    taken = source.take("event_flow")
+    if taken is None:
+        known = ("name", "config", "agent_roles")
+        fields.missing(into, "error", source, "event_flow", "nothing would happen: there is no event_flow", known)
+        return
+    into.put(("flow",), {}, None)
+    into.mark(("flow",), taken.place)
+    outer = source.within("event_flow")
+    _Flow(into, outer, taken, cast, config).run()
+
+
+class _Flow:
+    def __init__(self, into: Assembly, outer: Source | None, taken: Taken, cast: Cast, config: Source | None) -> None:
+        self.into = into
+        self.outer = outer
+        self.taken = taken
+        self.cast = cast
+        self.config = config
+        self.phased = outer is not None and isinstance(outer.data.get("phases"), list | dict)
+
+    def run(self) -> None:
+        steps = self.steps()
+        transitions = self.transitions(steps)
+        for i, step in enumerate(steps):
+            self.who(step)
+            step.trigger = trigger_of(self.into, step.source, step.conditions, [s.name for s in steps], step.name)
+            self.often(step)
+            by_order(self.into, steps, i, transitions)
+        played = self.present(steps)
+        if played and not any(step.trigger.on == "start" for step in played):
+            self.beginning()
+        for step in played:
+            self.write(step, end=step is played[-1])
+        self.bound()
+
+    def steps(self) -> list[Step]:
+        taken = self.outer.take("phases") if self.phased and self.outer else self.taken
+        assert taken is not None
+        if isinstance(taken.value, dict):
+            pairs = [(str(name), value, escape(str(name))) for name, value in taken.value.items()]
+        elif isinstance(taken.value, list):
+            pairs = [(_named(item, i), item, str(i)) for i, item in enumerate(taken.value)]
+        else:
+            message = f"event_flow is a mapping of steps, not {fields.shown(taken.value)}"
+            self.into.say("error", taken, message, 'as in {"opening": {…}}')
+            return []
+        if not pairs:
+            self.into.say("error", taken, "the flow has no steps: nothing would happen", "add one")
+        found: list[Step] = []
+        for title, item, key in pairs:
+            step = self.step(title, item, f"{taken.pointer}/{key}", isinstance(taken.value, list))
+            if step is not None and step.name in [other.name for other in found]:
+                self.into.say("error", step.source, f'there are two steps called "{title}"', "rename one of them")
+            elif step is not None:
+                found.append(step)
+        return found
+
+    def step(self, title: str, item: Any, pointer: str, listed: bool) -> Step | None:
+        source = Source(self.taken.source.document, self.taken.source.file, {} if item is None else item, pointer)
+        if not isinstance(item, dict):
+            message = f'the step "{title}" is a mapping, not {fields.shown(item)}'
+            self.into.say("error", source, message, '"source" says who acts, "conditions" when')
+            return None
+        if listed:
+            source.used |= {"name", "step", "id"}
+            if not _has_name(item):
+                message = f'it is called "{title}": the step has no name'
+                fields.missing(self.into, "warning", source, "name", message, _PHASE)
+        return Step(slug(title), source, fields.mapping(self.into, source, "conditions"), title)
+
+    def transitions(self, steps: list[Step]) -> dict[str, str]:
+        """step → the step before it, as `transitions` says; empty where there are none."""
+        outer = fields.mapping(self.into, self.outer, "transitions") if self.phased and self.outer else None
+        if self.phased and self.outer:
+            self.into.finish(self.outer, ("phases", "transitions"), {})
+        names = [step.name for step in steps]
+        if outer is None:
+            return {}
+        told: dict[str, str] = {}
+        for before in outer.data:
+            taken = outer.take(before)
+            if slug(before) not in names:
+                hint = did_you_mean(before, [step.title for step in steps])
+                self.into.say("error", outer.place(before), f'there is no phase "{before}"', hint, outer.here(before))
+            if taken is not None:
+                for after in taken.value if isinstance(taken.value, list) else [taken.value]:
+                    self.transition(steps, told, before, after, taken)
+        return told
+
+    def transition(self, steps: list[Step], told: dict[str, str], before: str, after: Any, taken: Taken) -> None:
+        if not isinstance(after, str):
+            self.into.say("error", taken, f"a transition leads to a phase, not to {fields.shown(after)}")
+        elif slug(after) in [step.name for step in steps]:
+            told.setdefault(slug(after), slug(before))
+        elif not _is_end(after):
+            hint = did_you_mean(after, [*(step.title for step in steps), "scenario_complete"])
+            self.into.say("error", taken, f'there is no phase "{after}"', hint)
+
+    def who(self, step: Step) -> None:
+        """`source`: a role or a word for several; without it, P0 has everybody act and P2's type says who."""
+        taken = fields.first(*((step.source, key) for key in ("source", "role", "agent", "actor")))
+        kind = step.source.value("type")
+        if taken is None:
+            step.by = "all_seats" if self.phased else _BY_TYPE.get(str(kind), "any_seat")
+            if not self.phased:
+                message = f'"{step.title}" is by {step.by}: it has no source'
+                fields.missing(self.into, "warning", step.source, "source", message, _STEP)
+            return
+        word = str(taken.value).strip()
+        step.by = self.cast.parts.get(word) or self.cast.parts.get(slug(word))
+        if step.by is None and word not in self.cast.absent:
+            step.by = SOURCES.get(word.lower())
+            if step.by is None:
+                known = [*self.cast.parts, *self.cast.absent, *SOURCES]
+                self.into.say("error", taken, f'there is no role "{word}"', did_you_mean(word, known))
+                step.by = "any_seat"
+            elif step.by in self.cast.absent:
+                step.by = None
+
+    def present(self, steps: list[Step]) -> list[Step]:
+        """Without the steps of absent roles; what waited for one of those waits for what it waited for."""
+        absent = {step.name: step.trigger.on for step in steps if step.by is None}
+        for step in steps:
+            seen: set[str] = set()
+            while step.trigger.on in absent and step.trigger.on not in seen:
+                seen.add(step.trigger.on)
+                step.trigger = step.trigger._replace(on=absent[step.trigger.on])
+        for step in steps:
+            if step.by is None:
+                self.into.keep_whole(step.source, step.title, "nobody plays its role")
+        return [step for step in steps if step.by is not None]
+
+    def often(self, step: Step) -> None:
+        conditions = step.conditions
+        repeatable = fields.truth(self.into, conditions.take("repeatable")) if conditions else None
+        taken = fields.first((conditions, "max_iterations"), (step.source, "max_iterations"))
+        most = self.resolved(taken) if taken else None
+        turns = self.config.data.get("max_turns") if self.config else None
+        if most is None and (repeatable or step.trigger.on == "every_n_turns"):
+            most = turns if isinstance(turns, int) and not isinstance(turns, bool) and turns > 0 else MANY
+            if step.trigger.n:
+                most = -(-most // step.trigger.n)
+        step.repeat = 1 if most is None or repeatable is False else min(most, 10_000)
+
+    def resolved(self, taken: Taken) -> int | None:
+        """A number, or the path of one in the document, as in "config.max_turns"."""
+        value = taken.value
+        if isinstance(value, str) and not value.strip().isdigit():
+            path = value.strip().strip("{}$ ").split(".")
+            value, known = self.taken.source.data, ["config.max_turns"]
+            for key in path:
+                known = [f"config.{k}" for k in self.config.data] if self.config else known
+                value = value.get(key) if isinstance(value, dict) else None
+            if value is None:
+                hint = did_you_mean(str(taken.value), known)
+                self.into.say("error", taken, f'there is no "{taken.value}" in the document', hint)
+                return None
+        number = int(value) if isinstance(value, str) and value.strip().isdigit() else value
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            self.into.say("error", taken, "a whole number above 0 is wanted here", 'or "config.max_turns"')
+            return None
+        return number
+
+    def beginning(self) -> None:
+        """Something has to happen first, so that a turn can be complete."""
+        self.into.put(("flow", "scenario_start"), {"by": "system", "on": "start", "prompt": self.scene()}, None)
+        self.into.mark(("flow", "scenario_start"), self.taken.place)
+        message = "no step is triggered by scenario_start: the system opens the scenario"
+        self.into.say("note", self.taken, message, '"trigger": "scenario_start" on the first step')
+
+    def scene(self) -> str:
+        native = self.into.native
+        return f"The scenario begins: {native.get('title') or native['name']}. {native.get('description', '')}".strip()
+
+    def write(self, step: Step, *, end: bool) -> None:
+        path = ("flow", step.name)
+        prompt = self.prompt(step)
+        on, narrated = step.trigger.on or "start", f"{step.name}.scene"
+        if self.phased and step.by == "all_seats" and "narrator" in self.cast.parts.values():
+            # P0 hands a phase to everybody: the narrator sets its scene first.
+            self.into.put(("flow", narrated), {"by": "narrator", "on": on, "prompt": prompt}, step.source)
+            on = narrated
+        by = self.cast.seats[0] if step.by == "all_seats" and len(self.cast.seats) == 1 else step.by
+        told: dict[str, Any] = {"by": by, "on": on, "to": self.to(step), "repeat": step.repeat}
+        told["prompt"] = prompt
+        if step.trigger.n is not None:
+            told["n"] = step.trigger.n
+        required = step.conditions.take("required") if step.conditions else None
+        if fields.truth(self.into, required) is False:
+            told["required"] = False
+        self.into.put(path, told, step.source)
+        for key, origin in (("by", "source"), ("to", "target")):
+            if origin in step.source.data:
+                self.into.trace((*path, key), Taken(step.source, origin, None))
+        if step.trigger.taken is not None:
+            self.into.trace((*path, "on"), step.trigger.taken)
+        self.result(step, path)
+        if step.conditions:
+            step.conditions.used |= {"required_if", "final"}
+            self.into.finish(step.conditions, _CONDITIONS, _NO_PLACE)
+        self.into.finish(step.source, _PHASE if self.phased else _STEP, _NO_PLACE)
+
+    def to(self, step: Step) -> str:
+        step.source.used.add("target")
+        word = step.source.data.get("target")
+        if word is None or isinstance(word, list):
+            return "all"
+        seat = self.cast.parts.get(str(word))
+        if seat in self.cast.seats:
+            return str(seat)
+        if seat is None and word not in self.cast.absent and str(word).lower() not in SOURCES:
+            known = [*self.cast.parts, *SOURCES]
+            at = step.source.place("target")
+            path = step.source.here("target")
+            self.into.say("error", at, f'there is no role "{word}"', did_you_mean(str(word), known), path)
+        return "all"
+
+    def prompt(self, step: Step) -> str:
+        found = fields.first(*((step.source, key) for key in ("prompt_template", "prompt")))
+        told = step.source.take("description")
+        if found is not None:
+            return found.value if isinstance(found.value, str) else str(found.value)
+        if told is not None:
+            return str(told.value)
+        if step.by != "system":
+            return f"{readable(step.name)}."
+        if step.trigger.on == "start":
+            return self.scene()
+        return "The scenario is over." if step.trigger.on == "end" else f"{readable(step.name)}."
+
+    def result(self, step: Step, path: tuple[str, ...]) -> None:
+        taken = fields.first((step.source, "data_schema"), (step.source, "schema"))
+        if taken is None:
+            return
+        if not isinstance(taken.value, dict):
+            message = f"data_schema is a mapping of fields, not {fields.shown(taken.value)}"
+            self.into.say("error", taken, message, 'as in {"mood": "string"}')
+            return
+        if step.by == "system":
+            self.into.keep(step.source, taken.key, "the system asks no model")
+            return
+        properties, unknown = as_properties(taken.value)
+        for field in unknown:
+            pointer = f"{taken.pointer}/{escape(field)}"
+            at = taken.source.document.positions.place(pointer)
+            hint = did_you_mean(
+                str(taken.value.get(field)), ("string", "number", "integer", "boolean", "object", "array")
+            )
+            self.into.say("warning", at, f'"{taken.value.get(field)}" is no type: it may be anything', hint, pointer)
+        self.into.put((*path, "result"), properties, taken)
+
+    def bound(self) -> None:
+        """As many turns as the flow has waves at most."""
+        total = sum(step.get("repeat", 1) for step in self.into.native["flow"].values())
+        self.into.put(("schedule", "turns"), max(1, min(total, 10_000)), None)
+
+
+def _named(item: Any, i: int) -> str:
+    if isinstance(item, dict):
+        for key in ("name", "step", "id"):
+            if isinstance(item.get(key), str) and item[key].strip():
+                return str(item[key])
+    return f"step-{i + 1}"
+
+
+def _has_name(item: dict[str, Any]) -> bool:
+    return any(isinstance(item.get(key), str) and item[key].strip() for key in ("name", "step", "id"))
+
+
+def _is_end(word: str) -> bool:
+    return slug(word).replace("-", "_") in ("scenario_complete", "scenario_end", "end", "complete", "completed", "done")
