@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
@@ -19,6 +19,7 @@ from pyscrai_api.queue.metrics import watch_queue
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.ports import RunFinisher
 from pyscrai_api.queue.service import Queue, open_queue
+from pyscrai_api.room import Room
 from pyscrai_api.runs.service import Runs
 from pyscrai_api.settings import Settings
 from pyscrai_api.stream.hub import Hub
@@ -41,6 +42,7 @@ class Deps:
     run_finisher: RunFinisher
     hub: Hub
     queue: Queue
+    room: Room = field(default_factory=Room)
 
 
 def deps(connection: HTTPConnection) -> Deps:

@@ -71,6 +71,7 @@ class Watch:
                     log.exception("request_broken", method=scope["method"], path=scope["path"])
                     raise
                 failure = from_exception(error)
+                scope["app"].state.deps.room.note(error)
                 if failure.status >= 500 and failure.code == "internal":
                     log.exception("request_failed", method=scope["method"], path=scope["path"])
                 await problem(failure)(scope, receive, answer)

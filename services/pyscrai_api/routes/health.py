@@ -29,7 +29,9 @@ async def readyz(request: Request) -> dict[str, str]:
         at = await revision(connection)
     if at != newest_revision():
         raise Unavailable(f"the database is at revision {at}, {newest_revision()} is needed")
-    return {"status": "ready", "revision": at}
+    # Reads are still served without room to write: what is wrong is said, and the process stays in service.
+    trouble = deps(request).room.trouble
+    return {"status": "ready", "revision": at, **({"trouble": trouble} if trouble else {})}
 
 
 @router.get("/metrics")

@@ -128,6 +128,18 @@ class Priced(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
+def patience(function: F) -> F:
+    """--patience: how long to wait where the run cannot go on."""
+    return click.option(
+        "--patience",
+        type=click.FloatRange(min=0),
+        default=60.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to wait while the API or its database is in trouble.",
+    )(function)
+
+
 def prices(function: F) -> F:
     """--price, as often as wanted."""
     return click.option("--price", "prices", type=Priced(), multiple=True, help="Declare a price, per million tokens.")(

@@ -18,6 +18,7 @@ from pyscrai.cli.options import (
     makes_sense,
     out,
     pass_talk,
+    patience,
     place,
     prices,
     seats,
@@ -25,6 +26,7 @@ from pyscrai.cli.options import (
 from pyscrai.cli.talk import Talk
 
 if TYPE_CHECKING:
+    from pyscrai.cli.watching import Watch
     from pyscrai.domain.choices import Choices
     from pyscrai.sdk.scenario import Scenario
 
@@ -55,6 +57,7 @@ Ctrl-C pauses the run and says how to resume it; a second one quits at once.
 @click.option("--title", help="A title for this run.")
 @click.option("--thoughts/--no-thoughts", default=True, help="Show what the seats think.")
 @out
+@patience
 @place
 @common
 @pass_talk
@@ -65,6 +68,7 @@ def run(
     where: Where,
     engines: Mapping[str, int],
     thoughts: bool,
+    patience: float,
     out: Path | None,
     force: bool,
     **options: Any,
@@ -73,13 +77,16 @@ def run(
     from pyscrai.cli.exporting import free_folder
     from pyscrai.cli.scenarios import find_scenario, remarks
     from pyscrai.cli.session import run_async
+    from pyscrai.cli.watching import DEFAULT_MODEL, Watch
 
     folder = free_folder(out, force)
     found = find_scenario(scenario)
     if not isinstance(found, str):
         remarks(found, scenario, talk)
     choices = _choices(**options)
-    return run_async(lambda: _play(talk, found, scenario, choices, where, engines, thoughts, folder))
+    default = os.environ.get("PYSCRAI_DEFAULT_MODEL") or DEFAULT_MODEL
+    how = Watch(pause=True, thoughts=thoughts, source=scenario, patience=patience, default_model=default)
+    return run_async(lambda: _play(talk, found, choices, where, engines, how, folder))
 
 
 def _choices(*, turns: int | None, limit: Any, model: str | None, seats: Any, prices: Any, **others: Any) -> Choices:
@@ -100,27 +107,20 @@ def _choices(*, turns: int | None, limit: Any, model: str | None, seats: Any, pr
 async def _play(
     talk: Talk,
     scenario: Scenario | str,
-    source: str,
     choices: Choices,
     where: Where,
     engines: Mapping[str, int],
-    thoughts: bool,
+    how: Watch,
     folder: Path | None,
 ) -> int:
     from pyscrai.cli.exporting import export
     from pyscrai.cli.session import session, warn_without_engines
-    from pyscrai.cli.watching import DEFAULT_MODEL, Watch, watch
+    from pyscrai.cli.watching import watch
     from pyscrai.sdk.runner import start
 
     async with session(where, talk, engines=engines) as at:
         started = await start(at.api, scenario, choices, pool=at.place.pool)
         await warn_without_engines(at, talk)
-        how = Watch(
-            pause=True,
-            thoughts=thoughts,
-            source=source,
-            default_model=os.environ.get("PYSCRAI_DEFAULT_MODEL") or DEFAULT_MODEL,
-        )
         code = await watch(started, at, talk, how)
         if folder is not None:
             await export(at, started.id, folder, talk)

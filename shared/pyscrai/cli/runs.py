@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from pyscrai.cli.options import (
     makes_sense,
     out,
     pass_talk,
+    patience,
     place,
     prices,
     seats,
@@ -25,6 +27,7 @@ from pyscrai.cli.options import (
 from pyscrai.cli.talk import OK, Talk
 
 if TYPE_CHECKING:
+    from pyscrai.cli.watching import Watch
     from pyscrai.contract.runs import Resume, Run
 
 EPILOG = """\b
@@ -158,10 +161,11 @@ def export(talk: Talk, /, where: Where, run: str, out: Path | None, force: bool)
 @click.option("--after", type=click.IntRange(0), default=0, help="Show only lines after this number of the log.")
 @click.option("--wait", is_flag=True, help="Watch on while the run is paused or blocked.")
 @click.option("--thoughts/--no-thoughts", default=True, help="Show what the seats think.")
+@patience
 @place
 @common
 @pass_talk
-def watch(talk: Talk, /, where: Where, run: str, after: int, wait: bool, thoughts: bool) -> int:
+def watch(talk: Talk, /, where: Where, run: str, after: int, wait: bool, thoughts: bool, patience: float) -> int:
     """Watch a run from its beginning as it goes on. Ctrl-C stops watching, not the run. With --json: its entries."""
     from pyscrai.cli.session import run_async, session
 
@@ -176,6 +180,7 @@ def watch(talk: Talk, /, where: Where, run: str, after: int, wait: bool, thought
                 thoughts=thoughts,
                 events=True,
                 show_from=after + 1,
+                patience=patience,
                 default_model=_default_model(),
             )
             return await watch_run(await find_run(at.api, run), at, talk, how)
@@ -212,6 +217,7 @@ def cancel(talk: Talk, /, where: Where, run: str) -> int:
 @click.option("--engines", type=Engines(), default="actor=1,narrator=1,analyst=1", help="Engines to start.")
 @click.option("--detach", is_flag=True, help="Do not watch; needs an API with engines.")
 @click.option("--thoughts/--no-thoughts", default=True, help="Show what the seats think.")
+@patience
 @place
 @common
 @pass_talk
@@ -223,16 +229,19 @@ def resume(
     engines: Mapping[str, int],
     detach: bool,
     thoughts: bool,
+    patience: float,
     **wanted: Any,
 ) -> int:
-    """Go on with a paused or blocked run and watch it, under a new limit or with other models where they are given.
+    """Go on with a run that stands still and watch it, under a new limit or with other models where they are given.
 
     Without an API it starts one with engines, as `pyscrai run` does, and moves the run's work to them.
     """
     from pyscrai.cli.session import run_async
+    from pyscrai.cli.watching import Watch
 
-    how = _how_to_resume(**wanted)
-    return run_async(lambda: _resume(talk, where, run, how, engines, detach=detach, thoughts=thoughts))
+    how = Watch(pause=True, thoughts=thoughts, patience=patience, default_model=_default_model(), resumed=True)
+    changes = _how_to_resume(**wanted)
+    return run_async(lambda: _resume(talk, where, run, changes, engines, how, detach=detach))
 
 
 def _how_to_resume(*, limit: Any, model: str | None, seats: Any, prices: Any) -> Resume:
@@ -244,10 +253,9 @@ def _how_to_resume(*, limit: Any, model: str | None, seats: Any, prices: Any) ->
 
 
 async def _resume(
-    talk: Talk, where: Where, run: str, wanted: Resume, engines: Mapping[str, int], *, detach: bool, thoughts: bool
+    talk: Talk, where: Where, run: str, wanted: Resume, engines: Mapping[str, int], how: Watch, *, detach: bool
 ) -> int:
     from pyscrai.cli.session import session, warn_without_engines
-    from pyscrai.cli.watching import Watch
     from pyscrai.cli.watching import watch as watch_run
     from pyscrai.sdk.names import find_run
 
@@ -261,10 +269,7 @@ async def _resume(
         await warn_without_engines(at, talk)
         if detach:
             return _shown(talk, resumed)
-        how = Watch(
-            pause=True, thoughts=thoughts, show_from=found.last_seq + 1, default_model=_default_model(), resumed=True
-        )
-        return await watch_run(resumed, at, talk, how)
+        return await watch_run(resumed, at, talk, replace(how, show_from=found.last_seq + 1))
 
 
 def _control(what: str, talk: Talk, where: Where, run: str) -> int:

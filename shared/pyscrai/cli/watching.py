@@ -17,8 +17,9 @@ from pyscrai.cli.session import Session
 from pyscrai.cli.status import StatusLine, status_line
 from pyscrai.cli.talk import FAILED, OK, STANDS_STILL, Talk
 from pyscrai.cli.trouble import resume_command, what_to_do, why
+from pyscrai.cli.vigil import Stalled, vigil
 from pyscrai.client.api import Api
-from pyscrai.client.errors import ClientError
+from pyscrai.client.errors import ApiUnreachable, ClientError, Unavailable
 from pyscrai.contract.runs import Delivered, Run
 from pyscrai.sdk.follow import follow
 from pyscrai.sdk.place import ONE_OF_EACH
@@ -34,7 +35,7 @@ DEFAULT_MODEL = "rehearsal"
 class Watch:
     """How to watch. `pause`: the run is this command's own, so that Ctrl-C pauses it. `events`: each line of the log
     as JSON. `source`: what the user called the scenario. `show_from`: earlier lines of the log are only counted.
-    `resumed`: the reader has seen the beginning before."""
+    `resumed`: the reader has seen the beginning before. `patience`: seconds to wait while the API is in trouble."""
 
     pause: bool = False
     through_pauses: bool = False
@@ -43,6 +44,7 @@ class Watch:
     source: str | None = None
     show_from: int = 0
     resumed: bool = False
+    patience: float = 60.0
     default_model: str = DEFAULT_MODEL
 
 
@@ -60,11 +62,13 @@ async def watch(run: Run, session: Session, talk: Talk, how: Watch) -> int:
     log: list[Delivered] = []
     try:
         with status_line(talk.paper, shown=talk.live) as status:
-            async with _progress(api, run, status, shown=talk.live):
+            async with vigil(api, how.patience, talk.say), _progress(api, run, status, shown=talk.live):
                 await _follow(api, run, play, status, talk, how, log)
     except asyncio.CancelledError:
         await _interrupted(api, run, talk, pause=how.pause)
         raise
+    except (ApiUnreachable, Unavailable, Stalled) as error:
+        return _gave_up(error, run, talk, pause=how.pause)
     times = pages.Times(start_up=session.start_up, play=time.monotonic() - began)
     return _report(await api.run(run.id), log, play, talk, how, times)
 
@@ -72,7 +76,7 @@ async def watch(run: Run, session: Session, talk: Talk, how: Watch) -> int:
 async def _follow(
     api: Api, run: Run, play: Play, status: StatusLine, talk: Talk, how: Watch, log: list[Delivered]
 ) -> None:
-    async with aclosing(follow(api, run.id, through_pauses=how.through_pauses)) as entries:
+    async with aclosing(follow(api, run.id, through_pauses=how.through_pauses, patience=how.patience)) as entries:
         async for entry in entries:
             log.append(entry)
             if how.events and talk.json:
@@ -129,6 +133,14 @@ async def _interrupted(api: Api, run: Run, talk: Talk, *, pause: bool) -> None:
                 talk.complain(f"{full_name(run)} could not be paused: {error}", _how_to_resume(run))
             return
     talk.complain(f"Interrupted: {full_name(run)} is paused.", _how_to_resume(run), "interrupted")
+
+
+def _gave_up(error: Exception, run: Run, talk: Talk, *, pause: bool) -> int:
+    """The run is not over, and nothing comes any more: say why, and how to go on when that is mended."""
+    name = full_name(run)
+    go_on = resume_command(run) if pause else f"pyscrai runs watch {name}"
+    talk.complain(f"{name} cannot go on: {error}", f"When that is mended, go on: {go_on}", "stalled")
+    return FAILED
 
 
 async def _state(api: Api, run_id: str) -> Run | None:
