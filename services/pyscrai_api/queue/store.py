@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from pyscrai.contract.events import Finished
+from pyscrai.domain.work import BUILT_IN_LANES
 from pyscrai_api.database import Connection
 from pyscrai_api.queue.statements import sql
 from pyscrai_api.queue.states import Ended, Live
@@ -278,7 +279,7 @@ async def release_needs(conn: Connection, ids: Sequence[int]) -> list[Woken]:
 
 async def move_pool(conn: Connection, run_id: UUID, pool: str | None) -> set[str]:
     """Move a run's live events to a pool (None: the plain lanes). Returns the lanes that they are in now."""
-    return {row["lane"] for row in await conn.fetch(sql("control", "move"), run_id, pool)}
+    return {row["lane"] for row in await conn.fetch(sql("control", "move"), run_id, pool, list(BUILT_IN_LANES))}
 
 
 async def last_error(conn: Connection, event_id: int) -> DeadLetter:

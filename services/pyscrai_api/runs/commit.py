@@ -21,7 +21,7 @@ from pyscrai.domain.state import State
 from pyscrai.domain.work import Result, Work
 from pyscrai_api.database import Connection
 from pyscrai_api.errors import from_exception
-from pyscrai_api.queue.lanes import lane_of
+from pyscrai_api.queue.lanes import lane_of_run
 from pyscrai_api.queue.store import NewRow, enqueue_step
 from pyscrai_api.runs.documents import keep_documents
 from pyscrai_api.runs.folds import Folds, store
@@ -100,7 +100,7 @@ async def _enqueue(run: LockedRun, plan: Plan, work: list[Work]) -> None:
         NewRow(
             ordinal=ordinal,
             event_type=item.event_type,
-            lane=lane_of(plan.event_type(item).lane, run.pool),
+            lane=lane_of_run(plan.event_type(item).lane, run.pool),
             seat=item.seat,
             turn=item.turn,
             phase=item.phase,

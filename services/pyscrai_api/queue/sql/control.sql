@@ -53,11 +53,13 @@ WITH held AS MATERIALIZED (
 UPDATE queue q SET state = 2, need = NULL FROM held WHERE q.id = held.id
 RETURNING q.id, q.lane, q.rank, q.pass;
 
--- name: move  every live event of a run moved to a pool (NULL: the plain lanes)
+-- name: move  every live event of a run, on lanes of ours, moved to a pool (NULL: the plain lanes)
 WITH live AS MATERIALIZED (
   SELECT q.id FROM queue q WHERE q.run_id = $1 ORDER BY q.id FOR UPDATE
 )
-UPDATE queue q SET lane = split_part(q.lane, ':', 1) || coalesce(':' || $2::text, '') FROM live WHERE q.id = live.id
+UPDATE queue q SET lane = CASE WHEN split_part(q.lane, ':', 1) = ANY($3::text[])
+  THEN split_part(q.lane, ':', 1) || coalesce(':' || $2::text, '') ELSE q.lane END
+FROM live WHERE q.id = live.id
 RETURNING q.lane;
 
 -- name: last_error  why an event is a dead letter: its error, and the code of its last attempt
