@@ -38,7 +38,7 @@ _TOO_LONG = (
     "reduce the length of the messages",
 )
 _NO_FORMAT = ("response_format", "response format", "json_schema", "json schema", "structured output")
-_NO_TOOL = ("tool_choice", "input_schema", "tool use")
+_NO_TOOL = ("tool_choice", "input_schema", "tool use", "output_config", "grammar", "schema is too complex")
 _BAD_KEY = ("api key not valid", "api_key_invalid", "api key expired")
 _NO_CREDIT = ("insufficient_quota", "insufficient credits", "insufficient funds", "credit balance is too low")
 _REFUSED = ("content_filter", "content management policy", "moderation")

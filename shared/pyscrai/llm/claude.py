@@ -1,7 +1,8 @@
 """Anthropic's models in their own protocol.
 
-A schema becomes the input of a tool that the model must use: that takes all of JSON Schema, where Anthropic's
-structured output takes a part and knows no objects with open keys.
+Older models (to Claude 4) get a schema as the input of a tool that they must use, which takes all of JSON Schema. Newer
+ones know structured output, and the newest refuse to be made to use a tool: they get as much of a schema as structured
+output can say. Where that is not enough, as with objects whose keys are open, the prompt alone says it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Anthropic(Claude):
     """One question's model; `response_format` is a bare JSON Schema."""
 
     overhead: ClassVar[int] = 1024
-    """Tokens that the provider's own instructions for the use of a tool may add to the input."""
+    """Tokens that the provider's own words about a tool or a form may add to the input."""
     schema: dict[str, Any] | None = field(default=None, repr=False)
 
     async def ainvoke(self, *args: Any, response_format: Any = None, **kwargs: Any) -> ModelResponse:
@@ -50,7 +51,10 @@ class Anthropic(Claude):
 
     def get_request_params(self, response_format: Any = None, tools: Any = None) -> dict[str, Any]:
         params: dict[str, Any] = super().get_request_params()
-        if self.schema is not None:
+        if self.schema is not None and self._supports_structured_outputs():
+            if (narrow := narrowed(self.schema)) is not None:
+                params["output_config"] = {"format": {"type": "json_schema", "schema": narrow}}
+        elif self.schema is not None:
             tool = {"name": TOOL, "description": "Gives the answer.", "input_schema": self.schema}
             choice = {"type": "tool", "name": TOOL, "disable_parallel_tool_use": True}
             params |= {"tools": [tool], "tool_choice": choice}
@@ -79,3 +83,43 @@ class Anthropic(Claude):
 
 
 _FINISH = {"max_tokens": "length", "model_context_window_exceeded": "length"}
+
+_SIMPLE = frozenset({"string", "integer", "number", "boolean", "null"})
+
+
+def narrowed(schema: Any) -> dict[str, Any] | None:
+    """A schema in the part of JSON Schema that structured output takes; None where it cannot be said there.
+
+    Bounds of lengths and numbers are dropped: what comes back is held against the whole schema here.
+    """
+    if not isinstance(schema, dict) or {"allOf", "not", "if", "patternProperties", "$ref"} & set(schema):
+        return None
+    words = {"description": schema["description"]} if "description" in schema else {}
+    if "enum" in schema or "const" in schema:
+        values = schema.get("enum", [schema.get("const")])
+        return words | {"enum": values} if not any(isinstance(each, dict | list) for each in values) else None
+    kind = schema.get("type")
+    choices = schema.get("anyOf") or schema.get("oneOf")
+    if isinstance(kind, list):
+        choices = [schema | {"type": each} for each in kind]
+    if choices is not None:
+        narrow = [narrowed(each) for each in choices]
+        return None if None in narrow else words | {"anyOf": narrow}
+    if kind == "array":
+        items = narrowed(schema.get("items"))
+        return None if items is None else words | {"type": "array", "items": items}
+    if kind == "object":
+        return _closed(schema, words)
+    return words | {"type": kind} if kind in _SIMPLE else None
+
+
+def _closed(schema: dict[str, Any], words: dict[str, Any]) -> dict[str, Any] | None:
+    """An object with the declared keys alone."""
+    declared = schema.get("properties")
+    if not declared or schema.get("additionalProperties"):
+        return None
+    narrow = {name: narrowed(each) for name, each in declared.items()}
+    if None in narrow.values() or not set(schema.get("required", [])) <= set(narrow):
+        return None
+    wanted = {"required": schema["required"]} if "required" in schema else {}
+    return words | {"type": "object", "properties": narrow, **wanted, "additionalProperties": False}

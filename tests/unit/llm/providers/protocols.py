@@ -281,7 +281,7 @@ class OpenRouter(OpenAI):
             400,
             {
                 "error": {
-                    "message": "This endpoint's maximum context length is 200000 tokens. However, you requested 210000.",
+                    "message": "This endpoint's maximum context length is 200000 tokens. You requested 210000.",
                     "code": 400,
                     "metadata": {"provider_name": None},
                 }
@@ -496,7 +496,9 @@ class Anthropic(Protocol):
     path = "/v1/messages"
     base_variable = "ANTHROPIC_BASE_URL"
     key_variable = "ANTHROPIC_API_KEY"
-    takes = frozenset({"model", "messages", "system", "max_tokens", "temperature", "tools", "tool_choice"})
+    takes = frozenset(
+        {"model", "messages", "system", "max_tokens", "temperature", "tools", "tool_choice", "output_config"}
+    )
 
     @staticmethod
     def _error(status: int, kind: str, message: str, **headers: str) -> Reply:
@@ -535,6 +537,11 @@ class Anthropic(Protocol):
             return self._error(400, "invalid_request_error", "temperature: Extra inputs are not permitted")
         if unknown := sorted(set(body) - self.takes):
             return self._error(400, "invalid_request_error", f"{unknown[0]}: Extra inputs are not permitted")
+        newer = not body["model"].startswith("claude-3-")
+        if newer and "tools" in body:
+            return self._error(400, "invalid_request_error", "tool_choice: forced tool use is not supported.")
+        if not newer and "output_config" in body:
+            return self._error(400, "invalid_request_error", "output_config.format: not supported by this model.")
         roles = [each["role"] for each in body["messages"]]
         if roles != ["user", "assistant"] * (len(roles) // 2) + ["user"]:
             return self._error(400, "invalid_request_error", "messages: roles must alternate and end with user")

@@ -252,3 +252,57 @@ async def test_a_model_that_reasons_gets_no_temperature(provider: OpenAI, ask_fo
     provider.says(GOOD)
     await ask(warm(ask_for("o3-mini"), 0.5), ledger, timeout=5)
     assert "temperature" not in provider.requests[0].body
+
+
+OPEN_SCHEMA = {"type": "object", "properties": {"facts": {"type": "object"}}, "required": ["facts"]}
+
+
+@pytest.mark.parametrize("protocol", [Anthropic], ids=["anthropic"])
+async def test_newer_models_of_anthropic_get_structured_output(provider: Anthropic, ask_for: Make, ledger: Any) -> None:
+    provider.says(GOOD)
+    assert await ask(ask_for("claude-sonnet-5-5"), ledger, timeout=5) == RESULT
+    told = provider.requests[0].body["output_config"]["format"]
+    assert told == {
+        "type": "json_schema",
+        "schema": {
+            "type": "object",
+            "properties": {"action": {"type": "string"}},
+            "required": ["action"],
+            "additionalProperties": False,
+        },
+    }
+    provider.says('{"facts": {"level": 3}}')
+    answer = await ask(ask_for("claude-sonnet-5-5", schema=OPEN_SCHEMA), ledger, timeout=5)
+    assert answer == {"facts": {"level": 3}}
+    assert "output_config" not in provider.requests[1].body
+
+
+NULLABLE = {"type": ["string", "null"], "maxLength": 5}
+
+
+@pytest.mark.parametrize(
+    ("schema", "narrow"),
+    [
+        ({"type": "integer", "minimum": 3, "description": "How many"}, {"type": "integer", "description": "How many"}),
+        (NULLABLE, {"anyOf": [{"type": "string"}, {"type": "null"}]}),
+        (
+            {"oneOf": [{"type": "number"}, {"enum": ["a", None]}]},
+            {"anyOf": [{"type": "number"}, {"enum": ["a", None]}]},
+        ),
+        ({"const": 3}, {"enum": [3]}),
+        ({"type": "array", "items": {"type": "string"}, "maxItems": 9}, {"type": "array", "items": {"type": "string"}}),
+        ({"type": "array"}, None),
+        ({}, None),
+        (True, None),
+        ({"enum": [{"a": 1}]}, None),
+        ({"$ref": "#/$defs/x"}, None),
+        ({"type": "object", "properties": {"a": {}}}, None),
+        ({"type": "object", "properties": {"a": NULLABLE}, "additionalProperties": {"type": "string"}}, None),
+        ({"type": "object", "properties": {"a": NULLABLE}, "required": ["b"]}, None),
+        ({"allOf": [{"type": "object"}]}, None),
+    ],
+)
+def test_what_structured_output_can_say(schema: Any, narrow: Any) -> None:
+    from pyscrai.llm.claude import narrowed
+
+    assert narrowed(schema) == narrow
