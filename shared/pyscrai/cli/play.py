@@ -13,10 +13,15 @@ from pyscrai.cli.notices import as_text, notice
 from pyscrai.cli.paper import Paper
 from pyscrai.cli.playbill import Playbill
 from pyscrai.cli.prose import clip, fill, one_line
+from pyscrai.cli.scenes import field_lines, report_lines
+from pyscrai.cli.tools import call_lines, document_lines, result_lines
 from pyscrai.domain.entry import CONTROL, Entry
+from pyscrai.domain.scenario import readable
 
-WORLD, CHECKS, METRICS = "World", "Checks", "Metrics"
+WORLD, CHECKS, METRICS, REPORT = "World", "Checks", "Metrics", "Report"
 SEVERITY = {"low": "yellow", "medium": "yellow", "high": "red", "critical": "bold red"}
+ACTS = ("decision", "message", "tool_call")
+"""Kinds that a thought comes before."""
 WORDS_OF_PHASE = {
     "world_update": "the narrator is writing what happens",
     "validation": "the analyst is checking and measuring",
@@ -41,11 +46,12 @@ class Play:
         self._checks: list[Entry] = []
         self._facts: dict[str, Any] = dict(bill.facts)
         self._done: set[str] = set()
+        self._wave: list[str] = []
         paper.set_names([*bill.seats.values(), CHECKS, METRICS])
 
     def show(self, entry: Entry) -> None:
         """Print what this entry adds to the play."""
-        if self._held is not None and (entry.kind not in ("decision", "message") or entry.seat != self._held.seat):
+        if self._held is not None and (entry.kind not in ACTS or entry.seat != self._held.seat):
             self._show_thought(self._held)
         printer = _PRINTERS.get(entry.kind)
         if printer is not None:
@@ -91,6 +97,8 @@ class Play:
         if self.bill.is_dialogue:
             return
         self.paper.rule(f"Turn {entry.turn} of {self.turns}")
+        wave = entry.body.get("wave")
+        self._wave = [readable(str(step)).lower() for step in wave] if isinstance(wave, list) else []
         self.doing = self._next_phase()
 
     def _phase_complete(self, entry: Entry) -> None:
@@ -131,9 +139,24 @@ class Play:
         lines = self.paper.filled(direction + _text(entry, "text"))
         if lines:
             lines[0].stylize("dim", 0, len(direction))
+        lines += [*field_lines(self.paper, entry), *document_lines(entry.body, self.paper.right, self.paper)]
         self._spoken(self.paper.name(self._title(entry)), lines, entry)
         if self.bill.is_dialogue:
             self.doing = self._who_speaks(to[0] if to else None)
+
+    def _tool_call(self, entry: Entry) -> None:
+        thought, self._held = self._held, None
+        lines = self._thought_lines(thought) if thought is not None and self._thoughts else []
+        self._spoken(self.paper.name(self._title(entry)), lines + call_lines(entry.body, self.paper), entry)
+        self.doing = f"{self._title(entry)} has asked {one_line(str(entry.body.get('tool')))}"
+
+    def _tool_result(self, entry: Entry) -> None:
+        self.paper.block("", result_lines(entry.body, self.paper))
+        self.doing = self._who_speaks(entry.seat)
+
+    def _report(self, entry: Entry) -> None:
+        self.paper.blank()
+        self.paper.block(REPORT, report_lines(self.paper, entry), "green")
 
     def _spoken(self, left: list[Text], lines: list[Text], entry: Entry) -> None:
         thought, self._held = self._held, None
@@ -166,7 +189,7 @@ class Play:
         changes = entry.body.get("changes")
         for change in changes if isinstance(changes, list) else []:
             lines += fill(f"- {one_line(str(change))}", paper.right, paper.glyphs, "cyan")
-        lines += self._fact_lines(entry.body.get("facts"))
+        lines += [*self._fact_lines(entry.body.get("facts")), *field_lines(paper, entry)]
         paper.blank()
         paper.block(WORLD, lines, "bold green")
 
@@ -235,6 +258,8 @@ class Play:
         return self.bill.seat(entry.seat or "")
 
     def _next_phase(self) -> str:
+        if self._wave and not self._done:
+            return f"{_and(self._wave)} {'is' if len(self._wave) == 1 else 'are'} being played"
         phase = next((phase for phase in self.bill.phases if phase not in self._done), None)
         if phase == "decision":
             names = list(self.bill.seats.values())
@@ -268,6 +293,9 @@ _PRINTERS: dict[str, Callable[[Play, Entry], None]] = {
     "run_complete": Play._run_complete,
     "decision": Play._decision,
     "message": Play._message,
+    "report": Play._report,
+    "tool_call": Play._tool_call,
+    "tool_result": Play._tool_result,
     "thought": Play._thought,
     "world_update": Play._world_update,
     "exogenous": Play._exogenous,

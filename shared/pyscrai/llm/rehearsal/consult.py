@@ -45,7 +45,7 @@ def _chosen(sheet: Sheet, seed: int, offered: list[str], ends: dict[str, str | N
     if last and spoken and sheet.turn >= DECIDE_AFTER * sheet.turns:
         return last[chance(seed, "decide") % len(last)]
     if others and (len(spoken) < 2 or chance(seed, "look up") % 3 == 0):
-        return others[(len(spoken) + chance(seed, "which")) % len(others)]
+        return others[(len(spoken) + chance(0, sheet.me, "which first")) % len(others)]
     return None
 
 
@@ -91,14 +91,11 @@ def answer(sheet: Sheet, seed: int, _schema: dict[str, Any]) -> dict[str, Any]:
     lines = [f"{key.replace('_', ' ')}: {_plain(value)}" for key, value in asked.items()]
     found = [] if ends else _found(sheet, asked)
     if ends:
-        body = "\n".join(
-            [f"- {line}" for line in lines] + [f"- recorded under number {1000 + chance(seed, name) % 9000}"]
-        )
-        content = f"{upper_first(name)}: done\n\n{body}"
+        content = f"{upper_first(name)}: done, recorded under number {1000 + chance(seed, name) % 9000}"
     else:
         body = "\n".join(f"- {line}" for line in found) or "- Nothing is on file about this."
-        head = f"{upper_first(name)} ({'; '.join(lines)})" if lines else upper_first(name)
-        content = f"{head}\n\n{body}"
+        number = "1 entry" if len(found) == 1 else f"{len(found) or 'no'} entries"
+        content = f"{upper_first(name)}: {number}\n{body}"
     return {"content": content, "documents": _documents(sheet, name, lines, found)}
 
 
@@ -120,7 +117,7 @@ def _found(sheet: Sheet, asked: dict[str, Any]) -> list[str]:
         told = sheet.prose("the system").partition("What it does: ")[2] + " " + sheet.prose("how it answers")
         about = content_words(told)
         near = [len(about & content_words(line.replace("_", " "))) for line in known]
-        near_enough = max(1, max(near, default=0) - 1)
+        near_enough = max(1, max(near, default=0) // 2)
     return [_entry(line) for line, common in zip(known, near, strict=True) if common >= near_enough][:LINES]
 
 

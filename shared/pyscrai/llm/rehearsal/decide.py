@@ -48,7 +48,7 @@ AGAIN = (
     "Let somebody write down {topic}, so that it does not get lost in the noise",
     "What {i} ask about {topic} is no more than what {i} asked at the start",
     "There is still {topic}, and {i} would rather not go home without a word on it",
-    "Tell {me} what you need, and {i} tell you how much of {topic} can be moved",
+    "Tell {me} first what you need, and then let us talk about {topic}",
 )
 NOTHING_NEW = (
     "{I} have said what {i} need, and now {i} would rather listen",

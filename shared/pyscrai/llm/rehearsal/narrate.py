@@ -169,23 +169,29 @@ class Narrator:
         return changes
 
     def _noted(self, told: list[str]) -> list[str]:
-        changes = []
+        changes, quiet = [], []
         for move in self.moves:
             name = upper_first(mentioned(move.who))
-            if not any(change.startswith(f"{name} ") for change in told):
-                changes.append(sentence(self._change(name, move)))
-        return changes
+            if any(change.startswith(f"{name} ") for change in told):
+                continue
+            if change := self._change(name, move):
+                changes.append(sentence(change))
+            else:
+                quiet.append(name)
+        stay = "stays where they were" if len(quiet) == 1 and not is_body(quiet[0]) else "stay where they were"
+        return [*changes, sentence(f"{join(quiet)} {stay}")] if quiet else changes
 
     def _change(self, name: str, move: Said) -> str:
-        """What of a move the story has not told, else the heart of it."""
+        """What of a move the story has not told; of moves about figures, the heart. Empty where it was all told."""
+        heart = core(move.text, 150)
+        verb = "have" if name.lower().endswith("s") and is_body(move.who) else "has"
+        if self._unit() is not None:
+            return f"{name} {verb} said it before everybody: “{heart}”"
         story = " ".join(self.told).lower()
         whole = [bare(part) for part in sentences(move.text) if "“" not in part and bare(part).lower() not in story]
         rest = [part for part in (_LEAD.sub("", each) for each in whole if not _PARTING.search(each)) if part]
         rest = [part for part in rest if 5 <= len(part.split()) <= 25]
-        if self._unit() is None and rest:
-            return f"{name}, for the record: “{upper_first(rest[0])}”"
-        verb = "have" if name.lower().endswith("s") and is_body(move.who) else "has"
-        return f"{name} {verb} said it before everybody: “{core(move.text, 150)}”"
+        return f"{name}, for the record: “{upper_first(rest[0])}”" if rest else ""
 
     def _question(self) -> str:
         asked = self.sheet.items("open")

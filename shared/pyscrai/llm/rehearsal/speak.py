@@ -181,7 +181,8 @@ class Speaker:
         """The thing of one's own that fits best to what was said: from the papers, the goals or the rules."""
         told = self.table.fresh(self.sheet.answers)
         if told:
-            return self.say(LOOKED_UP, "looked up", inside=lower_first(bare(told[-1]), self.sheet.names))
+            nearest = max(reversed(told), key=self._close)
+            return self.say(LOOKED_UP, "looked up", inside=lower_first(bare(nearest), self.sheet.names))
         found = [(self._close(text), number, kind, text) for number, (kind, text) in enumerate(self._unsaid())]
         if not found:
             return ""
