@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable, Iterator
 
 from pyscrai.domain.canonical import escape
+from pyscrai.domain.flow import ALL_SEATS, ANY_SEAT, END, EVERY_N_TURNS, OWN_FIELDS, START, SYSTEM, TRIGGERS, phase_of
 from pyscrai.domain.json_schemas import fault
 from pyscrai.domain.metric_rules import Found
 from pyscrai.domain.scenario import NAME, FlowStep, Scenario, Voice
 
-TRIGGERS = ("start", "turn_complete", "every_n_turns", "end")
-PARTS = ("narrator", "analyst", "system", "all_seats", "any_seat")
+PARTS = ("narrator", "analyst", SYSTEM, ALL_SEATS, ANY_SEAT)
 """Who may act in a step beside a seat."""
 _EVENT_TYPE = re.compile(NAME.rstrip("$") + r"(@[1-9][0-9]*)?\Z")
 
@@ -50,17 +50,22 @@ def _step(scenario: Scenario, here: str, name: str, step: FlowStep) -> Iterator[
         yield f"{here}/on", message, _near(step.on, [*scenario.flow, *TRIGGERS]), "error"
     if step.to != "all" and step.to not in scenario.seats:
         yield f"{here}/to", f'there is no seat "{step.to}"', _near(step.to, ["all", *scenario.seats]), "error"
-    if step.on == "every_n_turns" and step.n is None:
+    if step.on == EVERY_N_TURNS and step.n is None:
         yield here, "every_n_turns needs n", "add n: 5, for every fifth turn", "error"
-    elif step.n is not None and step.on != "every_n_turns":
+    elif step.n is not None and step.on != EVERY_N_TURNS:
         yield f"{here}/n", f"n is not used on: {step.on}", "did you mean on: every_n_turns?", "warning"
     if step.event is not None and not _EVENT_TYPE.match(step.event):
         message = f'"{step.event}" does not name an event type'
         yield f"{here}/event", message, 'its name, or its name and version, as in "decide@2"', "error"
-    if step.by == "system":
+    if step.by == SYSTEM:
         yield from _system(here, step)
+    if step.repeat > 1 and step.on in (START, END):
+        message = f"repeat is not used on: {step.on}, which happens once"
+        yield f"{here}/repeat", message, "on: turn_complete repeats", "warning"
     for field, schema in step.result.items():
         pointer = f"{here}/result/{escape(field)}"
+        if field in OWN_FIELDS[phase_of(step)]:
+            yield pointer, f'the answer has "{field}" already: this takes its place', "another name", "warning"
         if not isinstance(schema, dict):
             yield pointer, "a field of the answer is described by a JSON Schema", "as in {type: string}", "error"
         elif (wrong := fault(schema)) is not None:
@@ -79,7 +84,7 @@ def _system(here: str, step: FlowStep) -> Iterator[Found]:
 def _order(scenario: Scenario) -> Iterator[Found]:
     """Nothing happens before something has started, and a ring of steps never does."""
     flow = scenario.flow
-    if not any(step.on == "start" for step in flow.values()):
+    if not any(step.on == START for step in flow.values()):
         yield "/flow", "nothing starts the flow: no step is on: start", "say on: start on the first step", "error"
     for name, step in flow.items():
         ring = _ring(flow, name)
@@ -87,7 +92,7 @@ def _order(scenario: Scenario) -> Iterator[Found]:
             told = " → ".join(ring)
             message = "it waits for itself" if len(ring) == 2 else f"these steps wait for each other: {told}"
             yield f"/flow/{escape(name)}/on", f'"{name}" can never happen: {message}', "let one be on: start", "error"
-        elif step.on in flow and flow[step.on].repeat > 1 and step.repeat == 1:
+        elif step.on in flow and step.by != SYSTEM and flow[step.on].repeat > 1 and step.repeat == 1:
             message = f'"{name}" is played once, after the first "{step.on}"'
             yield f"/flow/{escape(name)}/on", message, f"repeat: {flow[step.on].repeat} plays it each time", "note"
     most = sum(step.repeat for step in flow.values())
@@ -110,7 +115,7 @@ def _ring(flow: dict[str, FlowStep], name: str) -> list[str]:
 
 def _idle(scenario: Scenario) -> Iterator[Found]:
     acting = {step.by for step in scenario.flow.values()}
-    if not acting & {"all_seats", "any_seat"}:
+    if not acting & {ALL_SEATS, ANY_SEAT}:
         for seat in scenario.seats:
             if seat not in acting:
                 message = f'"{seat}" never acts: no step is by it'

@@ -21,7 +21,6 @@ from pyscrai.domain.scenario import NAME, TURN_PHASES, Metric, Scenario, Seat, V
 
 RESERVED = frozenset({"narrator", "analyst", "oracle", "all", "none", "system", "all_seats", "any_seat"})
 """Names that runtime choices and audiences use for something else than a seat."""
-KNOWN_POLICIES = tuple(dict.fromkeys([*PHASES_OF_POLICY, "flow@1"]))
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")
 _EVENT_TYPE = re.compile(NAME.rstrip("$") + r"(@[1-9][0-9]*)?\Z")
 
@@ -112,9 +111,9 @@ def _model(pointer: str, name: str | None) -> Iterator[Problem]:
 
 def _schedule(scenario: Scenario) -> Iterator[Problem]:
     schedule = scenario.schedule
-    if schedule.policy not in KNOWN_POLICIES:
+    if schedule.policy not in PHASES_OF_POLICY:
         message = f'there is no policy "{schedule.policy}"'
-        yield Problem("/schedule/policy", message, near(schedule.policy, KNOWN_POLICIES), "error")
+        yield Problem("/schedule/policy", message, near(schedule.policy, PHASES_OF_POLICY), "error")
         return
     if schedule.policy != "flow@1":
         yield from _phases(scenario)
