@@ -6,6 +6,7 @@ open sends a foreign Origin, or a Host that was rebound, or a content type that 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
@@ -37,6 +38,8 @@ from pyscrai_api.settings import LOOPBACK_NAMES, Settings
 LOCAL_OWNER = "local"
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 """Probes and scrapers call by address, without a token; these say nothing of what is in the database."""
+PAGE = "/"
+"""The one address that a person opens in a browser, which can ask for a password but cannot send a token."""
 JSON = re.compile(r"^application/(?:json|[\w.-]+\+json)\s*(?:;|$)", re.IGNORECASE)
 ENGINE_ROUTES = (
     re.compile(r"^(?:GET|DELETE) /api/v1/engine-instances/(?P<engine>[^/]+)$"),
@@ -189,20 +192,19 @@ class Access:
 
     async def identify(self, scope: Scope, headers: Headers) -> Caller:
         """The caller. Raises Unauthorized without the right token, Forbidden for an engine outside its routes."""
-        kind, _, token = headers.get("authorization", "").partition(" ")
-        token = token.strip()
-        if kind.lower() != "bearer" or not token:
-            if self._token is None or not scope["path"].startswith("/api/v1/"):
+        token = sent_token(headers, scope["path"])
+        if not token:
+            if self._token is None or not (scope["path"].startswith("/api/v1/") or scope["path"] == PAGE):
                 return Caller(kind="user")
             if scope["path"] == "/api/v1/openapi.json":
                 return Caller(kind="user")  # the description of the interface is public, what is behind it is not
-            raise Unauthorized()
+            raise Unauthorized() if scope["path"] != PAGE else page_unauthorized()
         if self._token is not None and hmac.compare_digest(token.encode(), self._token):
             return Caller(kind="user")
         lookup: TokenLookup = scope["app"].state.deps.tokens
         found = await lookup.engine(token)
         if found is None:
-            raise Unauthorized("this token is not known here")
+            raise Unauthorized("this token is not known here") if scope["path"] != PAGE else page_unauthorized()
         if not may_engine(found, scope.get("method", "GET"), scope["path"]):
             raise Forbidden("an engine's token is good for that engine's own routes only")
         return found
@@ -220,6 +222,26 @@ class Access:
         if length is not None and length.isdigit() and int(length) > limit:
             raise TooLarge(f"the body has {length} bytes; {limit} are allowed here")
         return counted(receive, limit)
+
+
+def sent_token(headers: Headers, path: str) -> str:
+    """The token that a request brings, "" for none: as Bearer, and for the page as the password of Basic."""
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return token.strip()
+    if kind.lower() != "basic" or path != PAGE:
+        return ""
+    try:
+        return base64.b64decode(token, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
+
+
+def page_unauthorized() -> Unauthorized:
+    """Makes a browser ask for the token."""
+    refused = Unauthorized("the password is the installation's token; any user name will do")
+    refused.headers["WWW-Authenticate"] = 'Basic realm="PyScrAI", charset="UTF-8"'
+    return refused
 
 
 def counted(receive: Receive, limit: int) -> Receive:

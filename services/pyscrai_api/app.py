@@ -24,6 +24,7 @@ from pyscrai_api.routes import (
     events,
     executions,
     health,
+    page,
     runs,
     scenarios,
     sockets,
@@ -55,7 +56,7 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
         app.state.deps = deps
     for kind in (ApiError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, render)
-    for noun in (health, catalog, scenarios, executions, engines, events, runs, conversations, sockets):
+    for noun in (page, health, catalog, scenarios, executions, engines, events, runs, conversations, sockets):
         app.include_router(noun.router)
     # The last one added is the outermost.
     app.add_middleware(Access, settings=settings)

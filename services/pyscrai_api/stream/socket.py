@@ -44,14 +44,15 @@ class LogSocket:
             await self._socket.close(self._code, REASONS[self._code])
 
     async def _send(self) -> None:
+        over = False
         async with self._shared.hub.follow(self._run_id, self._dropped) as follower:
             async for entry in entries(follower, self._shared.pool, self._shared.stopping, self._after):
                 if entry is None:
                     continue
                 if (seen := as_seen(entry, self._seat)) is not None:
                     await self._text(seen.model_dump_json())
-                if entry.kind in LAST:
-                    self._code = OVER
+                over = over or entry.kind in LAST
+        self._code = OVER if over or not self._shared.stopping.is_set() else STOPPING
         if not self._shared.stopping.is_set():
             self._code = OVER  # also where the client had the last entry before it came
 

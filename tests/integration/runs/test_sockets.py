@@ -57,6 +57,7 @@ async def test_a_socket_has_everything_in_order_and_closes_with_the_run(desk: De
     assert entries == log
     assert code == 1000
     assert late.result() == (log[5:], 1000)
+    assert await read(f"{url}/runs/{run['id']}/stream?after={len(log)}") == ([], 1000)
     assert named.result() == (log, 1000)
 
 

@@ -1,0 +1,1 @@
+"""The page at `/`: what is running, for a person with a browser. Plain HTML, made here; no script."""

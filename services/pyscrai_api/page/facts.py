@@ -1,0 +1,85 @@
+"""What the page says: one look at the database, bounded however much there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from pyscrai.contract.runs import Run
+from pyscrai_api.database import Pool
+from pyscrai_api.queue.statements import sql
+from pyscrai_api.queue.states import Live
+from pyscrai_api.runs import reading
+
+RUNS = 15
+KINDS = ("actor", "narrator", "analyst")
+"""Lanes that every installation has, also when nothing is in them yet."""
+_ENGINES = """
+SELECT lane, count(*) FILTER (WHERE status = 'active') AS active,
+  count(*) FILTER (WHERE status = 'draining') AS draining,
+  sum(coalesce((resource_limits ->> 'max_concurrent_events')::bigint, 1)) AS room,
+  extract(epoch FROM now() - max(last_heartbeat))::float8 AS seen
+FROM engines WHERE status <> 'gone' GROUP BY lane ORDER BY lane LIMIT 50
+"""
+_COUNTS = "SELECT status, count(*) AS runs FROM runs WHERE owner = $1 AND ended_at IS NULL GROUP BY status"
+
+
+@dataclass(kw_only=True)
+class Lane:
+    """One queue and who works on it. `seen`: seconds since one of its engines was heard of."""
+
+    name: str
+    engines: int = 0
+    draining: int = 0
+    room: int = 0
+    seen: float | None = None
+    events: dict[Live, int] = field(default_factory=dict)
+
+    @property
+    def at_work(self) -> int:
+        return self.events.get(Live.LEASED, 0)
+
+    @property
+    def ready(self) -> int:
+        return self.events.get(Live.READY, 0)
+
+    @property
+    def later(self) -> int:
+        """Scheduled, held, or waiting for a person."""
+        return sum(self.events.get(state, 0) for state in (Live.SCHEDULED, Live.HELD, Live.WAITING))
+
+    @property
+    def dead(self) -> int:
+        return self.events.get(Live.DEAD, 0)
+
+    @property
+    def deserted(self) -> bool:
+        """Work is ready and nobody is there to do it."""
+        return self.ready > 0 and self.engines == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """All that the page shows. `links`: whether a browser may follow links into the API."""
+
+    version: str
+    lanes: list[Lane]
+    counts: dict[str, int]
+    runs: list[Run]
+    links: bool
+
+
+async def look(pool: Pool, owner: str, *, links: bool) -> Facts:
+    """Everything as it stands now."""
+    lanes = {name: Lane(name=name) for name in KINDS}
+    async with pool.acquire() as conn:
+        for row in await conn.fetch(_ENGINES):
+            lanes.setdefault(row["lane"], Lane(name=row["lane"]))
+            there = lanes[row["lane"]]
+            there.engines, there.draining = row["active"], row["draining"]
+            there.room, there.seen = int(row["room"]), row["seen"]
+        for row in await conn.fetch(sql("loops", "depth")):
+            lanes.setdefault(row["lane"], Lane(name=row["lane"])).events[Live(row["state"])] = row["events"]
+        counts = {row["status"]: row["runs"] for row in await conn.fetch(_COUNTS, owner)}
+        page = await reading.list_runs(conn, owner, scenario=None, status=None, after=None, limit=RUNS)
+    return Facts(version=version("pyscrai"), lanes=list(lanes.values()), counts=counts, runs=page.items, links=links)
