@@ -38,7 +38,7 @@ ANSWERED = (
     "{My} answer, then: {value}",
     "If {i} have to put a word to it: {value}",
     "Asked like that, {i} say it plainly: {value}",
-    "{i} have thought it over, and it comes down to this: {value}",
+    "{i} have turned it over more than once, and {i} write down: {value}",
 )
 TOLD = (
     "What stayed in the room was something that {who} had said: “{quote}.”",
@@ -168,8 +168,9 @@ def scene(sheet: Sheet, seed: int, schema: dict[str, Any]) -> dict[str, Any]:
     asked = one(OPEN, "open", question=lower_first(bare(question).rstrip("?"), sheet.names)) if question else ""
     second = " ".join(part for part in (told, one(STILL, "still"), asked) if part)
     first = " ".join(picture) or " ".join(sheet.world[-1:])
-    new = [part for part in picture if len(part.split()) > 4]
-    changes = [sentence(cut(bare(part), 380)) for part in new[:2]] or [sentence(cut(bare(second), 380))]
+    # What the scene shows is not said twice; of a long one, its shortest sentence stands for what is different.
+    short = sorted((part for part in picture if len(part.split()) > 4), key=len) if len(picture) > 2 else []
+    changes = [sentence(cut(bare(part), 380)) for part in short[:1]]
     own = chosen(sheet, schema, seed, known=("narrative", "facts", "changes"))
     return {"narrative": "\n\n".join(part for part in (first, second) if part), "facts": {}, "changes": changes, **own}
 
