@@ -47,7 +47,7 @@ def is_agent(data: Any) -> bool:
     if str(data.get("format", "")).startswith("pyscrai/agent"):
         return True
     return any(key in data for key in ("personality_config", "llm_config", "tools_config", "runtime_overrides")) or (
-        "engine_type" in data and "name" in data
+        "engine_type" in data and "name" in data and not any(key in data for key in ("schema", "data_schema", "prompt"))
     )
 
 

@@ -225,7 +225,7 @@ def _seat(into: Assembly, seat: tuple[str, ...], role: Source, agent: AgentTempl
     into.put(
         (*seat, "title"), called[0] if called else agent.title if alone and agent.title else readable(seat[-1]), role
     )
-    told = [readable(text) if " " not in text else text for text in _told(role, "role", "description")]
+    told = [readable(text) for text in _told(role, "role")] + _told(role, "description")
     into.put((*seat, "role"), ": ".join(told) or readable(agent.role), role)
     character = f"Your character: {readable(agent.role)}" if agent.role and told else ""
     into.put((*seat, "situation"), paragraphs(agent.backstory, character), role)

@@ -32,6 +32,12 @@ _BY_TYPE = {"trigger": "system", "state_change": "narrator", "narrative": "narra
 _PHASE = ("name", "description", "trigger", "duration", "prompt_template", "source", "target", "type")
 _STEP = ("type", "source", "target", "conditions", "data_schema", "prompt_template", "description")
 _CONDITIONS = ("trigger", "required", "repeatable", "max_iterations", "n", "required_if", "final")
+_SAID = {
+    "": ("text", "message", "content", "to", "thought"),
+    "narrator": ("narrative", "facts", "changes"),
+    "analyst": ("summary", "findings"),
+}
+"""Fields that every answer has: by whom it is, or "" for a seat."""
 _NO_CLOCK = "scenario time is counted in turns, not by a clock"
 _NO_PLACE = dict.fromkeys(("duration", "duration_minutes", "timeout", "timeout_seconds", "delay"), _NO_CLOCK)
 _NO_PLACE |= {"priority": "what happens together is one wave"}
@@ -258,17 +264,20 @@ class _Flow:
 
     def to(self, step: Step) -> str:
         step.source.used.add("target")
-        word = step.source.data.get("target")
-        if word is None or isinstance(word, list):
+        target = step.source.data.get("target")
+        if target is None:
             return "all"
-        seat = self.cast.parts.get(str(word))
+        at, path = step.source.place("target"), step.source.here("target")
+        if not isinstance(target, str):
+            message = f"one role is wanted here, not {fields.shown(target)}: everybody is addressed"
+            self.into.say("warning", at, message, 'as in "target": "all"', path)
+            return "all"
+        seat = self.cast.parts.get(target)
         if seat in self.cast.seats:
             return str(seat)
-        if seat is None and word not in self.cast.absent and str(word).lower() not in SOURCES:
+        if seat is None and target not in self.cast.absent and target.lower() not in SOURCES:
             known = [*self.cast.parts, *SOURCES]
-            at = step.source.place("target")
-            path = step.source.here("target")
-            self.into.say("error", at, f'there is no role "{word}"', did_you_mean(str(word), known), path)
+            self.into.say("error", at, f'there is no role "{target}"', did_you_mean(target, known), path)
         return "all"
 
     def prompt(self, step: Step) -> str:
@@ -296,6 +305,12 @@ class _Flow:
             self.into.keep(step.source, taken.key, "the system asks no model")
             return
         properties, unknown = as_properties(taken.value)
+        for field in [field for field in properties if field in _SAID.get(str(step.by), _SAID[""])]:
+            del properties[field]
+            pointer = f"{taken.pointer}/{escape(field)}"
+            self.into.kept.setdefault(step.source.file, {})[pointer] = taken.value[field]
+            at = taken.source.document.positions.key(pointer)
+            self.into.lose(at, pointer, f'"{field}" is not asked for apart: it is what the answer says anyway')
         for field in unknown:
             pointer = f"{taken.pointer}/{escape(field)}"
             at = taken.source.document.positions.place(pointer)
