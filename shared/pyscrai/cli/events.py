@@ -30,7 +30,7 @@ STATUSES = ("queued", "processing", "completed", "failed", "retry", "waiting", "
 STYLES = {"completed": "green", "processing": "cyan", "failed": "red", "retry": "yellow", "waiting": "yellow"}
 id_argument = click.argument("event_id", metavar="EVENT", type=click.IntRange(1))
 run_option = click.option("--run", metavar="RUN", help="Only those of this run.")
-lane_option = click.option("--lane", metavar="LANE", help="Only unfinished ones of this lane: actor, narrator, analyst …")
+lane_option = click.option("--lane", metavar="LANE", help="Only unfinished ones of this lane: actor, narrator …")
 
 
 class JsonObject(click.ParamType[Any]):

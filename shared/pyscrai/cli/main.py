@@ -19,17 +19,20 @@ NAME = "pyscrai"
 ALIASES = ("scenario-lab",)
 COMMANDS = {
     "run": ("pyscrai.cli.run:run", "Play a scenario and watch it."),
+    "new": ("pyscrai.cli.new:new", "Begin a scenario of your own: a file that plays at once."),
     "runs": ("pyscrai.cli.runs:runs", "List, show, export, watch, pause, resume and cancel runs."),
     "scenarios": ("pyscrai.cli.templates:scenarios", "List, show and add scenarios of the catalog."),
     "templates": ("pyscrai.cli.templates:templates", "List, show, add and archive agents, scenarios, event types."),
     "events": ("pyscrai.cli.events:events", "List, show, post and correct events of the queue."),
     "engines": ("pyscrai.cli.engines:engines", "List the engines that are registered."),
     "validate": ("pyscrai.cli.validate:validate", "Check scenario files; say file, line and what to do."),
+    "schema": ("pyscrai.cli.schema:schema", "Print the JSON Schema of a document, for editors."),
     "up": ("pyscrai.cli.up:up", "Serve the API and engines on this machine until Ctrl-C."),
     "serve": ("pyscrai.cli.up:up", "The same as up."),
     "api": ("pyscrai.cli.services:api", "Run one API process."),
     "engine": ("pyscrai.cli.services:engine", "Run one engine process: actor, narrator or analyst."),
     "doctor": ("pyscrai.cli.doctor:doctor", "Look at everything PyScrAI needs and say what is missing."),
+    "completion": ("pyscrai.cli.completion:completion", "Complete commands in bash, zsh or fish."),
     "version": ("pyscrai.cli.version:version", "Say which version this is."),
 }
 EPILOG = """\b

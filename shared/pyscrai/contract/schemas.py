@@ -6,10 +6,12 @@ fields (a name that dangles) are in `domain.rules`, not in a schema.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
+from pyscrai.domain.agent import AgentTemplate
 from pyscrai.domain.entry import CONTROL, STORY, Entry
 from pyscrai.domain.scenario import Scenario
 from pyscrai.domain.work import EventType
@@ -30,6 +32,11 @@ def event_type_schema() -> dict[str, Any]:
     return _published(EventType, "event-type@1", "PyScrAI event type, version 1")
 
 
+def agent_schema() -> dict[str, Any]:
+    """The JSON Schema of `pyscrai/agent@1`."""
+    return _published(AgentTemplate, "agent@1", "PyScrAI agent, version 1")
+
+
 def entry_schema() -> dict[str, Any]:
     """The JSON Schema of a log entry. `kind` lists the kinds there are; a reader passes unknown ones through."""
     schema = _published(Entry, "entry@1", "PyScrAI log entry, version 1")
@@ -40,6 +47,15 @@ def entry_schema() -> dict[str, Any]:
     ]
     schema["properties"]["kind"] = {"title": "Kind", "anyOf": kinds}
     return schema
+
+
+PUBLISHED: Mapping[str, Callable[[], dict[str, Any]]] = {
+    "scenario": scenario_schema,
+    "event-type": event_type_schema,
+    "agent": agent_schema,
+    "entry": entry_schema,
+}
+"""What `pyscrai schema` prints, and docs/schemas keeps."""
 
 
 def _published(model: type[BaseModel], name: str, title: str) -> dict[str, Any]:

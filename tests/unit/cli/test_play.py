@@ -120,6 +120,35 @@ def test_it_says_what_the_run_is_waiting_for() -> None:
     assert play.doing == ""
 
 
+def test_tools_reports_and_fields_are_scenes_of_their_own() -> None:
+    log = Recorder()
+    log.add("tool_call", {"tool": "search_laws", "input": {"words": "audit \x1b[31m"}}, turn=1, seat="regulator")
+    document = {"id": "ab", "title": "The law", "content_type": "text/plain", "size": 12}
+    answer = {"tool": "search_laws", "content": "One law.", "ends": None, "documents": [document]}
+    log.add("tool_result", answer, turn=1, seat="regulator")
+    message = {"text": "See this.", "to": None, "closing": False, "documents": [document], "fields": {"my_offer": 3}}
+    log.add("message", message, turn=2, seat="regulator")
+    log.add("report", {"summary": "They talk.", "findings": ["audits came up"], "fields": {}}, turn=2)
+    last = {"tool": "sign", "content": "Signed.", "ends": "success", "documents": []}
+    log.add("tool_call", {"tool": "sign", "input": {}}, turn=3, seat="regulator")
+    log.add("tool_result", last, turn=3, seat="regulator")
+    sheet = Sheet()
+    play = played(sheet, NEGOTIATION, log.entries)
+    for text in (
+        "asks search_laws",
+        "words: audit [31m",
+        "The law (text/plain, 12 bytes)",
+        "My offer: 3",
+        "Report",
+        "audits came up",
+        "This ends the conversation: success",
+    ):
+        assert text in sheet.text
+    assert "\x1b" not in sheet.text
+    assert "{" not in sheet.text
+    assert play.doing
+
+
 def test_notices_are_sentences() -> None:
     log = Recorder()
     log.add("run_paused", {"code": "out_of_money", "message": "the limit of 1.00 USD is reached"})

@@ -101,7 +101,8 @@ def _message(record: Record, entry: Delivered, alone: bool) -> Blocks:
     aside += ["closing"] if entry.body.get("closing") else []
     said = _quoted(str(entry.body.get("text") or ""))
     notes = [f"*({', '.join(aside)})*"] if aside else []
-    return [*([] if alone else [f"## {_name(record, entry)}"]), *notes, said, *_documents(entry)]
+    head = [] if alone else [f"## {_name(record, entry)}"]
+    return [*head, *notes, said, *_fields(entry), *_documents(entry)]
 
 
 def _thought(_record: Record, entry: Delivered, _alone: bool) -> Blocks:
@@ -118,7 +119,13 @@ def _world(_record: Record, entry: Delivered, _alone: bool) -> Blocks:
         page.append(_list(_line(str(change)) for change in changes))
     if isinstance(facts, dict) and facts:
         page.append(_list(f"{_line(name)}: {_value(value)}" for name, value in facts.items()))
-    return page
+    return [*page, *_fields(entry)]
+
+
+def _report(_record: Record, entry: Delivered, _alone: bool) -> Blocks:
+    findings = entry.body.get("findings")
+    found = [_list(_value(one) for one in findings)] if isinstance(findings, list) and findings else []
+    return ["## Report", _quoted(str(entry.body.get("summary") or "")), *found, *_fields(entry)]
 
 
 def _check(_record: Record, entry: Delivered, _alone: bool) -> Blocks:
@@ -162,6 +169,7 @@ _KINDS: Mapping[str, Callable[[Record, Delivered, bool], Blocks]] = {
     "thought": _thought,
     "world_update": _world,
     "check": _check,
+    "report": _report,
     "tool_call": _tool_call,
     "tool_result": _tool_result,
     "outcome": _outcome,
@@ -196,6 +204,14 @@ def _metric(record: Record, entry: Delivered) -> str:
     whose = f", {_name(record, entry)}" if entry.seat else ""
     unit = f" {_line(str(entry.body['unit']))}" if entry.body.get("unit") else ""
     return f"{_line(str(entry.body.get('metric')))}{whose}: {_value(entry.body.get('value'))}{unit}"
+
+
+def _fields(entry: Delivered) -> Blocks:
+    """What an author's own step or event type has asked for beside the text."""
+    fields = entry.body.get("fields")
+    if not isinstance(fields, dict) or not fields:
+        return []
+    return [_list(f"{_line(str(name))}: {_value(value)}" for name, value in fields.items())]
 
 
 def _documents(entry: Delivered) -> Blocks:
