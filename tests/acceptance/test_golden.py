@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from pyscrai.domain.entry import STORY
 from pyscrai.formats.load import load
 
 ROOT = Path(__file__).parent.parent.parent
-EXAMPLES = [ROOT / "templates" / "scenarios" / name for name in ("negotiation", "dialogue", "vision")]
+NAMES = ("negotiation", "dialogue", "vision", "first-read", "crisis-cabinet", "prior-authorization")
+EXAMPLES = [ROOT / "templates" / "scenarios" / name for name in NAMES]
 SAMPLES = ROOT.parent / "shared" / "samples" / "scenariolab"
 PLAYED = [SAMPLES / name for name in ("example-minimal-template", "test-regulation-negotiation")]
 SAID = ("body", "kind", "phase", "seat", "turn", "v", "visible_to")
@@ -50,3 +52,16 @@ def test_one_engine_or_four_and_the_golden_logs(dsn: str, tmp_path: Path) -> Non
         if os.environ.get("PYSCRAI_WRITE_GOLDEN") == "1":
             golden.write_text(story)
         assert story == golden.read_text(), f"the story of {folder.name} differs from its golden log"
+
+
+def test_the_examples_readme_names_a_seed_for_each_outcome(dsn: str, tmp_path: Path) -> None:
+    """The commands in prior-authorization's README end as it says."""
+    folder = ROOT / "templates" / "scenarios" / "prior-authorization"
+    named = re.findall(r"--seed (\d+) +# (approved|denied)", (folder / "README.md").read_text())
+    scenario = load(folder).scenario
+    assert scenario is not None
+    assert {word for _, word in named} == {"approved", "denied"}
+    with fleet(dsn, tmp_path) as machines:
+        for seed, word in named:
+            run = machines.ended(machines.play(scenario.content(), model="rehearsal", seed=int(seed)))
+            assert run["outcome"] == {"approved": "success", "denied": "failure"}[word]
