@@ -166,6 +166,8 @@ class RunRow(Base, table=True):
     pins: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))  # event type → template version id
     # Grows with every change of the choices, so that each replica sees that the plan it keeps is an old one.
     plan_version: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("1")))
+    default_model: str = Field(sa_column=Column(Text, nullable=False))  # of the installation, when the run started
+    seats: list[str] = Field(sa_column=Column(JSONB, nullable=False))  # in order
     seed: int = Field(sa_column=Column(BigInteger, nullable=False))
     pool: str | None = Field(default=None, sa_column=Column(Text))
     # The agents of a conversation, word for word as they were asked for (`conversations`).

@@ -33,9 +33,10 @@ class Control:
         """Let calls in flight finish, and start no new ones. Raises Conflict where it cannot be paused."""
 
         async def work(run: LockedRun) -> bool:
-            if run.status == "paused":
+            if run.status == "paused" and (run.reason or {}).get("code") == "by_user":
                 return True
-            if not run.running:
+            # Also a run that is out of money: it then waits for a person, and not for a higher limit.
+            if not run.running and run.status != "paused":
                 raise Conflict(f"the run is {run.status}; only a running one can be paused")
             run.stop("paused", "run_paused", Trouble(code="by_user", message=f"paused by {by}"))
             return True

@@ -18,12 +18,12 @@ from pyscrai_api.catalog import store as catalog
 from pyscrai_api.database import Connection
 from pyscrai_api.errors import NotFound
 
-_ROW = "SELECT scenario_version_id, pins, choices, plan_version FROM runs WHERE id = $1"
+_ROW = "SELECT scenario_version_id, pins, choices, plan_version, default_model FROM runs WHERE id = $1"
 KEPT = 2000
 
 
 class Plans:
-    """Run id → Plan. `default_model` is the installation's, for what neither scenario nor run chooses."""
+    """Run id → Plan. `default_model` is the installation's, for runs that start here without any choice of models."""
 
     def __init__(self, default_model: str) -> None:
         self._default_model = default_model
@@ -43,7 +43,7 @@ class Plans:
             raise NotFound(f"there is no run {run_id}")
         pins = {phase: UUID(version) for phase, version in json.loads(row["pins"]).items()}
         choices = Choices.model_validate_json(row["choices"])
-        plan = await self.build(conn, row["scenario_version_id"], pins, choices)
+        plan = await self.build(conn, row["scenario_version_id"], pins, choices, row["default_model"])
         return self.keep(run_id, row["plan_version"], plan)
 
     def keep(self, run_id: UUID, version: int, plan: Plan) -> Plan:
@@ -60,8 +60,18 @@ class Plans:
     def forget(self) -> None:
         self._kept.clear()
 
-    async def build(self, conn: Connection, scenario: UUID, pins: dict[str, UUID], choices: Choices) -> Plan:
-        """A plan from template versions: the scenario's, and one event type's per phase."""
+    async def build(
+        self,
+        conn: Connection,
+        scenario: UUID,
+        pins: dict[str, UUID],
+        choices: Choices,
+        default_model: str | None = None,
+    ) -> Plan:
+        """A plan from template versions: the scenario's, and one event type's per phase.
+
+        `default_model` is what the run started with; None: it starts now, with the installation's.
+        """
         pin = await catalog.by_version(conn, scenario)
         pinned = [Pinned(type="scenarios", name=pin.name, sha256=pin.sha256)]
         event_types: dict[str, EventType] = {}
@@ -75,5 +85,5 @@ class Plans:
             choices=choices,
             event_types=event_types,
             pins=pinned,
-            default_model=self._default_model,
+            default_model=default_model or self._default_model,
         )

@@ -21,8 +21,7 @@ from pyscrai_api.runs.plans import Plans
 
 _SELECT = """
 SELECT r.*, t.name AS scenario_name, v.version AS scenario_version, v.title AS scenario_title,
-  v.sha256 AS scenario_sha256,
-  v.canonical::jsonb -> 'seat_order' AS seat_names
+  v.sha256 AS scenario_sha256
 FROM runs r JOIN templates t ON t.id = r.template_id JOIN template_versions v ON v.id = r.scenario_version_id
 """
 _ONE = _SELECT + " WHERE r.id = $1"
@@ -94,7 +93,7 @@ def shown(row: Any) -> Run:
         step=row["step"],
         open=row["open"],
         last_seq=row["last_seq"],
-        seats=json.loads(row["seat_names"]),
+        seats=json.loads(row["seats"]),
         seed=row["seed"],
         limit=row["limit_usd"],
         spent=row["spent"],

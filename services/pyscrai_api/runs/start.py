@@ -15,6 +15,7 @@ from pyscrai.domain.choices import Choices, Price
 from pyscrai.domain.digest import first_link
 from pyscrai.domain.flow import phase_of
 from pyscrai.domain.model_names import UnknownModel, parse
+from pyscrai.domain.narrate import READ_OF_PHASE
 from pyscrai.domain.plan import Plan, needed_event_types
 from pyscrai.domain.play import begin
 from pyscrai.domain.policies import POLICIES
@@ -31,8 +32,8 @@ from pyscrai_api.runs.plans import Plans
 _NUMBER = "UPDATE templates SET next_run = next_run + 1 WHERE id = $1 RETURNING next_run - 1"
 _INSERT = """
 INSERT INTO runs (id, template_id, scenario_version_id, number, title, owner, visibility, created_by, status, choices,
-  pins, seed, pool, labels, turns, digest, limit_usd, started_at)
-VALUES ($1, $2, $3, $4, $5, $6, 'private', $6, 'running', $7, $8, $9, $10, $11, $12, $13, $14, now())
+  pins, seed, pool, labels, turns, digest, limit_usd, default_model, seats, started_at)
+VALUES ($1, $2, $3, $4, $5, $6, 'private', $6, 'running', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, now())
 """
 
 
@@ -55,6 +56,7 @@ async def start_run(
     _check(scenario, choices)
     pins = await _pin_event_types(conn, scenario, owner)
     plan = await plans.build(conn, pin.version_id, pins, choices)
+    _check_results(plan)
     limit = default_limit if choices.limit is None else None if choices.limit == "none" else choices.limit
     check_money(plan, limit, prices)
     run_id = new_id()
@@ -63,6 +65,7 @@ async def start_run(
         *(_INSERT, run_id, pin.template_id, pin.version_id, number, choices.title or pin.title, owner),
         *(choices.model_dump_json(), json.dumps({phase: str(version) for phase, version in pins.items()})),
         *(plan.seed, wanted.pool, json.dumps(choices.labels), plan.turns, first_link(plan), limit),
+        *(plan.default_model, json.dumps(plan.seats)),
     )
     run = await lock(conn, run_id)
     assert run is not None
@@ -104,6 +107,20 @@ def _check(scenario: Scenario, choices: Choices) -> None:
         raise Invalid("the run cannot start", errors=errors)
 
 
+def _check_results(plan: Plan) -> None:
+    """An event type has to promise what its phase reads of a result; else the run would stand still later."""
+    errors = []
+    for phase, event_type in plan.event_types.items():
+        promised = event_type.result_schema.get("required")
+        missing = sorted(READ_OF_PHASE.get(phase, frozenset()) - set(promised if isinstance(promised, list) else ()))
+        if missing:
+            message = f"results of {event_type.name} have to require {', '.join(missing)} in this phase"
+            hint = f'"required": [{", ".join(missing)}] in its result_schema'
+            errors.append(FieldError(pointer=f"/events/{phase}", message=message, hint=hint))
+    if errors:
+        raise Invalid("the run cannot start", errors=errors)
+
+
 def check_money(plan: Plan, limit: Decimal | None, prices: Mapping[str, Price], pointer: str = "/choices") -> None:
     """Every model must have a price, and one that costs money needs a limit. `pointer`: where models are chosen.
 
@@ -119,7 +136,7 @@ def _models(plan: Plan) -> list[str]:
     flow = {phase_of(step) for step in plan.scenario.flow.values()}
     if "world_update" in {*plan.event_types, *flow}:
         speakers.append("narrator")
-    if plan.scenario.metrics or plan.scenario.checks or "report" in flow:
+    if plan.scenario.metrics or plan.scenario.checks or "tool" in plan.event_types or "report" in flow:
         speakers.append("analyst")
     return sorted({plan.seating(who).model for who in speakers})
 

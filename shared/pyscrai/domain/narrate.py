@@ -145,3 +145,12 @@ _WRITERS: dict[str, Callable[[Plan, Work, dict[str, Any]], Iterator[Draft]]] = {
     "validation": _check,
     "metrics": _measure,
 }
+READ_OF_PHASE = {
+    "decision": frozenset({"action"}),
+    "dialogue": frozenset({"text"}),
+    "tool": frozenset({"content"}),
+    "world_update": frozenset({"narrative"}),
+    "validation": frozenset({"consistent"}),
+    "metrics": frozenset({"values"}),
+}
+"""What is read of a result without asking whether it is there: an event type of that phase has to require it."""

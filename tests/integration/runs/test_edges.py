@@ -76,3 +76,34 @@ async def test_what_belongs_to_somebody_else_cannot_be_seen(desk: Desk) -> None:
         await conn.execute("UPDATE runs SET visibility = 'shared'")
     assert (await desk.run(run))["id"] == run["id"]
     assert (await desk.refused("POST", f"/runs/{run['id']}/pause"))["status"] == 403
+
+
+async def test_a_run_keeps_the_default_model_that_it_started_with(desk: Desk) -> None:
+    run = await desk.start(crowd(1))
+    async with desk.deps.pool.acquire() as conn:
+        await conn.execute("UPDATE runs SET default_model = 'scripted:there'")
+    desk.deps.runs.forget()
+    (event,) = await desk.claim("actor")
+    assert event["model"]["id"] == "scripted:there"
+    assert (await desk.run(run))["seats"] == ["s000"]
+
+
+async def test_an_event_type_that_does_not_promise_what_is_read_is_refused_at_the_start(desk: Desk) -> None:
+    own = {"name": "vague", "lane": "actor", "prompt": "Decide.", "result_schema": {"type": "object"}}
+    await desk.ok("POST", "/templates/event-types", own)
+    name = await desk.scenario({**crowd(1), "events": {"decision": "vague"}})
+    problem = await desk.refused("POST", "/runs", {"scenario": name})
+    assert problem["errors"][0]["pointer"] == "/events/decision"
+    assert "action" in problem["errors"][0]["message"]
+
+
+async def test_a_person_may_pause_what_ran_out_of_money(desk: Desk) -> None:
+    run = await priced(desk, "0.0001", seats=1)
+    (event,) = await desk.claim("actor")
+    await desk.reserve("actor", event)
+    assert (await desk.run(run))["reason"]["code"] == "out_of_money"
+    await desk.ok("POST", f"/runs/{run['id']}/pause")
+    await desk.ok("PATCH", f"/runs/{run['id']}", {"limit": "1"})
+    assert (await desk.run(run))["reason"]["code"] == "by_user"
+    await desk.ok("POST", f"/runs/{run['id']}/resume")
+    assert len(await desk.claim("actor")) == 1

@@ -135,6 +135,8 @@ def upgrade() -> None:
         sa.Column("choices", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("pins", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("plan_version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("default_model", sa.Text(), nullable=False),
+        sa.Column("seats", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("seed", sa.BigInteger(), nullable=False),
         sa.Column("pool", sa.Text(), nullable=True),
         sa.Column("runtime_meta", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
