@@ -1,7 +1,8 @@
 """HTTP clients to model servers: one per protocol, address and key in each event loop, shared by all questions.
 
 None of them retries by itself, since each attempt needs a reservation of its own. None has a limit of time but for
-connecting: an answer is bounded by its question's own limit, around the whole call.
+connecting: an answer is bounded by its question's own limit, around the whole call. None follows a redirection: what is
+asked, and with which key, is for the named address alone.
 """
 
 from __future__ import annotations
@@ -22,14 +23,21 @@ _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str, str]
 
 def openai_client(base_url: str, key: str, *, own: bool) -> AsyncOpenAI:
     """The shared client of a server that speaks OpenAI's protocol; `own`: it is OpenAI's."""
-    from openai import AsyncOpenAI, Omit, Timeout
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Omit, Timeout
 
     def make() -> AsyncOpenAI:
         # Taken from the environment by the client, and nobody else's business.
         others = {} if own else {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
         timeout = Timeout(None, connect=CONNECT_TIMEOUT)
         headers: Any = others
-        return AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0, timeout=timeout, default_headers=headers)
+        return AsyncOpenAI(
+            base_url=base_url,
+            api_key=key,
+            max_retries=0,
+            timeout=timeout,
+            default_headers=headers,
+            http_client=DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False),
+        )
 
     made: AsyncOpenAI = _shared(("openai", base_url, key), make)
     return made
@@ -37,11 +45,12 @@ def openai_client(base_url: str, key: str, *, own: bool) -> AsyncOpenAI:
 
 def anthropic_client(base_url: str, key: str) -> AsyncAnthropic:
     """The shared client of Anthropic's servers."""
-    from anthropic import AsyncAnthropic, Timeout
+    from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient, Timeout
 
     def make() -> AsyncAnthropic:
         timeout = Timeout(None, connect=CONNECT_TIMEOUT)
-        return AsyncAnthropic(base_url=base_url, api_key=key, max_retries=0, timeout=timeout)
+        http = DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False)
+        return AsyncAnthropic(base_url=base_url, api_key=key, max_retries=0, timeout=timeout, http_client=http)
 
     made: AsyncAnthropic = _shared(("anthropic", base_url, key), make)
     return made

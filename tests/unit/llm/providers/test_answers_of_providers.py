@@ -205,7 +205,6 @@ async def test_a_dropped_connection_and_silence(provider: Protocol, model: str, 
     with pytest.raises(TimedOut):
         await ask(ask_for(model), ledger, timeout=0.05)
     assert [(call.sent, call.usage) for call in ledger.calls] == [(True, None), (True, None)]
-    assert len(provider.requests) == 2
 
 
 async def test_a_cancelled_call_is_recorded(provider: Protocol, model: str, ask_for: Make, ledger: Any) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import structlog
-from tests.unit.llm.providers.protocols import KEY, PROTOCOLS, Anthropic, Ollama, Protocol
+from tests.unit.llm.providers.protocols import KEY, PROTOCOLS, Anthropic, Ollama, Protocol, Reply
 
-from pyscrai.llm import BadKey, MissingKey, ModelError, PaidModelBlocked, Question, ask, providers
+from pyscrai.llm import BadKey, MissingKey, ModelError, PaidModelBlocked, Question, Rejected, ask, providers
 from pyscrai.llm.addresses import PROVIDERS
 from pyscrai.llm.keys import find_key
 
@@ -195,6 +195,14 @@ async def test_no_test_can_reach_a_paid_host(
         with pytest.raises(PaidModelBlocked):
             await ask(ask_for(model), ledger, timeout=5)
     assert ledger.reserved == ledger.calls == []
+
+
+async def test_nobody_is_sent_elsewhere(provider: Protocol, model: str, ask_for: Make, ledger: Any) -> None:
+    """A redirection would carry the question, and perhaps the key, past the guard."""
+    provider.replies.append(Reply(307, {}, {"location": f"{provider.url}/elsewhere"}))
+    with pytest.raises(Rejected):
+        await ask(ask_for(model), ledger, timeout=5)
+    assert len(provider.requests) == 1
 
 
 def test_each_provider_is_proven_here() -> None:
