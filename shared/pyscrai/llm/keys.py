@@ -5,19 +5,18 @@ They are looked up for each question. Nothing keeps them but the HTTP client tha
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-import structlog
-
 from pyscrai.llm.errors import MissingKey
 
 FILE = "PYSCRAI_KEYS"
 HIDDEN = "[key]"
-_log = structlog.get_logger("pyscrai.llm")
+_log = logging.getLogger("pyscrai.llm")
 
 
 def find_key(variable: str, environ: Mapping[str, str]) -> str:
@@ -55,7 +54,7 @@ def _in_file(environ: Mapping[str, str]) -> Mapping[str, str]:
 def _read(path: Path, _changed: int, _size: int, mode: int) -> Mapping[str, str]:
     """Read again when the file changed. What is wrong with it is said by line number: a line may be a key."""
     if os.name == "posix" and mode & 0o077:
-        _log.warning("keys_readable_by_others", file=str(path), mode=f"{mode:04o}", todo=f"chmod 600 {path}")
+        _log.warning("others can read the keys in %s (mode %04o): chmod 600 %s", path, mode, path)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from tests.unit.llm.providers.protocols import KEY, PROTOCOLS, Anthropic, Ollama, Protocol, Reply
 
 from pyscrai.llm import BadKey, MissingKey, ModelError, PaidModelBlocked, Question, Rejected, ask, providers
@@ -138,14 +137,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of files")
-def test_a_file_that_others_can_read_is_warned_about(tmp_path: Path) -> None:
-    with structlog.testing.capture_logs() as logs:
-        find_key("A_KEY", {"PYSCRAI_KEYS": written(tmp_path, "A_KEY=sk-a-key-of-mine\n", 0o644)})
-        find_key("A_KEY", {"PYSCRAI_KEYS": written(tmp_path, "A_KEY=sk-a-key-of-mine\n", 0o600)})
-    (warning,) = logs
-    assert warning["event"] == "keys_readable_by_others"
-    assert warning["log_level"] == "warning"
-    assert "sk-" not in str(warning)
+def test_a_file_that_others_can_read_is_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    find_key("A_KEY", {"PYSCRAI_KEYS": written(tmp_path, "A_KEY=sk-a-key-of-mine\n", 0o644)})
+    find_key("A_KEY", {"PYSCRAI_KEYS": written(tmp_path, "A_KEY=sk-a-key-of-mine\n", 0o600)})
+    (warning,) = caplog.records
+    assert warning.levelname == "WARNING"
+    assert "mode 0644" in warning.getMessage()
+    assert "sk-" not in warning.getMessage()
 
 
 @pytest.fixture
