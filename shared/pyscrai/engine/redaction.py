@@ -8,7 +8,8 @@ _SECRET = re.compile(
     r"(?P<name>\b(?:api[-_]?key|access[-_]?token|authorization)[\"']?\s*[:=]\s*[\"']?(?:(?:Bearer|Basic)\s+)?)[^\s\"',}]+"
     r"|(?P<scheme>\b(?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]{8,}"
     r"|(?P<user>://[^/\s:@]+:)[^/\s@]+(?=@)"
-    r"|\b(?:sk|pk|rk|or|gsk|xai)-[A-Za-z0-9_*-]{6,}",
+    r"|\b(?:sk|pk|rk|or|gsk|xai)-[A-Za-z0-9_*-]{6,}"
+    r"|\bgsk_[A-Za-z0-9]{6,}|\bAIza[A-Za-z0-9_-]{20,}",
     re.IGNORECASE,
 )
 

@@ -211,6 +211,8 @@ async def test_what_cannot_be_sent_is_not_left_waiting() -> None:
         ("Authorization: Bearer abc.def.ghi", "Authorization: Bearer ***"),
         ('{"api_key": "abcdef"}', '{"api_key": "***"}'),
         ("http://user:secret@host/v1", "http://user:***@host/v1"),
+        ("Invalid key gsk_1234567890abcdef.", "Invalid key ***."),
+        ("key=AIzaSyA-1234567890_abcdefghijklmn", "key=***"),
         ("the task-force asks for-ever", "the task-force asks for-ever"),
         ("sent as bearer abc.def.ghi", "sent as bearer ***"),
         ("the bearer of news", "the bearer of news"),

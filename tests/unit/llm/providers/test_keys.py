@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.unit.llm.providers.protocols import KEY, PROTOCOLS, Anthropic, Ollama, Protocol, Reply
 
+from pyscrai.cli.diagnosis import _keys
 from pyscrai.llm import BadKey, MissingKey, ModelError, PaidModelBlocked, Question, Rejected, ask, providers
 from pyscrai.llm.addresses import PROVIDERS
 from pyscrai.llm.keys import find_key
@@ -144,6 +145,13 @@ def test_a_file_that_others_can_read_is_warned_about(tmp_path: Path, caplog: pyt
     assert warning.levelname == "WARNING"
     assert "mode 0644" in warning.getMessage()
     assert "sk-" not in warning.getMessage()
+
+
+def test_the_doctor_finds_keys_in_the_file_and_names_them_only(tmp_path: Path) -> None:
+    found = _keys({"PYSCRAI_KEYS": written(tmp_path, f"GROQ_API_KEY={KEY}\n"), "ANTHROPIC_API_KEY": KEY})
+    assert (found.state, found.detail) == ("ok", "set: ANTHROPIC_API_KEY, GROQ_API_KEY")
+    assert _keys({"PYSCRAI_KEYS": str(tmp_path / "nothing.env")}).state == "fail"
+    assert "GEMINI_API_KEY for gemini:NAME" in _keys({}).todo
 
 
 @pytest.fixture
