@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, computed_field
 
 from pyscrai.contract.wire import Money, Wire
 from pyscrai.domain.choices import Choices, Price, SeatChoice
@@ -79,6 +79,12 @@ class Run(Wire):
     scenario_label: str = "Single Scenario"
     scenario_kind: str | None = None
     scenario_brief_fragment: str | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def run_id(self) -> str:
+        """The id once more, as seeds 002 and 004 call it."""
+        return self.id
 
 
 class Resume(Wire):
