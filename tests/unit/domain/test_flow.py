@@ -204,6 +204,13 @@ def test_the_turns_are_a_bound_for_the_last_steps_too() -> None:
     assert waves(log) == [["a"]]
 
 
+def test_a_flow_that_is_complete_with_its_last_turn_was_not_cut_off() -> None:
+    log, _ = play(make_plan(flow(2, a={"by": "ann"}, b={"by": "bo", "on": "a"})))
+    assert outcome(log) == ("flow_complete", "nothing is left to play")
+    log, _ = play(make_plan(flow(1, a={"by": "ann"}, b={"by": "bo", "on": "a"})))
+    assert outcome(log) == ("turn_limit", "all 1 turns were played")
+
+
 def test_a_last_step_whose_condition_does_not_hold_costs_no_turn() -> None:
     steps: dict[str, Any] = {"a": {"by": "ann"}, "b": {"by": "bo", "on": "turn_complete", "repeat": 99}}
     log, _ = play(make_plan(flow(3, **steps, z={"by": "cy", "on": "end", "when": "none > 1"})))

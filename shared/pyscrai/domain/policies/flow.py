@@ -73,10 +73,10 @@ def _may(state: State, name: str, step: FlowStep) -> bool:
 def _over(plan: Plan, state: State, wave: list[str], has_last: bool) -> End | None:
     """Whether no ordinary wave follows. The last turn is kept for the steps of `end`, where there are any."""
     end = ending(plan, state) if state.turn else None
+    if not wave and (end is None or end.outcome in ("turn_limit", "call_limit")):
+        return End(outcome="flow_complete", reason=_nothing_left(plan, state))
     if end is not None:
         return end
-    if not wave:
-        return End(outcome="flow_complete", reason=_nothing_left(plan, state))
     if has_last and 0 < state.turn == plan.turns - 1:
         return End(outcome="turn_limit", reason=f"all {plan.turns} turns were played")
     return None

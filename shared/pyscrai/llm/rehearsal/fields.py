@@ -6,11 +6,13 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from pyscrai.domain.chance import chance
+from pyscrai.domain.chance import chance, pick
 from pyscrai.llm.rehearsal.reading import Sheet
 from pyscrai.llm.rehearsal.words import bare, content_words, cut, plain_title
 
 _PEOPLE = re.compile(r"\b(who|whom|name|names|people|person|persons|seat|seats)\b", re.I)
+_MOOD = re.compile(r"\b(mood|moods|emotion|emotional|feeling|feelings|tone|state of mind|atmosphere)\b", re.I)
+_MOODS = ("calm", "watchful", "uneasy", "hopeful", "tired", "resolved", "curious", "grave")
 
 
 def chosen(sheet: Sheet, schema: dict[str, Any], seed: int, known: Collection[str]) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def _value(sheet: Sheet, name: str, schema: dict[str, Any], seed: int) -> Any:
     if options:
         return _option(sheet, options, seed)
     if schema.get("type") == "string" and not {"pattern", "format"} & set(schema):
-        return _near(sheet, about, int(schema.get("maxLength", 300)))
+        return _near(sheet, about, int(schema.get("maxLength", 300)), seed)
     inner = schema.get("items")
     if schema.get("type") == "array" and isinstance(inner, dict) and inner.get("type") == "string":
         most = max(int(schema.get("minItems", 0)), min(int(schema.get("maxItems", 2)), 2))
@@ -50,9 +52,12 @@ def _option(sheet: Sheet, options: list[str], seed: int) -> str:
     return options[ranked[0]]
 
 
-def _near(sheet: Sheet, about: str, longest: int) -> str | None:
+def _near(sheet: Sheet, about: str, longest: int, seed: int) -> str | None:
     """The sentence of one's papers, goals or rules that has most to do with the field."""
+    if _MOOD.search(about):
+        return pick(seed, sheet.me, sheet.turn, about, options=_MOODS)
     texts = [bare(text) for text in [*sheet.papers, *sheet.goals_and_rules]]
     wanted = content_words(f"{about} {sheet.prose('moment')}")
-    best = max(texts, key=lambda text: (len(content_words(text) & wanted), -texts.index(text)), default=None)
+    turned = texts[sheet.turn % len(texts) :] + texts[: sheet.turn % len(texts)] if texts else []
+    best = max(turned, key=lambda text: len(content_words(text) & wanted), default=None)
     return None if best is None else cut(best, longest)

@@ -21,6 +21,7 @@ from pyscrai.llm.rehearsal.words import (
     join,
     lower_first,
     mentioned,
+    owned,
     sentence,
     sentences,
     upper_first,
@@ -39,6 +40,28 @@ ANSWERED = (
     "If {i} have to put a word to it: {value}",
     "Asked like that, {i} say it plainly: {value}",
     "{i} have turned it over more than once, and {i} write down: {value}",
+)
+DO = (
+    "What {i} can do is to {vp}",
+    "{i} do what {i} know how to do: to {vp}",
+    "It is time to {vp}",
+    "{i} have always tried to {vp}",
+)
+BE = (
+    "{i} rely on what {i} have: {trait}",
+    "Whoever knows {me} knows this about {me}: {trait}",
+    "{i} fall back on what {i} was given: {trait}",
+    "There is one thing that nobody can take from {me}: {trait}",
+)
+PLAIN = (
+    "{i} have no word for it yet, and {i} will not pretend to have one",
+    "Give {me} a moment; {i} want to get this right",
+    "{i} would rather look twice than speak once",
+    "Whatever this is, it will not be hurried by {me}",
+    "{i} stay where {i} am, and {i} watch",
+    "{i} take this one step at a time",
+    "Let it be said simply: {i} am still here, and {i} am listening",
+    "There is more to say, and {i} will say it when it is time",
 )
 TOLD = (
     "What stayed in the room was something that {who} had said: “{quote}.”",
@@ -86,6 +109,7 @@ class Actor(Speaker):
         super().__init__(sheet, seed)
         self.moment = sheet.prose("moment")
         self.myself = content_words(f"{sheet.me} {sheet.role.split(',')[0]}")
+        self.options = {name for name, inner in schema.get("properties", {}).items() if "enum" in inner}
         self.fields = chosen(sheet, schema, seed, known=("text", "to", "thought", "closing"))
 
     def _closing(self) -> bool:
@@ -131,15 +155,30 @@ class Actor(Speaker):
         if self.heard is None or self.heard.who != "World":
             return ""
         told = [bare(part) for part in sentences(self.heard.text) if not re.search(r"[?“”:]|\b[Yy]ou", part)]
-        told = [part for part in told if not content_words(part) & self.myself]
+        told = [part for part in told if _is_picture(part) and not content_words(part) & self.myself]
         fit = [part for part in told if 5 <= len(part.split()) <= 20 and part.lower() not in self.table.said_by_me]
         if not fit:
             return ""
         quote = max(fit, key=lambda part: (self._close(part), -fit.index(part)))
         return self.say(SEEN, "seen", quote=lower_first(quote, self.sheet.names), Quote=quote)
 
+    def _own(self, after: bool) -> str:
+        """From goals, papers and rules; else from what the author tells this seat to be; else something plain."""
+        own = super()._own(after)
+        if own:
+            return own
+        said, voice = self.table.said_by_me, self.table.voice
+        told = [owned(bare(item), voice) for item in self.sheet.listed("told")]
+        fresh = [item for item in told if lower_first(item).lower() not in said]
+        if not fresh:
+            return self.say(PLAIN, "plain")
+        item = max(fresh, key=lambda text: (self._close(text), -fresh.index(text)))
+        if is_verb(first_word(item)):
+            return self.say(DO, "do", vp=doing(item, voice, self.sheet.names))
+        return self.say(BE, "be", trait=lower_first(item, self.sheet.names))
+
     def _answered(self) -> str:
-        value = next((one for one in self.fields.values() if isinstance(one, str)), None)
+        value = next((one for name, one in self.fields.items() if name in self.options), None)
         my = upper_first(self.table.voice.my)
         return self.say(ANSWERED, "answered", value=value, My=my) if value else ""
 
@@ -162,7 +201,7 @@ def scene(sheet: Sheet, seed: int, schema: dict[str, Any]) -> dict[str, Any]:
     heard, told = _worth(sheet.moves), ""
     own_words = _own_words(heard.text, before) if heard is not None else ""
     if heard is not None and own_words:
-        who = mentioned(heard.who)
+        who = re.sub(r"^The ", "the ", mentioned(heard.who))
         told = one(TOLD, "told", who=who, Who=upper_first(who), whose=f"{who}’s", quote=core(own_words, 140))
     question = _question(sheet, seed) if sheet.turn % 2 == 0 or not picture else ""
     asked = one(OPEN, "open", question=lower_first(bare(question).rstrip("?"), sheet.names)) if question else ""
@@ -177,7 +216,8 @@ def scene(sheet: Sheet, seed: int, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _is_picture(text: str) -> bool:
     """Whether a sentence of the author's prompt shows something; the others tell the narrator what to do."""
-    return not (text.endswith("?") or is_verb(first_word(text)) or re.search(r"\b(you|your|narrator)\b", text, re.I))
+    told_to = is_verb(first_word(text)) or re.search(r"\b(you|your|please|narrator)\b", text, re.I)
+    return not (text.endswith("?") or told_to)
 
 
 def _worth(moves: list[Said]) -> Said | None:

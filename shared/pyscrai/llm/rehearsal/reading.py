@@ -91,6 +91,10 @@ class Sheet:
         found = [match[1].strip() for line in lines if (match := _ITEM.match(line))]
         return found or [line.strip() for line in lines if not line.startswith("#")]
 
+    def listed(self, name: str) -> list[str]:
+        """Only what stands in a list under a heading."""
+        return [match[1].strip() for line in self.sections.get(name, []) if (match := _ITEM.match(line))]
+
     def prose(self, name: str) -> str:
         return " ".join(line.strip() for line in self.sections.get(name, []) if line.strip())
 

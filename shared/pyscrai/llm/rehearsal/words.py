@@ -10,16 +10,16 @@ _VERBS = frozenset(
     accept achieve address adopt advance agree allow apply appoint argue arrange ask assure attract avoid balance be
     become begin bring broker build buy call carry change charge check choose claim clear close collect come complete
     connect consider contain continue control convince cover create cut deal decide defend define delay deliver demand
-    demonstrate deny design develop discover do earn encourage end enforce engage ensure enter establish explain explore
-    expose extend fight figure fill finance find finish fix force form foster free gain get give go grow guarantee hand
-    have hear help hide hold identify implement improve include increase influence inform insist introduce invest
-    involve join judge keep know lead learn leave let leverage limit listen lower maintain make manage maximize meet
-    minimize move negotiate obtain offer open organise organize own part pass pay persuade plan play postpone prepare
-    present preserve press prevent produce promote propose protect prove provide publish push put raise reach receive
-    recover reduce refuse remain remember remove renew repair replace report represent require resist resolve restore
-    retain return reveal run satisfy save secure seek sell send serve set settle share show sign solve speak spend
-    spread stand start stay stop strengthen support survive take talk teach tell test trade train transfer treat try
-    turn understand unite uphold use wait walk warn win work write
+    demonstrate deny design develop discover do draw earn encourage end enforce engage ensure enter establish explain
+    explore expose extend fight figure fill finance find finish fix force form foster free gain get give go grow
+    guarantee hand have hear help hide hold identify implement improve include increase influence inform insist
+    introduce invest involve join judge keep know lead learn leave let leverage limit listen lower maintain make manage
+    maximize meet minimize move negotiate obtain offer open organise organize own part pass pay persuade plan play
+    postpone prepare present preserve press prevent produce promote propose protect prove provide publish push put raise
+    reach receive recover reduce reference refuse remain remember remove renew repair replace report represent require
+    resist resolve restore retain return reveal run satisfy save secure seek sell send serve set settle share show sign
+    solve speak spend spread stand start stay stop strengthen support survive take talk teach tell test trade train
+    transfer treat try turn understand unite uphold use wait walk warn win work write
     """.split()  # noqa: SIM905
 )
 _TELLING = frozenset(["describe", "imagine", "mention", "name", "note", "say", "think", "weigh", "set", "begin", "do"])
@@ -178,7 +178,7 @@ def _is_verb(text: str) -> bool:
     return (
         words[0] not in _NOT_VERBS
         and not words[0].endswith(("ing", "s"))
-        and follows in (*_DETERMINERS, "their", "its")
+        and (follows in (*_DETERMINERS, "their", "its") or (follows.endswith("ly") and len(follows) > 5))
     )
 
 
