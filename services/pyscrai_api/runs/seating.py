@@ -11,6 +11,7 @@ from pyscrai.contract.problems import FieldError
 from pyscrai.contract.runs import Resume
 from pyscrai.domain.canonical import escape
 from pyscrai.domain.choices import Choices, Price, SeatChoice
+from pyscrai.domain.overrides import refused
 from pyscrai.domain.scenario import Scenario
 from pyscrai_api.errors import Invalid
 from pyscrai_api.money import reservations
@@ -35,6 +36,9 @@ async def reseat(run: LockedRun, plans: Plans, wanted: Resume, installation: Map
     choices = _merged(plan.choices, wanted)
     if choices == plan.choices:
         return False
+    if forbidden := refused(plan.scenario, choices):
+        errors = [FieldError(pointer=place, message=why) for place, why in forbidden]
+        raise Invalid("the run cannot go on like this", errors=errors)
     check_money(plan.model_copy(update={"choices": choices}), run.limit_usd, installation, pointer="")
     _log(run, plan.choices, choices, list(plan.scenario.seats))
     run.plan_version += 1

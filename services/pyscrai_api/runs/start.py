@@ -16,6 +16,7 @@ from pyscrai.domain.digest import first_link
 from pyscrai.domain.flow import phase_of
 from pyscrai.domain.model_names import UnknownModel, parse
 from pyscrai.domain.narrate import READ_OF_PHASE
+from pyscrai.domain.overrides import refused
 from pyscrai.domain.plan import Plan, needed_event_types
 from pyscrai.domain.play import begin
 from pyscrai.domain.policies import POLICIES
@@ -103,6 +104,7 @@ def _check(scenario: Scenario, choices: Choices) -> None:
         if human:
             message = "a person cannot take a seat in this version yet; give the seat a model for this run"
             errors.append(FieldError(pointer=f"/seats/{seat}/human", message=message, hint="human: false"))
+    errors += [FieldError(pointer=f"/choices{place}", message=why) for place, why in refused(scenario, choices)]
     if errors:
         raise Invalid("the run cannot start", errors=errors)
 
