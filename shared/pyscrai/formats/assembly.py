@@ -102,7 +102,8 @@ class Assembly:
 
     def mark(self, path: tuple[str, ...], place: Position) -> None:
         """Say where a person should look for a native path that has no single origin."""
-        self._values["".join(f"/{escape(key)}" for key in path)] = place
+        pointer = "".join(f"/{escape(key)}" for key in path)
+        self._values[pointer] = self._keys[pointer] = place
 
     def move(self, path: tuple[str, ...], origin: Source, *names: str) -> Taken | None:
         """Take the first of these keys as it is."""

@@ -46,8 +46,12 @@ def texts(into: Assembly, path: Path, *origins: tuple[Source | None, str]) -> li
         isinstance(value, list) and not all(isinstance(item, str) for item in value)
     )
     if odd:
-        message = f'"{taken.key}" is wanted as a list of texts'
-        into.say("warning", taken, f"{message}: it is taken as text", 'as in ["one", "two"]')
+        pointer = taken.pointer
+        if isinstance(value, list):
+            pointer += f"/{next(i for i, item in enumerate(value) if not isinstance(item, str))}"
+        at = taken.source.document.positions.place(pointer)
+        message = f'"{taken.key}" is wanted as a list of texts: this is taken as text'
+        into.say("warning", at, message, 'as in ["one", "two"]', pointer)
     found = as_texts(value)
     found = found if isinstance(found, list) else [line_of(found)]
     into.put(path, found, taken)
@@ -126,7 +130,9 @@ def missing(
     """Say that a key is missing; where a mistyped one stands in its place, there, and what was meant."""
     ours = set(known)
     mistyped = next((k for k in source.data if k not in ours and k not in source.used and did_you_mean(k, [key])), None)
-    if mistyped is None:
+    if key in source.data:
+        into.say(severity, source.place(key), message, f'"{key}" is a text', source.here(key))
+    elif mistyped is None:
         into.say(severity, source, message, hint or f'add "{key}"')
     else:
         at = source.document.positions.key(source.here(mistyped))

@@ -102,9 +102,10 @@ def _close(source: _Text, open_: list[str]) -> Iterator[Event]:
             if not char:
                 raise source.fail(f'the file ends where "," or "{wanted}" is expected', "is a bracket left open?")
             raise source.fail(f'expected "," or "{wanted}"', "is a comma missing on the line before?")
+        comma = source.mark()
         source.at += 1
         if source.peek() in ("}", "]"):
-            raise source.fail("a comma before a closing bracket", "JSON allows no trailing comma: delete it")
+            raise Unreadable(comma, "a comma before a closing bracket", "JSON allows no trailing comma: delete it")
         return
 
 

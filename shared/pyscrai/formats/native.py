@@ -158,7 +158,8 @@ def _finding(pointer: str, details: list[ErrorDetails], positions: Positions) ->
     if kind == "string_pattern_mismatch":
         bad = str(first["input"])
         if first["loc"][-1] == "[key]" or key == "name":
-            message = f'"{bad}" cannot be a name: small letters, digits, "-", "_" and "." only'
+            letters = "letters" if "/tools/" in pointer else "small letters"
+            message = f'"{bad}" cannot be a name: {letters}, digits, "-", "_" and "." only'
             return finding("error", positions.key(pointer), pointer, message, f'for example "{slug(bad)}"')
         return finding("error", where, pointer, f'"{bad}" does not have the right form', _form_hint(key))
     if kind == "literal_error":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.unit.formats.corpus import expect
 
 from pyscrai.formats.load import load
 
@@ -40,6 +41,63 @@ checks:
     severity: high
     prompt: Does it make sense?
 """
+
+FLOW = """\
+name: tide
+world: {text: A harbour.}
+seats:
+  pilot: {role: pilot}
+  mate: {role: mate}
+schedule:
+  policy: flow@1
+  turns: 9
+flow:
+  bell:
+    by: system
+    on: start
+    prompt: It rings.
+  talk:
+    by: any_seat
+    on: bell
+  answer:
+    by: mate
+    on: talk
+    to: pilot
+    result:
+      mood: {type: string}
+  look:
+    by: narrator
+    on: every_n_turns
+    n: 2
+"""
+
+FLOW_MISTAKES = [
+    ("by", "by: mate", "by: maet", 18, "error", 'did you mean "mate"?'),
+    ("by-part", "by: narrator", "by: narator", 24, "error", 'did you mean "narrator"?'),
+    ("on", "on: talk", "on: tlak", 19, "error", 'did you mean "talk"?'),
+    ("trigger", "every_n_turns", "every_n_turn", 25, "error", 'did you mean "every_n_turns"?'),
+    ("to", "to: pilot", "to: pliot", 20, "error", 'did you mean "pilot"?'),
+    ("n", "    n: 2\n", "", 23, "error", "needs n"),
+    ("n-zero", "n: 2", "n: 0", 26, "error", "greater than or equal to 1"),
+    ("n-unused", "    to: pilot", "    n: 3", 20, "warning", "did you mean on: every_n_turns?"),
+    ("no-start", "on: start", "on: talk", 9, "error", "nothing starts the flow"),
+    ("ring", "on: bell", "on: answer", 16, "error", "wait for each other"),
+    ("itself", "on: talk", "on: answer", 19, "error", "waits for itself"),
+    ("silent", "    prompt: It rings.\n", "", 10, "error", "add prompt"),
+    ("result", "{type: string}", "string", 22, "error", "as in {type: string}"),
+    ("result-type", "{type: string}", "{type: strng}", 22, "error", 'did you mean "string"?'),
+    ("result-own", "mood:", "text:", 22, "warning", "the answer has"),
+    ("event", "to: pilot", "event: My Own", 20, "error", "does not name an event type"),
+    ("when", "to: pilot", "when: trust > 3", 20, "error", 'there is no metric "trust"'),
+    ("when-shape", "to: pilot", "when: at noon", 20, "error", "metric >= 0.8"),
+    ("key", "prompt: It rings.", "promt: It rings.", 13, "error", 'did you mean "prompt"?'),
+    ("step-name", "  talk:", "  Talk:", 14, "error", '"talk"'),
+    ("reserved", "  look:", "  end:", 23, "error", "cannot be called"),
+    ("twice", "  answer:", "  talk:", 17, "error", "on line 15 already"),
+    ("idle", "    by: any_seat", "    by: mate", 4, "warning", "never acts"),
+    ("repeat", "on: start", "repeat: 4", 12, "warning", "happens once"),
+    ("list", "    by: any_seat", "    by: [mate]", 15, "error", "text is wanted here, not a list"),
+]
 
 # (id, text in the document, its replacement, line, severity, words of the finding)
 NATIVE_MISTAKES = [
@@ -106,6 +164,36 @@ NATIVE_MISTAKES = [
     ("colon", "role: head of policy", "role: head: of policy", 16, "error", "needs quotes"),
     ("indentation", "    title: Company", "     title: Company", 16, "error", "indentation"),
     ("alias", "role: head of policy", "role: *head", 16, "error", "no anchor"),
+    ("limits", "turns: 3", "limits: {mesages: 4}", 19, "error", 'did you mean "messages"?'),
+    ("tool-policy", "    model: rehearsal", "    tools: [{name: ask}]", 13, "warning", "in dialogue@1 only"),
+    ("tool-name", "    model: rehearsal", "    tools: [{name: 'ask me'}]", 13, "error", '"ask-me"'),
+    (
+        "tool-key",
+        "    model: rehearsal",
+        "    tools: [{name: a, guidence: b}]",
+        13,
+        "error",
+        'did you mean "guidance"?',
+    ),
+    ("tool-twice", "    model: rehearsal", "    tools: [{name: a}, {name: a}]", 13, "error", "two tools"),
+    (
+        "tool-schema",
+        "    model: rehearsal",
+        "    tools:\n      - name: a\n        input_schema: {type: objct}",
+        15,
+        "error",
+        'did you mean "object"?',
+    ),
+    (
+        "tool-ends",
+        "    model: rehearsal",
+        "    tools: [{name: a, ends: sucess}]",
+        13,
+        "error",
+        'did you mean "success"?',
+    ),
+    ("flow-none", "turns@1", "flow@1", 18, "error", "there is none"),
+    ("flow-policy", "checks:", "flow: {a: {by: company}}\nchecks:", 27, "warning", "turns@1 plays no flow"),
     ("world-empty", "  text: Two parties talk.", '  text: ""', 5, "warning", "the world is empty"),
 ]
 
@@ -227,29 +315,40 @@ LAB_MISTAKES = [
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "severity", "words"),
-    [pytest.param(*mistake[1:], id=mistake[0]) for mistake in NATIVE_MISTAKES],
+    ("name", "old", "new", "line", "severity", "words"),
+    [pytest.param(*mistake, id=mistake[0]) for mistake in NATIVE_MISTAKES],
 )
-def test_native(old: str, new: str, line: int, severity: str, words: str, tmp_path: Path) -> None:
+def test_native(name: str, old: str, new: str, line: int, severity: str, words: str, tmp_path: Path) -> None:
     assert NATIVE.count(old) >= 1
     file = tmp_path / "rules.yaml"
     file.write_text(NATIVE.replace(old, new, 1))
     loaded = load(file)
-    _expect(loaded, str(file), line, severity, words)
+    expect(loaded, "native", name, str(file), line, severity, words)
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "found_in", "line", "severity", "words"),
-    [pytest.param(*mistake[1:], id=mistake[0]) for mistake in LAB_MISTAKES],
+    ("name", "old", "new", "line", "severity", "words"),
+    [pytest.param(*mistake, id=mistake[0]) for mistake in FLOW_MISTAKES],
+)
+def test_flow(name: str, old: str, new: str, line: int, severity: str, words: str, tmp_path: Path) -> None:
+    assert FLOW.count(old) >= 1
+    file = tmp_path / "tide.yaml"
+    file.write_text("format: pyscrai/scenario@1\n" + FLOW.replace(old, new, 1))
+    expect(load(file), "native", f"flow-{name}", str(file), line + 1, severity, words)
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "old", "new", "found_in", "line", "severity", "words"),
+    [pytest.param(*mistake, id=mistake[0]) for mistake in LAB_MISTAKES],
 )
 def test_scenario_lab(
-    file: str, old: str, new: str, found_in: str | None, line: int, severity: str, words: str, tmp_path: Path
+    name: str, file: str, old: str, new: str, found_in: str | None, line: int, severity: str, words: str, tmp_path: Path
 ) -> None:
     assert LAB[file].count(old) >= 1
     write_lab(tmp_path, {**LAB, file: LAB[file].replace(old, new, 1)})
     loaded = load(tmp_path)
     assert loaded.dialect == "scenariolab"
-    _expect(loaded, str(tmp_path / (found_in or file)), line, severity, words)
+    expect(loaded, "scenariolab", name, str(tmp_path / (found_in or file)), line, severity, words)
 
 
 def test_without_a_mistake_there_is_nothing_to_say(tmp_path: Path) -> None:
@@ -263,11 +362,3 @@ def write_lab(folder: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-
-
-def _expect(loaded: object, file: str, line: int, severity: str, words: str) -> None:
-    findings = loaded.findings  # type: ignore[attr-defined]
-    assert (loaded.scenario is None) == any(f.severity == "error" for f in findings)  # type: ignore[attr-defined]
-    shown = "\n".join(map(str, findings))
-    found = [f for f in findings if (f.file, f.line, f.severity) == (file, line, severity)]
-    assert any(words in str(f) for f in found), shown

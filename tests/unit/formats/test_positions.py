@@ -145,7 +145,7 @@ def test_what_cannot_be_read_says_where(
 @pytest.mark.parametrize(
     ("text", "line", "column", "words"),
     [
-        ('{"a": 1,\n "b": 2,}', 2, 9, "closing bracket"),
+        ('{"a": 1,\n "b": 2,}', 2, 8, "closing bracket"),
         ('{"a": 1\n "b": 2}', 2, 2, 'expected ","'),
         ("{'a': 1}", 1, 2, "double quotes"),
         ('{"a": yes}', 1, 7, '"yes"'),

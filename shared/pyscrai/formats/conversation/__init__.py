@@ -136,7 +136,10 @@ class _Reader:
                 fields.missing(self.into, "error", source, "agentId", "the agent has no agentId", ("id", "name"))
                 continue
             if slug(name) in self.into.native["seats"]:
-                self.into.say("error", source, f'there are two agents called "{name}"', "give each an agentId")
+                at = source.place("agentId")
+                self.into.say(
+                    "error", at, f'there are two agents called "{name}"', "give each an agentId", source.pointer
+                )
                 continue
             read_agent(self.into, source, slug(name))
             if slug(name) != name:

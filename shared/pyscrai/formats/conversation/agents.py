@@ -53,6 +53,8 @@ def read_agent(into: Assembly, source: Source, name: str) -> None:
     """One agent as the seat `name`."""
     seat = ("seats", name)
     into.put(seat, {}, source)
+    if "agentId" in source.data:
+        into.mark(seat, source.place("agentId"))
     label = _identity(into, source, seat)
     principal = _principal(into, source, seat)
     title = principal or label

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyscrai.domain.json_schemas import TYPES, fault
 from pyscrai.formats import fields
-from pyscrai.formats.assembly import Assembly, Source
+from pyscrai.formats.assembly import Assembly, Source, Taken
 from pyscrai.formats.findings import did_you_mean, one_of
 
 KNOWN = (
@@ -67,7 +67,7 @@ def _tool(into: Assembly, source: Source, path: tuple[str, ...]) -> dict[str, An
     if named is None or not isinstance(named.value, str) or not named.value.strip():
         fields.missing(into, "error", source, "toolName", "the tool has no toolName", KNOWN)
         return None
-    tool: dict[str, Any] = {"name": _name(into, source, named.value)}
+    tool: dict[str, Any] = {"name": _name(into, named)}
     into.trace(path, source)
     into.trace((*path, "name"), named)
     for key, ours in (("description", "description"), ("synthesisGuidance", "guidance")):
@@ -83,12 +83,13 @@ def _tool(into: Assembly, source: Source, path: tuple[str, ...]) -> dict[str, An
     return tool
 
 
-def _name(into: Assembly, source: Source, name: str) -> str:
+def _name(into: Assembly, named: Taken) -> str:
+    name = str(named.value)
     if _NAME.match(name):
         return name
     better = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("_.-")[:64] or "tool"
     message = f'models cannot call "{name}": it is called "{better}"'
-    into.say("warning", source, message, 'letters, digits, "_", "." and "-", at most 64')
+    into.say("warning", named, message, 'letters, digits, "_", "." and "-", at most 64')
     return better
 
 

@@ -59,7 +59,8 @@ def _items(data: Any) -> list[dict[str, Any]]:
 def _is_one(item: dict[str, Any]) -> bool:
     if str(item.get("format", "")).startswith("pyscrai/event-type"):
         return True
-    return "name" in item and (any(key in item for key in _OWN) or sum(key in item for key in _SHARED) >= 2)
+    own, shared = (sum(key in item for key in keys) for keys in (_OWN, _SHARED))
+    return own >= 2 or ("name" in item and (own == 1 or shared >= 2))
 
 
 def _one(into: Assembly, source: Source) -> EventType | None:

@@ -112,7 +112,9 @@ class _Flow:
         for title, item, key in pairs:
             step = self.step(title, item, f"{taken.pointer}/{key}", isinstance(taken.value, list))
             if step is not None and step.name in [other.name for other in found]:
-                self.into.say("error", step.source, f'there are two steps called "{title}"', "rename one of them")
+                at = step.source.place("name")
+                message = f'there are two steps called "{title}"'
+                self.into.say("error", at, message, "rename one of them", step.source.pointer)
             elif step is not None:
                 found.append(step)
         return found
