@@ -144,7 +144,7 @@ def runs() -> dict[tuple[str, int], list[Entry]]:
 
     async def all_of_them() -> dict[tuple[str, int], list[Entry]]:
         made = {}
-        for name in ("negotiation", "dialogue"):
+        for name in ("negotiation", "dialogue", "vision"):
             for seed in SEEDS:
                 plan = offline.plan_of(offline.scenario(name), seed)
                 made[name, seed] = [entry async for entry in offline.play(plan)]
@@ -206,8 +206,29 @@ def test_the_dialogue_ends_by_itself_and_everybody_speaks(runs: dict[tuple[str, 
         assert log[-1].body["outcome"] == "closed"
 
 
+def test_a_flow_answers_each_moment(runs: dict[tuple[str, int], list[Entry]]) -> None:
+    flow = offline.scenario("vision").flow
+    for seed in SEEDS:
+        log = runs["vision", seed]
+        fields = {entry.body["step"]: entry.body["fields"] for entry in log if entry.kind == "message"}
+        assert fields["morning"]["told"] == ["Monsignor Corsi", "Doctor Serra"]
+        for step in ("weighing", "morning"):
+            name, asked = next(iter(flow[step].result.items()))
+            said = [entry.body for entry in log if entry.kind == "message" and entry.body["step"] == step]
+            assert all(body["fields"][name] in asked["enum"] for body in said)
+            assert all(body["fields"][name] in body["text"] for body in said)
+        scenes = [entry.body["narrative"] for entry in log if entry.kind == "world_update"]
+        assert scenes[0].startswith("Something is in the study that was not there before")
+        assert not any("Tell" in scene or "Leave it there" in scene for scene in scenes)
+        [report] = [entry for entry in log if entry.kind == "report"]
+        kept = [sentences(seat.private)[0] for seat in offline.scenario("vision").seats.values()]
+        assert [secret.rstrip(".") in found for secret, found in zip(kept, report.body["findings"], strict=True)]
+        assert report.visible_to == "none"
+        assert log[-1].body["outcome"] == "flow_complete"
+
+
 def test_another_seed_gives_another_play(runs: dict[tuple[str, int], list[Entry]]) -> None:
-    for name in ("negotiation", "dialogue"):
+    for name in ("negotiation", "dialogue", "vision"):
         plays = {"\n".join(public(entry) for entry in runs[name, seed]) for seed in SEEDS}
         assert len(plays) > len(SEEDS) // 2
 

@@ -56,7 +56,19 @@ def declared(policy: str) -> Scenario:
     voices = {"narrator": {"instructions": "mark-narrator"}, "analyst": {"instructions": "mark-analyst"}}
     seats = {"alpha": seat("alpha"), "beta": seat("beta")}
     parts = {"world": world, "seats": seats, "schedule": schedule, "metrics": {"m": metric}, "checks": checks}
+    if policy == "flow@1":
+        parts["flow"] = flow()
     return Scenario.model_validate(told | voices | parts)
+
+
+def flow() -> dict[str, Any]:
+    field = {"mark_field": {"type": "string", "description": "mark-field", "enum": ["mark-one", "mark-two"]}}
+    return {
+        "first": {"by": "alpha", "prompt": "mark-first"},
+        "scene": {"by": "narrator", "on": "first", "prompt": "mark-scene", "result": field},
+        "all": {"by": "all_seats", "on": "scene", "prompt": "mark-moment", "result": field},
+        "sum": {"by": "analyst", "on": "all", "prompt": "mark-sum", "result": field},
+    }
 
 
 def prompts(policy: str) -> dict[tuple[str, str | None], str]:
@@ -67,6 +79,9 @@ def prompts(policy: str) -> dict[tuple[str, str | None], str]:
         "world_update": {"narrative": "mark-narrative", "facts": {"mark_new": 4711}, "changes": []},
         "check": {"consistent": True, "issues": [], "severity": "none"},
         "measure": {"values": {"m": 42}},
+        "flow_step": {"text": "mark-action", "to": None, "thought": "mark-reasoning"},
+        "scene": {"narrative": "mark-narrative", "facts": {"mark_new": 4711}, "changes": []},
+        "report": {"summary": "mark-summary", "findings": []},
     }
     plan = offline.plan_of(declared(policy))
     moved, log, seen = begin(plan), [], {}
@@ -78,7 +93,7 @@ def prompts(policy: str) -> dict[tuple[str, str | None], str]:
         for number, work in enumerate(moved.work):
             asked = offline.question(plan, view(plan, moved.state, recent, work), work, number)
             seen[asked.event_type, work.seat] = f"{asked.system}\n{asked.user}"
-        results = [Result(work=work, value=answers[plan.event_types[work.phase].name]) for work in moved.work]
+        results = [Result(work=work, value=answers[plan.event_type(work).name]) for work in moved.work]
         moved = advance(plan, moved.state, results, seq=log[-1].seq, step=step)
         log += moved.entries
     return seen
@@ -88,7 +103,9 @@ OWN = [*TEXTS[:-1], "goal", "constraint", "principal", "principal-description", 
 EVERYWHERE = ["mark-title", "mark-description", "mark-turn-length"]
 
 
-@pytest.mark.parametrize(("policy", "kind"), [("turns@1", "decide"), ("dialogue@1", "agent_message")])
+@pytest.mark.parametrize(
+    ("policy", "kind"), [("turns@1", "decide"), ("dialogue@1", "agent_message"), ("flow@1", "flow_step")]
+)
 def test_each_declared_field_reaches_its_own_seat_and_no_other(policy: str, kind: str) -> None:
     seen = prompts(policy)
     for me, other in (("alpha", "beta"), ("beta", "alpha")):
@@ -100,7 +117,8 @@ def test_each_declared_field_reaches_its_own_seat_and_no_other(policy: str, kind
         assert f"{other}-role" in text
         hidden = [key for key in OWN if key not in ("title", "role")]
         assert [key for key in hidden if f"{other}-{key}" in text] == []
-        assert "mark-reasoning" in text or (me == "alpha" and policy == "dialogue@1")
+        first_words = {"turns@1": (), "dialogue@1": ("alpha",), "flow@1": ("beta",)}[policy]
+        assert "mark-reasoning" in text or me in first_words
 
 
 def test_an_opening_reaches_the_first_prompt() -> None:
@@ -120,6 +138,29 @@ def test_the_narrator_sees_what_was_done_and_nothing_private() -> None:
         assert [key for key in OWN if key not in ("title", "role") and f"{mark}-{key}" in text] == []
 
 
+def test_a_flow_tells_everybody_what_the_moment_asks() -> None:
+    seen = prompts("flow@1")
+    asked = ["mark-field", "mark_field", "mark-one, mark-two"]
+    shown = {
+        ("flow_step", "alpha"): ["mark-moment", "mark-action", "mark-narrative"],
+        ("flow_step", "beta"): ["mark-moment", "mark-action", "mark-narrative"],
+        ("scene", None): ["mark-scene", "mark-action", "mark-narrator", "mark-world"],
+        ("report", None): [
+            "mark-sum",
+            "mark-action",
+            "mark-analyst",
+            "mark-narrative",
+            "alpha-private",
+            "beta-private",
+        ],
+    }
+    for place, words in shown.items():
+        for word in [*words, *asked, *EVERYWHERE, "xx-mark", "mark-challenge"]:
+            assert word in seen[place], (place, word)
+    assert [key for key in OWN if key not in ("title", "role") and f"alpha-{key}" in seen["scene", None]] == []
+    assert "mark-reasoning" not in seen["scene", None]
+
+
 def test_the_analyst_sees_everything_it_is_asked_about() -> None:
     seen = prompts("turns@1")
     for kind, words in {
@@ -130,7 +171,7 @@ def test_the_analyst_sees_everything_it_is_asked_about() -> None:
             assert word in seen[kind, None], (kind, word)
 
 
-@pytest.mark.parametrize("name", ["negotiation", "dialogue"])
+@pytest.mark.parametrize("name", ["negotiation", "dialogue", "vision"])
 def test_the_examples_are_complete(name: str) -> None:
     example = offline.scenario(name)
     assert example.name == name
