@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from uuid import UUID
 
 from pyscrai.contract.events import Grant, Reserve
@@ -132,10 +132,15 @@ async def pause_if_broke(run: LockedRun) -> None:
         return
     needed = run.spent + run.reserved + needs[0]
     message = (
-        f"the limit of {run.limit_usd:f} USD is reached: {run.spent:f} spent, and the next call may cost {needs[0]:f}. "
-        f"Raise the limit to at least {needed:f} and resume; it goes on at exactly that call."
+        f"the limit of ${run.limit_usd or 0:.4f} is reached: ${run.spent:.4f} is spent, and the next call may cost "
+        f"${needs[0]:.4f}. With a limit of ${_rounded_up(needed):f} or more the run goes on at exactly that call."
     )
     run.stop("paused", "run_paused", Trouble(code="out_of_money", message=message, needed=needed))
+
+
+def _rounded_up(amount: Decimal) -> Decimal:
+    """To what a person types: a limit that is rounded down would not be enough."""
+    return amount.quantize(Decimal("0.0001"), ROUND_CEILING)
 
 
 async def release_affordable(run: LockedRun) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from pyscrai.cli.charts import money
 from pyscrai.cli.prose import one_line
@@ -60,13 +61,12 @@ def resume_command(run: Run) -> str:
 
 def _advice(run: Run, trouble: Trouble) -> Iterable[str]:
     if trouble.code == "out_of_money":
-        needed = f", the next call may need {money(trouble.needed)}" if trouble.needed else ""
-        yield f"{money(run.spent)} of {money(run.limit)} is spent{needed}. Raise the limit to go on."
+        yield f"What was played so far is kept; {money(run.spent)} of {money(run.limit)} is spent."
     elif trouble.code in ADVICE:
         yield ADVICE[trouble.code]
 
 
 def _next_limit(run: Run) -> str:
-    """Twice the limit, or what the next call needs on top of what is spent, if that is more."""
-    needed = run.spent + (run.reason.needed or 0 if run.reason else 0)
-    return f"{max((run.limit or 0) * 2, needed * 2):.2f}" if run.limit or needed else "1.00"
+    """Twice the limit, or twice what lets the next call go through, if that is more; at least a cent."""
+    needed = run.reason.needed or Decimal(0) if run.reason else Decimal(0)
+    return f"{max((run.limit or 0) * 2, needed * 2, Decimal('0.01')):.2f}" if run.limit or needed else "1.00"
