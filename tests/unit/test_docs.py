@@ -10,7 +10,9 @@ import click
 import pytest
 
 from pyscrai.cli.main import cli
+from pyscrai.domain.scenario import FlowStep
 from pyscrai.engine.command import engine_command
+from pyscrai.formats.load import load
 from pyscrai.prompting import check, known_variables
 from pyscrai_actor.handlers import plain
 
@@ -137,6 +139,19 @@ def test_the_example_prompt_is_one_that_the_catalog_takes() -> None:
     text = (ROOT / "docs/prompts.md").read_text("utf-8")
     example = next(body for kind, body in FENCE.findall(text) if kind == "liquid")
     assert check(example, known_variables("actor")) == []
+
+
+def test_the_flow_on_the_page_about_flows_is_one_that_is_played(tmp_path: Path) -> None:
+    flow = next(body for kind, body in FENCE.findall((ROOT / "docs/flows.md").read_text("utf-8")) if kind == "yaml")
+    about = "format: pyscrai/scenario@1\nname: meeting\nworld: {text: A hall.}\nschedule: {policy: flow@1, turns: 12}\n"
+    seats = "seats: {chair: {role: chairs}, baker: {role: bakes}}\n"
+    metric = "metrics: {heat: {description: how loud it is}}\n"
+    (tmp_path / "meeting.yaml").write_text(about + seats + metric + flow, "utf-8")
+    loaded = load(tmp_path / "meeting.yaml")
+    assert loaded.scenario is not None, loaded.findings
+    assert [finding for finding in loaded.findings if finding.severity in ("error", "warning")] == []
+    table = (ROOT / "docs/flows.md").read_text("utf-8").split("## A step")[1].split("## Waves")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) >= set(FlowStep.model_fields) - {"n"}
 
 
 def test_the_readme_shows_the_golden_play() -> None:

@@ -222,7 +222,9 @@ def test_a_flow_answers_each_moment(runs: dict[tuple[str, int], list[Entry]]) ->
         assert not any("Tell" in scene or "Leave it there" in scene for scene in scenes)
         [report] = [entry for entry in log if entry.kind == "report"]
         kept = [sentences(seat.private)[0] for seat in offline.scenario("vision").seats.values()]
-        assert all(secret.rstrip(".") in str(found) for secret, found in zip(kept, report.body["findings"], strict=True))
+        assert all(
+            secret.rstrip(".") in str(found) for secret, found in zip(kept, report.body["findings"], strict=True)
+        )
         assert report.visible_to == "none"
         assert log[-1].body["outcome"] == "flow_complete"
 
