@@ -27,6 +27,7 @@ COMMANDS = {
     "engines": ("pyscrai.cli.engines:engines", "List the engines that are registered."),
     "validate": ("pyscrai.cli.validate:validate", "Check scenario files; say file, line and what to do."),
     "schema": ("pyscrai.cli.schema:schema", "Print the JSON Schema of a document, for editors."),
+    "benchmark": ("pyscrai.cli.benchmark.command:benchmark", "Measure turn time, memory, cost and start-up."),
     "up": ("pyscrai.cli.up:up", "Serve the API and engines on this machine until Ctrl-C."),
     "serve": ("pyscrai.cli.up:up", "The same as up."),
     "api": ("pyscrai.cli.services:api", "Run one API process."),

@@ -30,8 +30,12 @@ class Session:
 
 
 @asynccontextmanager
-async def session(where: Where, talk: Talk, *, engines: Mapping[str, int] = NO_ENGINES) -> AsyncIterator[Session]:
-    """The API that `where` leads to; the engines are for the case that one has to be started. Raises as find_place."""
+async def session(
+    where: Where, talk: Talk, *, engines: Mapping[str, int] = NO_ENGINES, alone: bool = False
+) -> AsyncIterator[Session]:
+    """The API that `where` leads to; the engines are for the case that one has to be started. Raises as find_place.
+
+    `alone`: one is started also where `pyscrai up` runs."""
     from pyscrai.sdk.place import find_place
 
     began = time.monotonic()
@@ -43,6 +47,7 @@ async def session(where: Where, talk: Talk, *, engines: Mapping[str, int] = NO_E
         data=where.data,
         engines=engines,
         on_progress=with_notes.add,
+        alone=alone,
     )
     try:
         async with found as place, place.api() as api:

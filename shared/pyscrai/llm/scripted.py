@@ -10,7 +10,7 @@
         retry_after: 3                  # with rate_limit
       - when: {turn: 3, call: 1}
         answer: '{"action": broken'     # a repair is call 2
-    default: {latency: 0.05, answer: {…}}
+    default: {latency: 0.05, answer: {…}}       # or rehearse: true, what the rehearsal model would say
 
 `when` knows event_type, seat, turn, phase, try (failures + 1, not how often the event was claimed: a killed engine
 repeats the same answer) and call (1, or 2 for the repair). In an answer's strings `{seat}`, `{turn}`, `{turns}`,
@@ -46,6 +46,7 @@ from pyscrai.llm.errors import (
 )
 from pyscrai.llm.offline import OfflineModel, counted
 from pyscrai.llm.question import Question
+from pyscrai.llm.rehearsal.model import rehearsed
 
 KEYS = ("event_type", "seat", "turn", "phase", "try", "call")
 FAILURES: dict[str, Callable[[str, float | None], ModelError]] = {
@@ -57,7 +58,7 @@ FAILURES: dict[str, Callable[[str, float | None], ModelError]] = {
     "too_long": lambda text, _: TooLong(text, unbilled=True),
     "bad_key": lambda text, _: BadKey(text, unbilled=True),
 }
-_ENTRY = frozenset({"when", "answer", "latency", "fail", "retry_after", "usage"})
+_ENTRY = frozenset({"when", "answer", "latency", "fail", "retry_after", "usage", "rehearse"})
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,10 @@ class Scripted(OfflineModel):
         if fail := entry.get("fail"):
             after = entry.get("retry_after")
             raise FAILURES[fail](f"scripted: {fail}", None if after is None else float(after))
-        text = _text(entry.get("answer", ""), place)
+        if entry.get("rehearse"):
+            text = rehearsed(messages, schema, self.question.model.seed)
+        else:
+            text = _text(entry.get("answer", ""), place)
         usage = entry.get("usage", script.usage)
         return ModelResponse(role="assistant", content=text, response_usage=self._usage(usage, messages, schema, text))
 
@@ -142,7 +146,8 @@ def _wrong(entry: Any) -> str | None:
         return f"`when` knows {', '.join(KEYS)}"
     if "fail" in entry and entry["fail"] not in FAILURES:
         return f"`fail` knows {', '.join(FAILURES)}"
-    return None if "fail" in entry or "answer" in entry else "it has neither `answer` nor `fail`"
+    answered = {"answer", "fail"} & entry.keys() or entry.get("rehearse") is True
+    return None if answered else "it has none of `answer`, `fail` and `rehearse: true`"
 
 
 def _place(question: Question, call: int) -> dict[str, Any]:

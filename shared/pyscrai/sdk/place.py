@@ -45,13 +45,14 @@ async def find_place(
     engines: Mapping[str, int] = ONE_OF_EACH,
     on_progress: Callable[[str], None] | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
+    alone: bool = False,
 ) -> AsyncIterator[Place]:
     """`api_url`, else PYSCRAI_API_URL, else the `pyscrai up` of this data folder, else a stack of our own, which
     ends with the context; without `engines` that is an API alone. `on_progress` is told what is being started;
     `transport` replaces the network to an API that is named.
 
     A `database_url` given here (not the variable) always means a stack of our own on that database.
-    Raises EmbeddedError, and Interrupted where a signal ends our stack (in the main thread).
+    `alone` leaves a running `pyscrai up` aside. Raises EmbeddedError, and Interrupted where a signal ends our stack (in the main thread).
     """
     token = token or os.environ.get("PYSCRAI_TOKEN") or None
     named = api_url or (None if database_url else os.environ.get("PYSCRAI_API_URL"))
@@ -62,7 +63,7 @@ async def find_place(
     from pyscrai.embedded.stack import running_api, stack
 
     folder = private_folder(data) if data else data_home()
-    running = None if database_url else await to_thread.run_sync(running_api, folder)
+    running = None if database_url or alone else await to_thread.run_sync(running_api, folder)
     if running is not None:
         url, its_token = running
         yield Place(api_url=url, token=its_token or token)

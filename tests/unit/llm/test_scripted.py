@@ -69,6 +69,13 @@ TROUBLE = {
 }
 
 
+async def test_the_rest_can_be_rehearsed(ask_for: Make, ledger: Any, script: Script) -> None:
+    model = script(answers=[{"when": {"seat": "baker"}, "answer": answer("no")}], default={"rehearse": True})
+    assert await ask(ask_for(model, seat="baker"), ledger, timeout=5) == answer("no")
+    said = await ask(ask_for(model, seat="smith"), ledger, timeout=5)
+    assert said == await ask(ask_for("rehearsal", seat="smith"), ledger, timeout=5)
+
+
 @pytest.mark.parametrize("fail", TROUBLE)
 async def test_every_kind_of_trouble(ask_for: Make, ledger: Any, script: Script, fail: str) -> None:
     kind, unbilled = TROUBLE[fail]
@@ -104,7 +111,7 @@ async def test_usage_can_be_given(ask_for: Make, ledger: Any, script: Script) ->
         ({"answers": [{"when": {"saet": 1}, "answer": "x"}]}, "`when` knows"),
         ({"answers": [{"answr": "x"}]}, "unknown key 'answr'"),
         ({"answers": [{"fail": "sneeze"}]}, "`fail` knows"),
-        ({"default": {"latency": 1}}, "neither"),
+        ({"default": {"latency": 1}}, "none of"),
         ({"answers": 5}, "must be a mapping"),
     ],
 )

@@ -19,8 +19,13 @@ class Rehearsal(OfflineModel):
     seed: int = 0
 
     async def answer(self, messages: list[Any], schema: dict[str, Any] | None) -> ModelResponse:
-        system = "\n".join(each.get_content_string() for each in messages if each.role == "system")
-        users = [each.get_content_string() for each in messages if each.role == "user"]
-        made = compose(system, users[0] if users else "", schema, self.seed)
-        text = made if isinstance(made, str) else json.dumps(made, ensure_ascii=False)
+        text = rehearsed(messages, schema, self.seed)
         return ModelResponse(role="assistant", content=text, response_usage=counted(messages, text))
+
+
+def rehearsed(messages: list[Any], schema: dict[str, Any] | None, seed: int) -> str:
+    """What the rehearsal model says to these messages: a text, or JSON by the schema."""
+    system = "\n".join(each.get_content_string() for each in messages if each.role == "system")
+    users = [each.get_content_string() for each in messages if each.role == "user"]
+    made = compose(system, users[0] if users else "", schema, seed)
+    return made if isinstance(made, str) else json.dumps(made, ensure_ascii=False)

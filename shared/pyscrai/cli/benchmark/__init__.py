@@ -1,0 +1,1 @@
+"""`pyscrai benchmark`: how long a turn takes here, and what it needs."""
