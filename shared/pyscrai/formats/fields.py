@@ -28,12 +28,17 @@ def text(into: Assembly, path: Path, *origins: tuple[Source | None, str]) -> str
     taken = first(*origins)
     if taken is None:
         return None
+    found = told(into, taken)
+    into.put(path, found, taken)
+    return found
+
+
+def told(into: Assembly, taken: Taken) -> str:
+    """A value as text; anything else than a text or a list of texts is said."""
     value = taken.value
     if not isinstance(value, str) and not (isinstance(value, list) and all(isinstance(v, str) for v in value)):
         into.say("warning", taken, f'"{taken.key}" is {shown(value)}: it is taken as text', "write a text in quotes")
-    found = as_text(value)
-    into.put(path, found, taken)
-    return found
+    return as_text(value)
 
 
 def texts(into: Assembly, path: Path, *origins: tuple[Source | None, str]) -> list[str]:

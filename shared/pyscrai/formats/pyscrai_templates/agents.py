@@ -34,6 +34,7 @@ _NO_PLACE = {
 }
 _PERSONALITY = ("name", "role", "description", "backstory", "goals", "constraints", "traits", "instructions")
 _LLM = ("provider", "model_id", "temperature", "max_tokens")
+_FIELDS = {"personality_config": _PERSONALITY, "llm_config": (*_LLM, "model", "id")}
 _TOOLS = {
     "reasoning": "a seat always reasons before it acts",
     "memory": "what a seat remembers is kept by the system",
@@ -183,6 +184,11 @@ def _overrides(into: Assembly, source: Source) -> None:
         else:
             into.put(("overrides", section), {}, part)
             for field in part.data:
+                known = _FIELDS.get(section, ())
+                meant = did_you_mean(field, known) if field not in known else None
+                if meant:
+                    at = source.document.positions.key(part.here(field))
+                    into.say("warning", at, f'{section} has no "{field}"', meant, part.here(field))
                 _rule(into, part, field, ("overrides", section, field))
 
 

@@ -208,24 +208,27 @@ def _engine(into: Assembly, role: Source, agent: AgentTemplate) -> str:
     return word
 
 
-def _told(role: Source, *keys: str) -> list[str]:
+def _told(into: Assembly, role: Source, *keys: str) -> list[str]:
     """What the role says about itself, in its own keys or in role_config."""
     config = role.within("role_config")
     found = []
     for key in keys:
         taken = fields.first((config, key), (role, key))
         if taken is not None:
-            found.append(line_of(taken.value))
+            text = taken.value
+            if not isinstance(text, str):
+                into.say("warning", taken, f'"{key}" is {fields.shown(text)}: it is taken as text', "write a text")
+            found.append(line_of(text))
     return found
 
 
 def _seat(into: Assembly, seat: tuple[str, ...], role: Source, agent: AgentTemplate, *, alone: bool) -> None:
     into.put(seat, {}, role)
-    called = _told(role, "character_name")
+    called = _told(into, role, "character_name")
     into.put(
         (*seat, "title"), called[0] if called else agent.title if alone and agent.title else readable(seat[-1]), role
     )
-    told = [readable(text) for text in _told(role, "role")] + _told(role, "description")
+    told = [readable(text) for text in _told(into, role, "role")] + _told(into, role, "description")
     into.put((*seat, "role"), ": ".join(told) or readable(agent.role), role)
     character = f"Your character: {readable(agent.role)}" if agent.role and told else ""
     into.put((*seat, "situation"), paragraphs(agent.backstory, character), role)
@@ -237,7 +240,7 @@ def _seat(into: Assembly, seat: tuple[str, ...], role: Source, agent: AgentTempl
 
 
 def _voice(into: Assembly, engine: str, role: Source, agent: AgentTemplate) -> None:
-    told = ": ".join(_told(role, "role", "description"))
+    told = ": ".join(_told(into, role, "role", "description"))
     parts = (
         "\n".join(agent.instructions),
         f"Who you are: {readable(agent.role)}" if agent.role else "",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyscrai.domain.json_schemas import fault
+from pyscrai.domain.json_schemas import fault, slips
 from pyscrai.domain.scenario import slug
 from pyscrai.domain.work import BUILT_IN_LANES, EventType
 from pyscrai.formats import fields, native
 from pyscrai.formats.assembly import Assembly, Source, Taken
 from pyscrai.formats.findings import Finding, did_you_mean
 from pyscrai.formats.positions import Document, Positions
-from pyscrai.formats.pyscrai_templates.schemas import as_schema
+from pyscrai.formats.pyscrai_templates.schemas import as_schema, is_schema
 
 LOG = "log"
 """The lane of what is a line of the log and no work for an engine."""
@@ -108,6 +108,10 @@ def _schema(into: Assembly, key: str, taken: Taken | None) -> None:
         at = taken.source.document.positions.place(pointer)
         into.say("error", at, wrong.message, wrong.hint, pointer)
         return
+    for slip in slips(taken.value) if is_schema(taken.value) else ():
+        pointer = f"{taken.pointer}{slip.pointer}"
+        at = taken.source.document.positions.key(pointer)
+        into.say("warning", at, slip.message, slip.hint, pointer)
     into.put((key,), schema, taken)
 
 

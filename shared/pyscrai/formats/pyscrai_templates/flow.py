@@ -286,9 +286,9 @@ class _Flow:
         found = fields.first(*((step.source, key) for key in ("prompt_template", "prompt")))
         told = step.source.take("description")
         if found is not None:
-            return found.value if isinstance(found.value, str) else str(found.value)
+            return fields.told(self.into, found)
         if told is not None:
-            return str(told.value)
+            return fields.told(self.into, told)
         if step.by != "system":
             return f"{readable(step.name)}."
         if step.trigger.on == "start":

@@ -51,7 +51,11 @@ def trigger_of(into: Assembly, step: Source, conditions: Source | None, names: l
     final = conditions.data.get("final") if conditions else None
     if taken is None:
         return Trigger("end" if final is True else None)
-    word = str(taken.value).strip()
+    if not isinstance(taken.value, str):
+        message = f"a trigger is a word, not {fields.shown(taken.value)}: the order of the steps decides"
+        into.say("warning", taken, message, 'as in "scenario_start"')
+        return Trigger(None)
+    word = taken.value.strip()
     on = WORDS.get(word.lower())
     every = _EVERY.fullmatch(word.lower())
     if every or on == "every_n_turns":

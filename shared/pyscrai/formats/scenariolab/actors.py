@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pyscrai.domain.scenario import slug
+from pyscrai.formats import fields
 from pyscrai.formats.assembly import Assembly, Source, Taken
 from pyscrai.formats.findings import did_you_mean
 from pyscrai.formats.words import as_text, as_texts, line_of, paragraphs
@@ -51,6 +52,9 @@ def read_actor(into: Assembly, source: Source, name: str, common: str) -> None:
     seat = ("seats", name)
     into.put(seat, {}, source)
     source.used.add("short_name")
+    if not isinstance(source.data.get("short_name", ""), str):
+        message = f'short_name is a text: "{name}" is used'
+        into.say("warning", source.place("short_name"), message, None, source.here("short_name"))
     into.move((*seat, "title"), source, "name")
     into.move((*seat, "model"), source, "llm_model", "model")
     into.move((*seat, "temperature"), source, "temperature")
@@ -58,7 +62,7 @@ def read_actor(into: Assembly, source: Source, name: str, common: str) -> None:
     for key, ours in (("role", "role"), ("description", "situation")):
         taken = source.take(key)
         if taken:
-            into.put((*seat, ours), as_text(taken.value), taken)
+            into.put((*seat, ours), fields.told(into, taken), taken)
     _goals(into, source, seat)
     constraints = source.take("constraints")
     if constraints:
@@ -68,7 +72,7 @@ def read_actor(into: Assembly, source: Source, name: str, common: str) -> None:
         into.put((*seat, "expertise"), as_expertise(expertise.value), expertise)
     _style(into, source, seat)
     prompt = source.take("system_prompt")
-    told = as_text(prompt.value) if prompt else ""
+    told = fields.told(into, prompt) if prompt else ""
     into.put((*seat, "instructions"), paragraphs(common, told), prompt or source)
     _private(into, source, seat)
     _control(into, source, seat)
@@ -115,7 +119,7 @@ def _style(into: Assembly, source: Source, seat: tuple[str, str]) -> None:
     if first is None:
         return
     parts = [
-        as_text(decides.value) if decides else "",
+        fields.told(into, decides) if decides else "",
         f"How you communicate: {line_of(talks.value)}" if talks else "",
         f"Your traits: {line_of(traits.value)}" if traits else "",
     ]

@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from pyscrai.domain.scenario import slug
+from pyscrai.formats import fields
 from pyscrai.formats.assembly import Assembly, Source, Taken
 from pyscrai.formats.findings import did_you_mean
-from pyscrai.formats.words import as_text
 
 KNOWN = [
     "validation_model",
@@ -103,14 +103,14 @@ def _check(into: Assembly, checks: Source | None, name: str, ladder: dict[str, s
             into.say("error", checks.place(name), "a check is a mapping (key: value)", path=checks.here(name))
             checks.used.add(name)
         return
-    if source.value("enabled") is False:
+    if fields.truth(into, source.take("enabled")) is False:
         into.keep_whole(source, name, "the check is switched off (enabled: false)")
         return
     here = ("checks", slug(name))
     into.put(here, {}, source)
     described = source.take("description")
     if described:
-        into.put((*here, "description"), as_text(described.value), described)
+        into.put((*here, "description"), fields.told(into, described), described)
     prompt = source.take("prompt_template", "prompt")
     if prompt:
         into.put((*here, "prompt"), _filled(into, prompt), prompt)
@@ -125,7 +125,7 @@ def _check(into: Assembly, checks: Source | None, name: str, ladder: dict[str, s
 def _filled(into: Assembly, prompt: Taken) -> Any:
     """Their placeholders as references that a reader of our analyst's prompt understands."""
     if not isinstance(prompt.value, str):
-        return as_text(prompt.value)
+        return fields.told(into, prompt)
 
     def fill(found: re.Match[str]) -> str:
         word = found.group(1)

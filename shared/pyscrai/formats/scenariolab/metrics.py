@@ -11,9 +11,10 @@ import re
 from typing import Any
 
 from pyscrai.domain.scenario import slug
+from pyscrai.formats import fields
 from pyscrai.formats.assembly import Assembly, Source, Taken
 from pyscrai.formats.findings import did_you_mean
-from pyscrai.formats.words import as_text, as_texts
+from pyscrai.formats.words import as_texts
 
 TYPES = {
     **dict.fromkeys(
@@ -116,7 +117,7 @@ def _name_in(value: Any, i: int) -> str:
 
 
 def _metric(into: Assembly, source: Source, name: str, seats: dict[str, str]) -> None:
-    if source.value("enabled") is False:
+    if fields.truth(into, source.take("enabled")) is False:
         into.keep_whole(source, name, "the metric is switched off")
         return
     here = ("metrics", name)
@@ -126,7 +127,7 @@ def _metric(into: Assembly, source: Source, name: str, seats: dict[str, str]) ->
     _described(into, source, here)
     unit = source.take("unit", "units")
     if unit:
-        into.put((*here, "unit"), as_text(unit.value), unit)
+        into.put((*here, "unit"), fields.told(into, unit), unit)
     pattern = extraction.take(*_PATTERN) or source.take(*_PATTERN)
     keywords = extraction.take("keywords") or source.take("keywords")
     by = _by(into, source, extraction, pattern, keywords)
@@ -137,7 +138,7 @@ def _metric(into: Assembly, source: Source, name: str, seats: dict[str, str]) ->
         into.put((*here, "keywords"), as_texts(keywords.value), keywords)
     prompt = extraction.take(*_PROMPT) or source.take(*_PROMPT)
     if prompt:
-        into.put((*here, "prompt"), as_text(prompt.value), prompt)
+        into.put((*here, "prompt"), fields.told(into, prompt), prompt)
     categories = source.take(*_CATEGORIES)
     _typed(into, source, here, categories, pattern)
     _range(into, source, here)
@@ -151,7 +152,7 @@ def _described(into: Assembly, source: Source, here: tuple[str, str]) -> None:
     described = source.take("description")
     title = source.data.get("name")
     if described:
-        into.put((*here, "description"), as_text(described.value), described)
+        into.put((*here, "description"), fields.told(into, described), described)
     elif isinstance(title, str) and slug(title) != title:
         into.put((*here, "description"), title, Taken(source, "name", title))
 

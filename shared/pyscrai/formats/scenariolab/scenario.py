@@ -6,6 +6,7 @@ from typing import Any
 
 from pyscrai.domain.conditions import parse
 from pyscrai.domain.errors import InvalidValue
+from pyscrai.formats import fields
 from pyscrai.formats.assembly import Assembly, Source, Taken
 from pyscrai.formats.findings import Position, finding
 from pyscrai.formats.folder import Folder
@@ -67,7 +68,7 @@ def read_scenario(into: Assembly, source: Source) -> None:
     for key, path in (("description", ("description",)), ("initial_world_state", ("world", "text"))):
         taken = source.take(key)
         if taken:
-            into.put(path, as_text(taken.value), taken)
+            into.put(path, fields.told(into, taken), taken)
     if "initial_world_state" not in source.data:
         hint = "it is what every actor sees at the start"
         into.say("warning", source, "initial_world_state is missing: the world is empty", hint)
@@ -86,7 +87,7 @@ def read_scenario(into: Assembly, source: Source) -> None:
 def common_ground(into: Assembly, source: Source, folder: Folder) -> str:
     """What the scenario tells every actor and the narrator: its system prompt, then the background."""
     prompt = source.take("system_prompt")
-    text = as_text(prompt.value) if prompt else ""
+    text = fields.told(into, prompt) if prompt else ""
     text = paragraphs(text, *_background(into, source, folder))
     if text:
         into.put(("narrator", "instructions"), text, prompt or source)
