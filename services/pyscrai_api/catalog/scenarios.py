@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,8 +18,8 @@ from pyscrai.contract.templates import Template
 from pyscrai.contract.wire import Page
 from pyscrai.domain.canonical import normalise
 from pyscrai_api.catalog import configurations
-from pyscrai_api.catalog.configurations import LONGEST_LABEL, Configuration, template_name
-from pyscrai_api.catalog.templates import Templates
+from pyscrai_api.catalog.configurations import LONGEST_LABEL, template_name
+from pyscrai_api.catalog.templates import Draft, Templates
 from pyscrai_api.errors import Invalid
 from pyscrai_api.tables import TemplateRow, TemplateVersionRow
 
@@ -31,7 +32,7 @@ DOCUMENT = frozenset({"format", "seats", "agents", "actors", "metadata", "event_
 class Wanted:
     """What a request says of a scenario; None where it says nothing."""
 
-    configuration: Configuration | None
+    draft: Draft | None
     label: str | None = None
     history: list[Any] | None = None
     visibility: str | None = None
@@ -42,20 +43,20 @@ def is_envelope(body: dict[str, Any]) -> bool:
     return bool(ENVELOPE & body.keys()) and not DOCUMENT & body.keys() and ("config" in body or body.keys() <= ENVELOPE)
 
 
-def wanted(body: dict[str, Any], *, stored: str | None = None) -> Wanted:
+def wanted(body: dict[str, Any], *, stored: str | None = None, agents: Mapping[str, str] | None = None) -> Wanted:
     """Read an envelope; `stored` is the name of the template that it changes, None for a new one. Raises Invalid."""
     posted = _posted(body)
-    configuration = None
+    draft = None
     if posted.config is not None:
         name = stored or template_name(posted.name)
-        configuration = configurations.read(posted.config, name=name, keep=stored is not None, pointer="/config")
+        draft = configurations.read(posted.config, name=name, keep=stored is not None, pointer="/config", agents=agents)
     elif stored is None:
         raise _missing("config", "the scenario's configuration is missing")
     unknown = [FieldError(pointer=f"/{key}", message="nothing here uses this") for key in body.keys() - ENVELOPE]
-    if configuration is not None:
-        configuration.draft.warnings.extend(sorted(unknown, key=lambda item: item.pointer))
+    if draft is not None:
+        draft.warnings.extend(sorted(unknown, key=lambda item: item.pointer))
     return Wanted(
-        configuration=configuration,
+        draft=draft,
         label=posted.name,
         history=None if posted.history is None else normalise(posted.history, "/history"),
         visibility=posted.visibility,
@@ -87,9 +88,9 @@ class Scenarios:
 
     async def create(self, session: AsyncSession, new: Wanted, *, owner: str) -> ScenarioTemplate:
         """Version 1 of a new scenario. Raises Conflict where its name is taken."""
-        assert new.configuration is not None
+        assert new.draft is not None
         made = await self._templates.create(
-            session, "scenarios", new.configuration.draft, owner=owner, visibility=new.visibility or "private"
+            session, "scenarios", new.draft, owner=owner, visibility=new.visibility or "private"
         )
         return await self._describe(session, made, new)
 
@@ -98,13 +99,12 @@ class Scenarios:
 
         Raises NotFound, Forbidden for someone else's, Conflict for a document that is called otherwise.
         """
-        if new.configuration is None:
+        if new.draft is None:
             await self._templates.lock(session, "scenarios", name, owner=owner)
             made = await self._templates.read(session, "scenarios", name, None, owner=owner)
         else:
-            draft = new.configuration.draft
             made = await self._templates.update(
-                session, "scenarios", name, draft, owner=owner, visibility=new.visibility
+                session, "scenarios", name, new.draft, owner=owner, visibility=new.visibility
             )
         return await self._describe(session, made, new)
 
@@ -124,8 +124,6 @@ class Scenarios:
             row.label = None if new.label == row.name else new.label
         if new.history is not None:
             row.history = new.history
-        if new.configuration is not None:
-            row.alias = new.configuration.alias or row.alias
         if new.visibility is not None:
             row.visibility = new.visibility
         row.modified_at = await self._templates.now(session)
@@ -145,7 +143,7 @@ class Scenarios:
 
 
 def _shown(template: Template, row: TemplateRow, version: TemplateVersionRow) -> ScenarioTemplate:
-    told = template.model_dump(exclude={"name"})
+    told = template.model_dump(exclude={"name", "source"})
     return ScenarioTemplate(
         **told,
         name=row.label or row.name,

@@ -35,7 +35,10 @@ from pyscrai_api.tables import TemplateRow, TemplateVersionRow
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A document that was checked: what a version is made of. `source`: as it was posted, where that is another."""
+    """A document that was checked: what a version is made of.
+
+    `source`: as it was posted, where that is another; `alias`: what it calls itself, where that is no name of ours.
+    """
 
     name: str
     title: str
@@ -43,6 +46,7 @@ class Draft:
     sha256: str
     warnings: list[FieldError]
     source: str | None = None
+    alias: str | None = None
 
 
 def draft(kind: TemplateType, content: dict[str, Any]) -> Draft:
@@ -91,7 +95,7 @@ class Templates:
         now = await _now(session)
         row = TemplateRow(
             id=new_id(), type=kind, name=new.name, latest=1, owner=owner, visibility=visibility, created_by=owner,
-            created_at=now, modified_at=now,
+            created_at=now, modified_at=now, alias=new.alias,
         )  # fmt: skip
         session.add(row)
         try:
@@ -122,6 +126,7 @@ class Templates:
         version = await self._version(session, row, row.latest)
         row.archived_at = None
         row.visibility = visibility or row.visibility
+        row.alias = new.alias or row.alias
         row.modified_at = await _now(session)
         if (version.sha256, version.source) != (new.sha256, new.source):
             row.latest += 1
@@ -160,6 +165,21 @@ class Templates:
     async def name_of(self, session: AsyncSession, kind: TemplateType, name: str, *, owner: str) -> str:
         """The name behind a name or id. Raises NotFound."""
         return (await self._find(session, kind, name, owner=owner)).name
+
+    async def latest(self, session: AsyncSession, kind: TemplateType, *, owner: str, most: int) -> dict[str, str]:
+        """By name, the latest version of each as it was posted; one's own before those of others."""
+        query = (
+            select(TemplateRow, TemplateVersionRow)
+            .join(TemplateVersionRow, col(TemplateVersionRow.template_id) == TemplateRow.id)
+            .where(TemplateRow.type == kind, TemplateVersionRow.version == TemplateRow.latest, _visible(owner))
+            .where(col(TemplateRow.archived_at).is_(None))
+            .order_by(col(TemplateRow.owner) != owner, col(TemplateRow.name))
+            .limit(most)
+        )
+        found: dict[str, str] = {}
+        for row, version in (await session.exec(query)).all():
+            found.setdefault(row.name, version.source or version.canonical)
+        return found
 
     async def page(
         self, session: AsyncSession, kind: TemplateType | None, *, owner: str, limit: int, after: str | None
@@ -264,5 +284,6 @@ def shown(
         created_at=version.created_at.isoformat(),
         archived=row.archived_at is not None,
         content=json.loads(version.canonical) if whole else None,
+        source=json.loads(version.source) if whole and version.source else None,
         warnings=list(warnings),
     )

@@ -53,8 +53,8 @@ def type_of(text: str) -> TemplateType:
     return TYPES[text]
 
 
-def posted(body: dict[str, Any], name: str | None = None) -> Posted:
-    """A body as a document with its name. `name` is what the path says, for a document that does not say its own."""
+def posted(body: dict[str, Any]) -> Posted:
+    """A body as a document, with the name that the body gives it."""
     wrapped = isinstance(body.get("content"), dict) and set(body) <= ENVELOPE
     content = dict(body["content"]) if wrapped else dict(body)
     visibility = body.get("visibility") if wrapped else None
@@ -65,8 +65,8 @@ def posted(body: dict[str, Any], name: str | None = None) -> Posted:
     if given is not None and content.get("name", given) != given:
         message = f"the request says {given!r}, the document {content['name']!r}"
         raise Invalid("two names for one template", errors=[FieldError(pointer="/name", message=message)])
-    if "name" not in content and (given or name):
-        content["name"] = given or name
+    if "name" not in content and given:
+        content["name"] = given
     return Posted(content=content, visibility=cast("Visibility | None", visibility))
 
 
@@ -137,12 +137,23 @@ async def _page(
         return await templates.page(session, kind, owner=who.owner, limit=limit, after=after)
 
 
+async def castable(request: Request, who: Caller, document: dict[str, Any]) -> dict[str, str] | None:
+    """The agent templates that a scenario may cast, by name; None for a document that casts none."""
+    from pyscrai_api.catalog.configurations import MOST_AGENTS, casts
+
+    if not casts(document):
+        return None
+    templates = deps(request).catalog.templates
+    async with templates.session() as session:
+        return await templates.latest(session, "agents", owner=who.owner, most=MOST_AGENTS)
+
+
 async def _create(request: Request, who: Caller, kind: TemplateType) -> Response:
-    from pyscrai_api.catalog.templates import draft
+    from pyscrai_api.catalog.configurations import read_template
 
     raw, body = await json_object(request)
     given = posted(body)
-    new = draft(kind, given.content)
+    new = read_template(kind, given.content, agents=await castable(request, who, given.content))
     templates = deps(request).catalog.templates
     key = key_of(request, owner=who.owner, route=f"POST /templates/{kind}", body=raw)
 
@@ -163,14 +174,15 @@ async def _read(request: Request, who: Caller, kind: TemplateType, name: str, ve
 
 
 async def _update(request: Request, who: Caller, kind: TemplateType, name: str) -> Template:
-    from pyscrai_api.catalog.templates import draft
+    from pyscrai_api.catalog.configurations import read_template
 
     _, body = await json_object(request)
     templates = deps(request).catalog.templates
+    given = posted(body)
+    agents = await castable(request, who, given.content)
     async with templates.session() as session:
         stored = await templates.name_of(session, kind, name, owner=who.owner)
-        given = posted(body, stored)
-        new = draft(kind, given.content)
+        new = read_template(kind, given.content, stored=stored, agents=agents)
         return await templates.update(session, kind, name, new, owner=who.owner, visibility=given.visibility)
 
 

@@ -10,10 +10,11 @@ from starlette.responses import Response
 
 from pyscrai.contract.scenarios import PostedScenario, ScenarioTemplate
 from pyscrai.contract.wire import Page
+from pyscrai_api.access import Caller
 from pyscrai_api.bodies import json_object
 from pyscrai_api.deps import deps
 from pyscrai_api.idempotency import Answer, key_of
-from pyscrai_api.routes.catalog import Limit, Version, posted
+from pyscrai_api.routes.catalog import Limit, Version, castable, posted
 from pyscrai_api.routes.shared import Who
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ async def create(request: Request, who: Who) -> Response:
     from pyscrai_api.catalog.scenarios import Scenarios
 
     raw, body = await json_object(request)
-    new = _wanted(body)
+    new = await _wanted(request, who, body)
     templates = deps(request).catalog.templates
     key = key_of(request, owner=who.owner, route="POST /templates/scenarios", body=raw)
     async with templates.session() as session:
@@ -79,7 +80,8 @@ async def update(request: Request, who: Who, name: str) -> ScenarioTemplate:
     templates = deps(request).catalog.templates
     async with templates.session() as session:
         stored = await templates.name_of(session, "scenarios", name, owner=who.owner)
-        return await Scenarios(templates).update(session, name, _wanted(body, stored), owner=who.owner)
+        new = await _wanted(request, who, body, stored)
+        return await Scenarios(templates).update(session, name, new, owner=who.owner)
 
 
 @router.delete("/scenarios/{name}", status_code=204)
@@ -90,13 +92,15 @@ async def archive(request: Request, who: Who, name: str) -> None:
         await templates.archive(session, "scenarios", name, owner=who.owner)
 
 
-def _wanted(body: dict[str, Any], stored: str | None = None) -> Wanted:
+async def _wanted(request: Request, who: Caller, body: dict[str, Any], stored: str | None = None) -> Wanted:
     from pyscrai_api.catalog import configurations
     from pyscrai_api.catalog.scenarios import Wanted, is_envelope, wanted
 
     if is_envelope(body):
-        return wanted(body, stored=stored)
+        config = body.get("config")
+        agents = await castable(request, who, config if isinstance(config, dict) else {})
+        return wanted(body, stored=stored, agents=agents)
     given = posted(body)
-    pointer = "/content" if given.content != body and isinstance(body.get("content"), dict) else ""
-    configuration = configurations.read_document(given.content, stored=stored, pointer=pointer)
-    return Wanted(configuration=configuration, visibility=given.visibility)
+    agents = await castable(request, who, given.content)
+    draft = configurations.read_template("scenarios", given.content, stored=stored, agents=agents)
+    return Wanted(draft=draft, visibility=given.visibility)

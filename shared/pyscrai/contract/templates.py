@@ -37,4 +37,7 @@ class Template(Wire):
     created_at: str
     archived: bool = False
     content: dict[str, Any] | None = Field(default=None, description="left out in lists")
+    source: dict[str, Any] | None = Field(
+        default=None, description="the document as it was posted, where that is in another dialect than `content`"
+    )
     warnings: list[FieldError] = []
