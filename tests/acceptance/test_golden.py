@@ -22,8 +22,13 @@ from pyscrai.formats.load import load
 ROOT = Path(__file__).parent.parent.parent
 NAMES = ("negotiation", "dialogue", "vision", "first-read", "crisis-cabinet", "prior-authorization")
 EXAMPLES = [ROOT / "templates" / "scenarios" / name for name in NAMES]
-SAMPLES = ROOT.parent / "shared" / "samples" / "scenariolab"
-PLAYED = [SAMPLES / name for name in ("example-minimal-template", "test-regulation-negotiation")]
+SAMPLES = ROOT.parent / "shared" / "samples"
+PLAYED = [
+    SAMPLES / "scenariolab" / "example-minimal-template",
+    SAMPLES / "scenariolab" / "test-regulation-negotiation",
+    SAMPLES / "pyscrai" / "P0-scenario-supernatural_vision.json",
+    SAMPLES / "pyscrai" / "P2-scenario-generic_conversation.json",
+]
 SAID = ("body", "kind", "phase", "seat", "turn", "v", "visible_to")
 
 
@@ -38,7 +43,7 @@ def play(machines: Fleet, folder: Path) -> tuple[dict[str, Any], str]:
     return run, "\n".join([*lines, json.dumps({"log_digest": run["log_digest"]})]) + "\n"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_one_engine_or_four_and_the_golden_logs(dsn: str, tmp_path: Path) -> None:
     folders = EXAMPLES + [folder for folder in PLAYED if folder.exists()]
     stories: list[list[str]] = []
