@@ -13,6 +13,7 @@ from pyscrai.contract.runs import NewRun
 from pyscrai.domain.canonical import escape
 from pyscrai.domain.choices import Choices, Price
 from pyscrai.domain.digest import first_link
+from pyscrai.domain.errors import PolicyError
 from pyscrai.domain.flow import phase_of
 from pyscrai.domain.model_names import UnknownModel, parse
 from pyscrai.domain.narrate import READ_OF_PHASE
@@ -71,7 +72,11 @@ async def start_run(
     run = await lock(conn, run_id)
     assert run is not None
     plans.keep(run_id, run.plan_version, plan)
-    return run, await write(run, plan, begin(plan))
+    try:
+        first = begin(plan)
+    except PolicyError as error:
+        raise Unprocessable("policy_error", f"the scenario cannot begin: {error}") from None
+    return run, await write(run, plan, first)
 
 
 async def _pin_event_types(conn: Connection, scenario: Scenario, owner: str) -> dict[str, UUID]:

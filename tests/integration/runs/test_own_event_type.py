@@ -119,3 +119,19 @@ async def test_a_seat_reads_its_own_snapshot_of_a_flow(desk: Desk, seat: str) ->
     snapshot = await desk.ok("GET", f"/runs/{run['id']}/snapshot", seat=seat)
     assert snapshot["view"]["you"]["seat"] == seat
     assert "findings" not in str(snapshot)
+
+
+async def test_a_flow_that_only_ticks_is_refused(desk: Desk) -> None:
+    """A step that never fires keeps the clock going: no work for anybody, however many turns."""
+    flow = {
+        "tick": {"by": "system", "prompt": "Tick."},
+        "tock": {"by": "system", "prompt": "Tock.", "on": "turn_complete", "repeat": 5000},
+        "late": {"by": "judge", "on": "turn_complete", "when": "heat > 5", "prompt": "Now."},
+    }
+    metrics = {"heat": {"type": "integer", "by": "keyword", "keywords": ["fire"]}}
+    document = {"name": "clock", "world": {"text": "A clock."}, "seats": SEATS, "flow": flow, "metrics": metrics}
+    schedule = {"policy": "flow@1", "turns": 5000}
+    name = await desk.scenario(Scenario.model_validate({**document, "schedule": schedule}).content())
+    problem = await desk.refused("POST", "/runs", {"scenario": name})
+    assert (problem["status"], problem["code"]) == (422, "policy_error")
+    assert "1000 moves without any work" in problem["detail"]

@@ -238,6 +238,19 @@ def test_a_flow_that_nothing_starts_is_over_at_once() -> None:
     assert last.state.turn == 1
 
 
+def test_a_clock_that_nobody_hears_any_more_stops() -> None:
+    tick: dict[str, Any] = {"by": "system", "prompt": "Tick.", "on": "turn_complete", "repeat": 5000}
+    late: dict[str, Any] = {"by": "bo", "on": "tick", "repeat": 2}
+    log, last = play(make_plan(flow(5000, a={"by": "ann"}, tick=tick)))
+    assert waves(log) == [["a"]]
+    assert last.state.end is not None
+    assert last.state.end.outcome == "flow_complete"
+    log, _ = play(make_plan(flow(5000, a={"by": "ann"}, tick=tick, late=late)))
+    assert waves(log) == [["a"], ["tick"], ["tick", "late"], ["tick", "late"]]
+    log, _ = play(make_plan(flow(5000, a={"by": "system", "prompt": "Once."}, tick=tick)))
+    assert waves(log) == [["a"]]
+
+
 def test_a_discarded_event_is_silence_and_the_flow_goes_on() -> None:
     steps: dict[str, Any] = {"a": {"by": "all_seats"}, "b": {"by": "bo", "on": "a"}, "c": {"by": "cy", "on": "b"}}
     log, _ = play(make_plan(flow(**steps)), lambda work: None if work.seat == "bo" else answer(work))

@@ -36,7 +36,7 @@ def next_step(plan: Plan, state: State) -> Next:
 def _between(plan: Plan, state: State) -> Next:
     if state.ending is not None:
         return Next(end=state.ending)
-    wave = [name for name, step in plan.scenario.flow.items() if _fires(state, name, step)]
+    wave = _heard(plan, state, [name for name, step in plan.scenario.flow.items() if _fires(state, name, step)])
     last = [name for name, step in plan.scenario.flow.items() if step.on == END and _may(state, name, step)]
     end = _over(plan, state, wave, bool(last))
     if end is None:
@@ -62,6 +62,18 @@ def _fires(state: State, name: str, step: FlowStep) -> bool:
     else:
         triggered = step.on != END and step.on in state.wave
     return triggered and _may(state, name, step)
+
+
+def _heard(plan: Plan, state: State, wave: list[str]) -> list[str]:
+    """The wave, unless from now on only the system would speak, turn after turn: a clock alone is no story."""
+    flow = plan.scenario.flow
+    clocks = (TURN_COMPLETE, EVERY_N_TURNS)
+    if any(flow[name].by != SYSTEM or flow[name].on not in clocks for name in wave):
+        return wave
+    able = {name for name, step in flow.items() if step.on in clocks and state.times(name) < step.repeat}
+    while more := {name for name, step in flow.items() if step.on in able and state.times(name) < step.repeat} - able:
+        able |= more
+    return wave if any(flow[name].by != SYSTEM for name in able) else []
 
 
 def _may(state: State, name: str, step: FlowStep) -> bool:
