@@ -28,6 +28,7 @@ COMMANDS = {
     "validate": ("pyscrai.cli.validate:validate", "Check scenario files; say file, line and what to do."),
     "schema": ("pyscrai.cli.schema:schema", "Print the JSON Schema of a document, for editors."),
     "benchmark": ("pyscrai.cli.benchmark.command:benchmark", "Measure turn time, memory, cost and start-up."),
+    "demo": ("pyscrai.cli.demo:demo", "Show something step by step."),
     "up": ("pyscrai.cli.up:up", "Serve the API and engines on this machine until Ctrl-C."),
     "serve": ("pyscrai.cli.up:up", "The same as up."),
     "api": ("pyscrai.cli.services:api", "Run one API process."),

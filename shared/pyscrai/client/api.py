@@ -16,6 +16,13 @@ from pyscrai.contract.calls import ModelCall
 from pyscrai.contract.engines import EngineInstance
 from pyscrai.contract.events import Event, NewEvent
 from pyscrai.contract.runs import ChangeRun, Delivered, NewRun, Resume, Run, Snapshot
+from pyscrai.contract.scenarios import (
+    Conversation,
+    HydratedConversation,
+    NewConversation,
+    PostedScenario,
+    ScenarioTemplate,
+)
 from pyscrai.contract.templates import NewTemplate, Template, TemplateType, Visibility
 from pyscrai.contract.wire import Page
 
@@ -71,6 +78,25 @@ class Api:
     async def archive_template(self, kind: TemplateType, name: str) -> None:
         """Take a name out of lists and look-ups; runs that use its versions go on. Raises NotFound."""
         await self.http.request("DELETE", _path("templates", kind, name))
+
+    # ── scenarios as their own clients post them, conversations ──────────────────────────────────────────────────────
+
+    async def create_scenario(self, posted: PostedScenario) -> ScenarioTemplate:
+        """POST /scenarios: a document in any dialect. Raises Conflict, InvalidRequest with JSON Pointers."""
+        return _one(ScenarioTemplate, await self.http.request("POST", "/scenarios", json=posted, headers=_once()))
+
+    async def change_scenario(self, scenario_id: str, posted: PostedScenario) -> ScenarioTemplate:
+        """A new version of it, or another name; what is not said stays as it is."""
+        return _one(ScenarioTemplate, await self.http.request("PUT", _path("scenarios", scenario_id), json=posted))
+
+    async def create_conversation(self, new: NewConversation) -> Conversation:
+        """A run of a scenario, as a conversation; it begins at once. Raises InvalidRequest, NotFound."""
+        return _one(Conversation, await self.http.request("POST", "/conversations", json=new, headers=_once()))
+
+    async def conversation(self, number: int, *, after: int = 0) -> HydratedConversation:
+        """The hydrated snapshot: the scenario as it was pinned, the runtime choices, the events after a number."""
+        answer = await self.http.request("GET", _path("conversations", str(number)), params={"after": after})
+        return _one(HydratedConversation, answer)
 
     # ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
