@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
+from pyscrai.domain.canonical import sha256
+from pyscrai.domain.scenario import slug
 from pyscrai.formats.assembly import Assembly, Source, Taken
 from pyscrai.formats.findings import Severity, did_you_mean
 from pyscrai.formats.words import as_text, as_texts, line_of
@@ -121,6 +124,13 @@ def truth(into: Assembly, taken: Taken | None) -> bool | None:
         return word in ("true", "yes")
     into.say("error", taken, f"true or false is wanted here, not {shown(taken.value)}", "without quotes")
     return None
+
+
+def named(text: str) -> str:
+    """What somebody's words are called here: their slug, or a name of its own where no letter of it can be one."""
+    if re.search(r"[a-z0-9]", text.lower()):
+        return slug(text)
+    return f"name-{sha256(text)[:8]}"
 
 
 def missing(

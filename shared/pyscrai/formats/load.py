@@ -95,6 +95,8 @@ def _load_file(path: Path) -> Loaded:
     if path.stat().st_size > MAX_BYTES:
         return _failed(str(path), f"larger than {MAX_BYTES:,} bytes", "a scenario is text for people to read")
     document = read(path.read_bytes(), str(path))
+    if document.data is None and path.suffix.lower() not in (*DOCUMENTS, ""):
+        return _failed(str(path), f'this is a "{path.suffix}" file', "scenarios and templates are YAML or JSON files")
     if path.stem == "scenario" and document.readable and scenariolab.is_scenariolab(document.data, None):
         return _lab(read_folder(path.parent), document)
     return _document(document, path.parent.name if path.stem == "scenario" else path.stem, None, lambda: beside(path))
@@ -109,11 +111,15 @@ def _load_folder(path: Path) -> Loaded:
         documents = folder.documents()
         scenarios = [name for name in documents if _is_scenario(folder, name)] if len(documents) > 1 else documents
         if len(scenarios) != 1:
-            found = f"it has {', '.join(scenarios or documents)}" if documents else "it has no YAML or JSON file"
+            found = f"it has {_some(scenarios or documents)}" if documents else "it has no YAML or JSON file"
             message = "the folder has several scenarios" if scenarios else "the folder has no scenario.yaml"
             return _failed(str(path), message, f"name one: {found}" if scenarios else found)
         file = scenarios[0]
     return _document(read(folder.files[file], folder.shown(file)), folder.name, folder, lambda: folder)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
 def _is_scenario(folder: Folder, file: str) -> bool:
@@ -133,7 +139,7 @@ def _document(document: Document, name: str, folder: Folder | None, others: Call
     if scenariolab.is_scenariolab(data, None):
         return _unknown(document)
     if conversation.is_conversation(data):
-        return _loaded(*conversation.read(document, name, others()), dialect="conversation")
+        return _loaded(*conversation.read(document, name, others), dialect="conversation")
     if pyscrai_templates.is_scenario(data):
         return _loaded(*pyscrai_templates.read_scenario(document, name, others()), dialect="pyscrai")
     return _template(document, name) or _unknown(document)

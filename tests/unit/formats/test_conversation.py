@@ -312,3 +312,10 @@ def test_what_is_warned_of(document: Any, words: str) -> None:
     loaded = reading(document)
     assert loaded.scenario is not None, [str(found) for found in loaded.errors]
     assert said(loaded, "warning", words), [str(found) for found in loaded.findings]
+
+
+def test_names_that_no_letter_of_ours_can_write() -> None:
+    agents = [{"agentId": name, "systemPrompt": "Talk."} for name in ("医生", "保险")]
+    scenario = good(changed(agents=agents))
+    assert len(scenario.seats) == 2
+    assert list(scenario.extensions["conversation"]["loan.json"].values()) == ["医生", "保险"]

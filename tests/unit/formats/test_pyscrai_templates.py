@@ -410,3 +410,15 @@ def test_the_vision_and_the_conversation() -> None:
     assert list(conversation.seats) == ["primary_actor", "secondary_actor"]
     assert list(conversation.flow) == ["scenario_initialization", "conversation_turn", "scenario_conclusion"]
     assert conversation.flow["conversation_turn"].repeat == 20
+
+
+def test_names_that_no_letter_of_ours_can_write(tmp_path: Path) -> None:
+    document = changed("agent_roles", to={"教皇": {"template_name": "利奥"}, "医生": {"template_name": "大夫"}})
+    document["event_flow"] = {"黎明": {"source": "医生", "conditions": {"trigger": "scenario_start"}}}
+    document["event_flow"]["正午"] = {"source": "教皇", "conditions": {"trigger": "黎明_complete"}}
+    beside = {"a.json": {**ACTOR, "name": "大夫"}, "b.json": {**ACTOR, "name": "利奥"}}
+    scenario = good(write(tmp_path, document, beside))
+    dawn, noon = scenario.flow
+    pope, doctor = scenario.seats
+    assert (scenario.flow[dawn].by, scenario.flow[noon].by, scenario.flow[noon].on) == (doctor, pope, dawn)
+    assert [seat.title for seat in scenario.seats.values()] == ["利奥", "大夫"]

@@ -6,10 +6,11 @@ place for is kept under `extensions.conversation`, by file and JSON Pointer, eac
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pyscrai.domain.canonical import escape
-from pyscrai.domain.scenario import Scenario, readable, slug
+from pyscrai.domain.scenario import Scenario, readable
 from pyscrai.formats import fields, native
 from pyscrai.formats.assembly import Assembly, Source
 from pyscrai.formats.conversation.agents import MARKS, is_agent, read_agent
@@ -51,12 +52,12 @@ def is_conversation(data: Any) -> bool:
 
 
 def read(
-    document: Document, fallback_name: str, folder: Folder | None = None
+    document: Document, fallback_name: str, others: Callable[[], Folder | None] = lambda: None
 ) -> tuple[Scenario | None, list[Finding], Positions]:
-    """A ScenarioConfiguration as a Scenario; None where there is an error. Agents may be in files beside it."""
+    """A ScenarioConfiguration as a Scenario; None where there is an error. `others` gives the files beside it."""
     into = Assembly(document.file)
     into.findings += document.findings
-    reader = _Reader(into, Source(document, document.file.rpartition("/")[2]), Parts(into, folder))
+    reader = _Reader(into, Source(document, document.file.rpartition("/")[2]), Parts(into, others))
     reader.run(fallback_name)
     if into.kept:
         into.native["extensions"] = {"conversation": into.kept}
@@ -82,7 +83,7 @@ class _Reader:
             assert inner is not None
             self.into.finish(outer, ("config",), _STORED)
             self.source = inner
-        self.into.native |= {"name": slug(fallback), "seats": {}, "schedule": {"policy": "dialogue@1"}}
+        self.into.native |= {"name": fields.named(fallback), "seats": {}, "schedule": {"policy": "dialogue@1"}}
         self.about(fallback)
         self.agents()
         self.titles()
@@ -105,7 +106,7 @@ class _Reader:
         fields.text(into, ("title",), *((place, key) for place in places for key in ("title", "name")))
         ids = fields.first(*((place, "id") for place in places))
         named = str(ids.value) if ids else into.native.get("title") or fallback
-        into.put(("name",), slug(named), ids or self.source)
+        into.put(("name",), fields.named(named), ids or self.source)
         fields.text(into, ("description",), *((place, "description") for place in places))
         fields.text(into, ("language",), *((place, "language") for place in places))
         fields.texts(into, ("tags",), *((place, "tags") for place in places))
@@ -135,14 +136,14 @@ class _Reader:
             if name is None:
                 fields.missing(self.into, "error", source, "agentId", "the agent has no agentId", ("id", "name"))
                 continue
-            if slug(name) in self.into.native["seats"]:
+            if fields.named(name) in self.into.native["seats"]:
                 at = source.place("agentId")
                 self.into.say(
                     "error", at, f'there are two agents called "{name}"', "give each an agentId", source.pointer
                 )
                 continue
-            read_agent(self.into, source, slug(name))
-            if slug(name) != name:
+            read_agent(self.into, source, fields.named(name))
+            if fields.named(name) != name:
                 self.into.kept.setdefault(source.file, {})[f"{source.pointer}/agentId"] = name
 
     def titles(self) -> None:

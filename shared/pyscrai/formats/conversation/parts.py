@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pyscrai.domain.canonical import escape
-from pyscrai.domain.scenario import slug
 from pyscrai.formats import fields
 from pyscrai.formats.assembly import Assembly, Source, Taken
 from pyscrai.formats.conversation.agents import agent_id, is_agent
@@ -19,11 +18,11 @@ Found = tuple[str | None, Source]
 
 
 class Parts:
-    """The agents of one scenario. `folder` is where files beside it are looked for; None where there is none."""
+    """The agents of one scenario. `others` gives the files beside it, and is asked only where it names some."""
 
-    def __init__(self, into: Assembly, folder: Folder | None) -> None:
+    def __init__(self, into: Assembly, others: Callable[[], Folder | None]) -> None:
         self.into = into
-        self.folder = folder
+        self.others = others
 
     def agents(self, source: Source) -> Iterator[Found]:
         """Every agent in order; what cannot be one is said."""
@@ -57,9 +56,9 @@ class Parts:
     def _named(self, word: str, here: Source) -> Iterator[Found]:
         """An agent that the scenario only names: by agentId or by file."""
         found = list(self._beside())
-        wanted = slug(_stem(word))
+        wanted = fields.named(_stem(word))
         for name, source in found:
-            if wanted in (slug(name or ""), slug(_stem(source.file))):
+            if wanted in (fields.named(name or ""), fields.named(_stem(source.file))):
                 yield name or _stem(source.file), source
                 return
         names = [name or _stem(source.file) for name, source in found]
@@ -76,11 +75,11 @@ class Parts:
 
     def _beside(self) -> Iterator[Found]:
         """The agents in `agents/`, else in the scenario's own folder."""
-        if self.folder is None:
+        folder = self.others()
+        if folder is None:
             return
-        files = self.folder.documents("agents") or self.folder.documents()
-        for file in files:
-            document = read_document(self.folder.files[file], self.folder.shown(file))
+        for file in folder.documents("agents") or folder.documents():
+            document = read_document(folder.files[file], folder.shown(file))
             if file.startswith("agents/"):
                 self.into.findings += document.findings
             for pointer, item in _agents_in(document.data):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pyscrai.domain.agent import AgentTemplate
-from pyscrai.domain.scenario import Scenario, slug
+from pyscrai.domain.scenario import Scenario
 from pyscrai.formats import fields, native
 from pyscrai.formats.assembly import Assembly, Source
 from pyscrai.formats.findings import Finding
@@ -62,13 +62,13 @@ def read_scenario(
     into = Assembly(document.file)
     into.findings += document.findings
     source = Source(document, document.file.rpartition("/")[2])
-    into.native |= {"name": slug(fallback_name), "seats": {}, "schedule": {"policy": "flow@1"}}
+    into.native |= {"name": fields.named(fallback_name), "seats": {}, "schedule": {"policy": "flow@1"}}
     title = fields.text(into, ("title",), (source, "name"), (source, "title"))
     if title is None:
         message = f'it is called "{into.native["name"]}": the scenario has no name'
         fields.missing(into, "warning", source, "name", message, _KNOWN)
     else:
-        into.put(("name",), slug(title), source.take("name") or source)
+        into.put(("name",), fields.named(title), source.take("name") or source)
     fields.text(into, ("description",), (source, "description"))
     fields.texts(into, ("tags",), (source, "tags"))
     config = fields.mapping(into, source, "config")

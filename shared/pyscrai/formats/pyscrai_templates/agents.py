@@ -6,7 +6,6 @@ from typing import Any
 
 from pyscrai.domain.agent import RULES, AgentTemplate
 from pyscrai.domain.canonical import escape
-from pyscrai.domain.scenario import slug
 from pyscrai.formats import fields, native
 from pyscrai.formats.assembly import Assembly, Source
 from pyscrai.formats.findings import Finding, did_you_mean, one_of
@@ -61,7 +60,7 @@ def read_agent(source: Source, fallback_name: str) -> tuple[AgentTemplate | None
     title = fields.text(into, ("title",), (source, "name"))
     if title is None:
         fields.missing(into, "warning", source, "name", "the agent has no name", _KNOWN)
-    into.put(("name",), slug(title or fallback_name), source)
+    into.put(("name",), fields.named(title or fallback_name), source)
     fields.text(into, ("description",), (source, "description"))
     _personality(into, source)
     _llm(into, source)

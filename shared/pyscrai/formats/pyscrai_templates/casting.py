@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pyscrai.domain.agent import AgentTemplate
-from pyscrai.domain.scenario import readable, slug
+from pyscrai.domain.scenario import readable
 from pyscrai.formats import fields
 from pyscrai.formats.assembly import Assembly, Source
 from pyscrai.formats.findings import Finding, did_you_mean
@@ -163,7 +163,7 @@ def _words(text: str) -> str:
 
 
 def _same(wanted: str, title: str) -> bool:
-    return _words(wanted) == _words(title)
+    return (_words(wanted) or wanted.strip()) == (_words(title) or title.strip())
 
 
 def _of_file(wanted: str, file: str) -> bool:
@@ -176,7 +176,7 @@ def _of_file(wanted: str, file: str) -> bool:
 def _cast(into: Assembly, cast: Cast, name: str, role: Source, agent: AgentTemplate, *, alone: bool) -> None:
     engine = _engine(into, role, agent)
     if engine == "actor":
-        part = slug(name)
+        part = fields.named(name)
         if part in cast.seats:
             into.say("error", role, f'there are two roles called "{part}"', "give each a name of its own")
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from pyscrai.domain.json_schemas import fault, slips
-from pyscrai.domain.scenario import slug
 from pyscrai.domain.work import BUILT_IN_LANES, EventType
 from pyscrai.formats import fields, native
 from pyscrai.formats.assembly import Assembly, Source, Taken
@@ -70,7 +69,7 @@ def _one(into: Assembly, source: Source) -> EventType | None:
     if named is None or not isinstance(named.value, str) or not named.value.strip():
         fields.missing(into, "error", source, "name", "the event type has no name", _KNOWN)
         return None
-    name = slug(named.value)
+    name = fields.named(named.value)
     into.put(("name",), name, named)
     if name != named.value:
         into.put(("title",), named.value, named)
@@ -126,7 +125,7 @@ def _work(into: Assembly, source: Source, name: str) -> None:
         into.say("note", source, message, "add a prompt and a lane to have an engine do it")
         return
     word = str(lane.value).strip().lower() if lane else "actor"
-    into.put(("lane",), slug(word), lane or source)
+    into.put(("lane",), fields.named(word), lane or source)
     close = did_you_mean(word, BUILT_IN_LANES) if word not in BUILT_IN_LANES else None
     if close and lane:
         into.say("warning", lane, f'no engine here polls the lane "{word}"', close)

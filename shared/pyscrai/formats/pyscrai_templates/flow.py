@@ -1,17 +1,18 @@
-"""`event_flow` → the steps of flow@1: P0's phases with their transitions, P2's steps with their triggers."""
+"""`event_flow` → the flow of flow@1: who acts in each step, when, how often, and what is asked."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pyscrai.domain.canonical import escape
-from pyscrai.domain.scenario import readable, slug
+from pyscrai.domain.scenario import readable
 from pyscrai.formats import fields
 from pyscrai.formats.assembly import Assembly, Source, Taken
 from pyscrai.formats.findings import did_you_mean
 from pyscrai.formats.pyscrai_templates.casting import Cast
 from pyscrai.formats.pyscrai_templates.schemas import as_properties
-from pyscrai.formats.pyscrai_templates.triggers import Trigger, by_order, trigger_of
+from pyscrai.formats.pyscrai_templates.steps import PHASE_KEYS, Step, read_steps
+from pyscrai.formats.pyscrai_templates.triggers import by_order, trigger_of
 
 SOURCES = {
     "system": "system",
@@ -29,7 +30,6 @@ SOURCES = {
     "analyst": "analyst",
 }
 _BY_TYPE = {"trigger": "system", "state_change": "narrator", "narrative": "narrator", "analysis": "analyst"}
-_PHASE = ("name", "description", "trigger", "duration", "prompt_template", "source", "target", "type")
 _STEP = ("type", "source", "target", "conditions", "data_schema", "prompt_template", "description")
 _CONDITIONS = ("trigger", "required", "repeatable", "max_iterations", "n", "required_if", "final")
 _SAID = {
@@ -43,19 +43,6 @@ _NO_PLACE = dict.fromkeys(("duration", "duration_minutes", "timeout", "timeout_s
 _NO_PLACE |= {"priority": "what happens together is one wave"}
 MANY = 10
 """How often a repeatable step is played at most where the document does not say."""
-
-
-class Step:
-    """One step in the making: where it stands, who acts, and what it waits for."""
-
-    def __init__(self, name: str, source: Source, conditions: Source | None, title: str) -> None:
-        self.name = name
-        self.source = source
-        self.conditions = conditions
-        self.title = title
-        self.by: str | None = None
-        self.repeat = 1
-        self.trigger = Trigger(None)
 
 
 def read_flow(into: Assembly, source: Source, cast: Cast, config: Source | None) -> None:
@@ -81,8 +68,7 @@ class _Flow:
         self.phased = outer is not None and isinstance(outer.data.get("phases"), list | dict)
 
     def run(self) -> None:
-        steps = self.steps()
-        transitions = self.transitions(steps)
+        steps, transitions = read_steps(self.into, self.outer if self.phased else None, self.taken)
         for i, step in enumerate(steps):
             self.who(step)
             step.trigger = trigger_of(self.into, step.source, step.conditions, [s.name for s in steps], step.name)
@@ -95,71 +81,6 @@ class _Flow:
             self.write(step, end=step is played[-1])
         self.bound()
 
-    def steps(self) -> list[Step]:
-        taken = self.outer.take("phases") if self.phased and self.outer else self.taken
-        assert taken is not None
-        if isinstance(taken.value, dict):
-            pairs = [(str(name), value, escape(str(name))) for name, value in taken.value.items()]
-        elif isinstance(taken.value, list):
-            pairs = [(_named(item, i), item, str(i)) for i, item in enumerate(taken.value)]
-        else:
-            message = f"event_flow is a mapping of steps, not {fields.shown(taken.value)}"
-            self.into.say("error", taken, message, 'as in {"opening": {…}}')
-            return []
-        if not pairs:
-            self.into.say("error", taken, "the flow has no steps: nothing would happen", "add one")
-        found: list[Step] = []
-        for title, item, key in pairs:
-            step = self.step(title, item, f"{taken.pointer}/{key}", isinstance(taken.value, list))
-            if step is not None and step.name in [other.name for other in found]:
-                at = step.source.place("name")
-                message = f'there are two steps called "{title}"'
-                self.into.say("error", at, message, "rename one of them", step.source.pointer)
-            elif step is not None:
-                found.append(step)
-        return found
-
-    def step(self, title: str, item: Any, pointer: str, listed: bool) -> Step | None:
-        source = Source(self.taken.source.document, self.taken.source.file, {} if item is None else item, pointer)
-        if not isinstance(item, dict):
-            message = f'the step "{title}" is a mapping, not {fields.shown(item)}'
-            self.into.say("error", source, message, '"source" says who acts, "conditions" when')
-            return None
-        if listed:
-            source.used |= {"name", "step", "id"}
-            if not _has_name(item):
-                message = f'it is called "{title}": the step has no name'
-                fields.missing(self.into, "warning", source, "name", message, _PHASE)
-        return Step(slug(title), source, fields.mapping(self.into, source, "conditions"), title)
-
-    def transitions(self, steps: list[Step]) -> dict[str, str]:
-        """step → the step before it, as `transitions` says; empty where there are none."""
-        outer = fields.mapping(self.into, self.outer, "transitions") if self.phased and self.outer else None
-        if self.phased and self.outer:
-            self.into.finish(self.outer, ("phases", "transitions"), {})
-        names = [step.name for step in steps]
-        if outer is None:
-            return {}
-        told: dict[str, str] = {}
-        for before in outer.data:
-            taken = outer.take(before)
-            if slug(before) not in names:
-                hint = did_you_mean(before, [step.title for step in steps])
-                self.into.say("error", outer.place(before), f'there is no phase "{before}"', hint, outer.here(before))
-            if taken is not None:
-                for after in taken.value if isinstance(taken.value, list) else [taken.value]:
-                    self.transition(steps, told, before, after, taken)
-        return told
-
-    def transition(self, steps: list[Step], told: dict[str, str], before: str, after: Any, taken: Taken) -> None:
-        if not isinstance(after, str):
-            self.into.say("error", taken, f"a transition leads to a phase, not to {fields.shown(after)}")
-        elif slug(after) in [step.name for step in steps]:
-            told.setdefault(slug(after), slug(before))
-        elif not _is_end(after):
-            hint = did_you_mean(after, [*(step.title for step in steps), "scenario_complete"])
-            self.into.say("error", taken, f'there is no phase "{after}"', hint)
-
     def who(self, step: Step) -> None:
         """`source`: a role or a word for several; without it, P0 has everybody act and P2's type says who."""
         taken = fields.first(*((step.source, key) for key in ("source", "role", "agent", "actor")))
@@ -171,7 +92,7 @@ class _Flow:
                 fields.missing(self.into, "warning", step.source, "source", message, _STEP)
             return
         word = str(taken.value).strip()
-        step.by = self.cast.parts.get(word) or self.cast.parts.get(slug(word))
+        step.by = self.cast.parts.get(word) or self.cast.parts.get(fields.named(word))
         if step.by is None and word not in self.cast.absent:
             step.by = SOURCES.get(word.lower())
             if step.by is None:
@@ -262,7 +183,7 @@ class _Flow:
         if step.conditions:
             step.conditions.used |= {"required_if", "final"}
             self.into.finish(step.conditions, _CONDITIONS, _NO_PLACE)
-        self.into.finish(step.source, _PHASE if self.phased else _STEP, _NO_PLACE)
+        self.into.finish(step.source, PHASE_KEYS if self.phased else _STEP, _NO_PLACE)
 
     def to(self, step: Step) -> str:
         step.source.used.add("target")
@@ -326,19 +247,3 @@ class _Flow:
         """As many turns as the flow has waves at most."""
         total = sum(step.get("repeat", 1) for step in self.into.native["flow"].values())
         self.into.put(("schedule", "turns"), max(1, min(total, 10_000)), None)
-
-
-def _named(item: Any, i: int) -> str:
-    if isinstance(item, dict):
-        for key in ("name", "step", "id"):
-            if isinstance(item.get(key), str) and item[key].strip():
-                return str(item[key])
-    return f"step-{i + 1}"
-
-
-def _has_name(item: dict[str, Any]) -> bool:
-    return any(isinstance(item.get(key), str) and item[key].strip() for key in ("name", "step", "id"))
-
-
-def _is_end(word: str) -> bool:
-    return slug(word).replace("-", "_") in ("scenario_complete", "scenario_end", "end", "complete", "completed", "done")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pyscrai.domain.scenario import slug
 from pyscrai.formats import fields
 from pyscrai.formats.assembly import Assembly, Source, Taken
 from pyscrai.formats.findings import did_you_mean
 
 if TYPE_CHECKING:
-    from pyscrai.formats.pyscrai_templates.flow import Step
+    from pyscrai.formats.pyscrai_templates.steps import Step
 
 WORDS = {
     "scenario_start": "start",
@@ -63,10 +62,10 @@ def trigger_of(into: Assembly, step: Source, conditions: Source | None, names: l
     if on is not None:
         return Trigger(on, None, word, taken)
     complete = _COMPLETE.fullmatch(word.lower())
-    if complete and slug(complete.group(1)) in names and slug(complete.group(1)) != own:
-        return Trigger(slug(complete.group(1)), None, word, taken)
-    if slug(word) in names and slug(word) != own:
-        return Trigger(slug(word), None, word, taken)
+    if complete and fields.named(complete.group(1)) in names and fields.named(complete.group(1)) != own:
+        return Trigger(fields.named(complete.group(1)), None, word, taken)
+    if fields.named(word) in names and fields.named(word) != own:
+        return Trigger(fields.named(word), None, word, taken)
     return Trigger(None, None, word, taken)
 
 
