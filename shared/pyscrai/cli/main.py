@@ -26,6 +26,7 @@ COMMANDS = {
     "events": ("pyscrai.cli.events:events", "List, show, post and correct events of the queue."),
     "engines": ("pyscrai.cli.engines:engines", "List the engines that are registered."),
     "validate": ("pyscrai.cli.validate:validate", "Check scenario files; say file, line and what to do."),
+    "lint": ("pyscrai.cli.lint:lint", "Check scenarios by the rules of good authorship too."),
     "schema": ("pyscrai.cli.schema:schema", "Print the JSON Schema of a document, for editors."),
     "benchmark": ("pyscrai.cli.benchmark.command:benchmark", "Measure turn time, memory, cost and start-up."),
     "demo": ("pyscrai.cli.demo:demo", "Show something step by step."),

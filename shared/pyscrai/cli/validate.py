@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,12 +31,24 @@ Examples:
 @pass_talk
 def validate(talk: Talk, /, files: tuple[Path, ...], strict: bool) -> int:
     """Check scenario files or folders of any known dialect. Exit code 1 where one cannot be played."""
+    return look(talk, files, strict=strict)
+
+
+def look(
+    talk: Talk, files: Iterable[Path], *, strict: bool, also: Callable[[Loaded], list[Finding]] | None = None
+) -> int:
+    """Print what readers (and `also`) find in files, folders and shipped examples. FAILED where one has errors."""
+    from dataclasses import replace
+
+    from pyscrai.formats.findings import in_order
     from pyscrai.formats.load import load
     from pyscrai.sdk.shipped import shipped_scenarios
 
     shipped = shipped_scenarios()
-    places = [file if file.exists() else shipped.get(str(file), file) for file in files]
-    loaded = {file: load(file) for file in places}
+    loaded: dict[Path, Loaded] = {}
+    for file in files:
+        one = load(file if file.exists() else shipped.get(str(file), file))
+        loaded[file] = replace(one, findings=in_order([*one.findings, *also(one)])) if also else one
     failing = ("error", "warning") if strict else ("error",)
     bad = [file for file, one in loaded.items() if any(found.severity in failing for found in one.findings)]
     if talk.json:

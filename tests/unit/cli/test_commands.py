@@ -175,6 +175,23 @@ def test_mistakes_in_a_scenario_are_listed_with_file_and_line(command: Command, 
     assert {"file", "line", "path", "message", "hint"} <= set(answer["findings"][0])
 
 
+def test_lint_says_more_than_validate_and_fails_only_where_it_is_asked_to(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "scenario.yaml"
+    seats = "  agent:\n    role: asks\n    principal: {name: Agent}\n    goals: [ask]\n  other: {goals: [x]}\n"
+    file.write_text(f"format: pyscrai/scenario@1\nname: small\nworld: {{text: Here.}}\nseats:\n{seats}")
+    code, out, _ = command("validate", "--strict", str(file))
+    assert (code, "principal" in out) == (0, False)
+    code, out, _ = command("lint", str(file))
+    assert code == 0
+    assert "scenario.yaml:7:" in out
+    assert "named like its principal" in " ".join(out.split())
+    code, out, _ = command("lint", "--strict", "--json", str(file))
+    (answer,) = json.loads(out)
+    assert (code, answer["valid"], answer["findings"][0]["severity"]) == (1, False, "warning")
+    assert command("lint", "negotiation", "prior-authorization")[0] == 0
+    assert command("lint", str(tmp_path / "none.yaml"))[0] == 1
+
+
 def test_runs_show_list_log_and_watch(command: Command, api: FakeApi) -> None:
     api.delivered = len(api.log)
     code, out, _ = command("runs", "show", "run-003", *API)
