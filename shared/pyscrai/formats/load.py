@@ -107,6 +107,8 @@ def _load_folder(path: Path) -> Loaded:
     file = folder.document("scenario")
     if file is None and (path / "definition").is_dir():
         return _load_folder(path / "definition")
+    if file is None and any(name.startswith("world-state-") for name in folder.files):
+        return _failed(str(path), "this is a run of Scenario Lab, not a scenario", "it has been played already")
     if file is None:
         documents = folder.documents()
         scenarios = [name for name in documents if _is_scenario(folder, name)] if len(documents) > 1 else documents
@@ -195,6 +197,8 @@ def _what(data: Any) -> tuple[str, str | None]:
         return "this is a Scenario Lab scenario", "load its folder, with scenario.yaml and actors/ in it"
     if conversation.is_agent(data):
         return "this is one agent of a ScenarioConfiguration", "load the scenario, or the folder that has both"
+    if part := scenariolab.part(data):
+        return f"this is {part}", "load the folder of the scenario, the one with scenario.yaml in it"
     if isinstance(data, dict) and "assets" in data and "corporate_state" in data:
         return "this is a program request, a dialect that this version does not read yet", _WANTED
     return "this is not a scenario of a dialect that is known here", _WANTED

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from pyscrai.domain.canonical import escape
-from pyscrai.domain.scenario import Check, EndWhen, Metric, Part, Principal, Seat, Voice, World
+from pyscrai.domain.scenario import Check, EndWhen, Metric, Part, Principal, Seat, Tool, Voice, World
 from pyscrai.formats.findings import Finding, did_you_mean, finding
 from pyscrai.formats.positions import Positions
 
@@ -21,6 +21,7 @@ SHORT: dict[type[BaseModel], str] = {
     Metric: "description",
     Check: "prompt",
     EndWhen: "when",
+    Tool: "name",
 }
 """A text in place of such a part means this key of it."""
 

@@ -76,6 +76,10 @@ def test_a_scenario_lab_folder_by_any_of_its_names(path: str, tmp_path: Path) ->
         ("a.yaml", "", "empty"),
         ("a.yaml", LAB, "load its folder"),
         ("a.json", '{"agentId": "a", "systemPrompt": "b"}', "one agent of a ScenarioConfiguration"),
+        ("a.yaml", "short_name: a\ngoals: [b]\n", "an actor of a Scenario Lab scenario"),
+        ("a.yaml", "metrics: {trust: {type: float}}\n", "the metrics file of a Scenario Lab scenario"),
+        ("a.yaml", "checks: {sense: {enabled: true}}\n", "the validation rules file of a Scenario Lab scenario"),
+        ("a.md", "# A title: with a colon: twice\n\t- x", 'this is a ".md" file'),
         ("a.json", '{"assets": [], "corporate_state": {}}', "program request"),
     ],
 )
@@ -92,6 +96,9 @@ def test_nothing_there(tmp_path: Path) -> None:
     assert "nor is there a folder" in str(load(tmp_path / "a" / "b").errors[0])
     (tmp_path / "empty").mkdir()
     assert "no YAML or JSON file" in str(load(tmp_path / "empty").errors[0])
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "world-state-000.md").write_text("A world.")
+    assert "a run of Scenario Lab" in str(load(tmp_path / "run").errors[0])
     (tmp_path / "two").mkdir()
     for name in ("a.yaml", "b.yaml"):
         (tmp_path / "two" / name).write_text(NATIVE)
@@ -166,6 +173,17 @@ def test_short_forms(tmp_path: Path) -> None:
     assert scenario.metrics["trust"].description == "How much trust?"
     assert scenario.checks["sense"].prompt == "Any sense?"
     assert scenario.schedule.end_when[0].outcome == "friends"
+
+
+def test_tools_and_flows_in_short(tmp_path: Path) -> None:
+    (tmp_path / "talk.yaml").write_text(
+        "seats: {ann: {role: a, tools: [ask]}, bob: {role: b}}\nschedule: {policy: flow@1}\n"
+        "flow:\n  - {name: one, by: ann}\n  - {name: two, by: bob, on: one}\n"
+    )
+    scenario = load(tmp_path / "talk.yaml").scenario
+    assert scenario is not None
+    assert scenario.seats["ann"].tools[0].name == "ask"
+    assert [(name, step.on) for name, step in scenario.flow.items()] == [("one", "start"), ("two", "one")]
 
 
 def test_a_file_that_is_too_large_or_not_to_be_read(tmp_path: Path) -> None:

@@ -29,6 +29,12 @@ from pyscrai.formats.scenariolab.scenario import (
 )
 
 MARKS = ("initial_world_state", "world_state_model", "turn_duration", "num_turns", "scenario_length")
+_ACTOR_MARKS = ("short_name", "llm_model", "goals", "constraints", "decision_style", "private_information", "control")
+_PARTS = (
+    (("metrics",), "metrics"),
+    (("checks",), "validation rules"),
+    (("exogenous_events", "trends", "random_events", "conditional_events", "scheduled_events"), "events"),
+)
 COMPANIONS = ("metrics", "validation-rules", "exogenous-events")
 
 
@@ -37,6 +43,18 @@ def is_scenariolab(data: Any, folder: Folder | None) -> bool:
     if not isinstance(data, dict) or "seats" in data or "agents" in data:
         return False
     return any(mark in data for mark in MARKS) or ("actors" in data and folder is not None)
+
+
+def part(data: Any) -> str | None:
+    """What a file is a part of, where it is no scenario by itself; None where it is nothing of this dialect."""
+    if not isinstance(data, dict):
+        return None
+    if sum(key in data for key in _ACTOR_MARKS) >= 2:
+        return "an actor of a Scenario Lab scenario"
+    for keys, what in _PARTS:
+        if any(isinstance(data.get(key), dict | list) for key in keys):
+            return f"the {what} file of a Scenario Lab scenario"
+    return None
 
 
 def read(folder: Folder, document: Document) -> tuple[Scenario | None, list[Finding], Positions]:
