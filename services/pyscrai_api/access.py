@@ -19,6 +19,7 @@ from uuid import UUID
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from pyscrai_api.database import Pool
 from pyscrai_api.errors import (
@@ -290,8 +291,8 @@ def same_host(origin: str, host: str) -> bool:
 
 
 async def refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with a problem, or close a WebSocket before it opens."""
+    """Answer with a problem, also to the handshake of a WebSocket."""
     if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": error.detail[:120]})
+        await WebSocket(scope, receive, send).send_denial_response(problem(error))
         return
     await problem(error)(scope, receive, send)

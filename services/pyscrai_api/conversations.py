@@ -25,14 +25,14 @@ from pyscrai.contract.scenarios import (
     RuntimeMeta,
 )
 from pyscrai.contract.wire import Page
-from pyscrai.domain.canonical import normalise
+from pyscrai.domain.canonical import escape, normalise
 from pyscrai.domain.choices import Choices, SeatChoice
 from pyscrai.domain.scenario import slug
 from pyscrai.formats.findings import did_you_mean
 from pyscrai_api.catalog import store as catalog
 from pyscrai_api.catalog.store import Pin
 from pyscrai_api.database import Connection
-from pyscrai_api.errors import Invalid, NotFound, field_error
+from pyscrai_api.errors import Invalid, NotFound, field_error, moved
 from pyscrai_api.idempotency import Answer, Key
 from pyscrai_api.runs.entries import read_log
 from pyscrai_api.runs.service import Runs
@@ -61,11 +61,14 @@ _KEEP = "UPDATE runs SET runtime_meta = $2 WHERE id = $1"
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A conversation that may be created. `warnings`: what of its agents' choices nothing uses."""
+    """A conversation that may be created. `warnings`: what of its agents' choices nothing uses; `places`: where in the
+    request the run's choices come from, by JSON Pointers.
+    """
 
     run: NewRun
     meta: dict[str, Any]
     warnings: list[FieldError]
+    places: dict[str, str]
 
 
 async def prepare(conn: Connection, wanted: NewConversation, owner: str) -> Prepared:
@@ -88,6 +91,7 @@ async def prepare(conn: Connection, wanted: NewConversation, owner: str) -> Prep
         ),
         meta={"agents": normalise([agent.model_dump(mode="json") for agent in wanted.agents], "/agents")},
         warnings=warnings,
+        places={f"/choices/seats/{escape(seat)}": f"/agents/{place}/config" for place, seat in enumerate(seats)},
     )
 
 
@@ -100,7 +104,10 @@ async def create(runs: Runs, prepared: Prepared, owner: str, key: Key | None) ->
         made.warnings.extend(prepared.warnings)
         return Answer(status=201, body=made.model_dump_json(by_alias=True))
 
-    return await runs.start(prepared.run, owner, key, told)
+    try:
+        return await runs.start(prepared.run, owner, key, told)
+    except Invalid as error:
+        raise moved(error, prepared.places) from None
 
 
 async def hydrated(conn: Connection, run_id: UUID, after: int, limit: int) -> HydratedConversation:

@@ -205,6 +205,18 @@ def field_error(place: Iterable[str | int], item: Mapping[str, Any]) -> FieldErr
     return FieldError(pointer=pointer, message=str(item["msg"]))
 
 
+def moved(error: Invalid, places: Mapping[str, str]) -> Invalid:
+    """The same error for a request of another form; `places`: the beginnings of pointers here → what stands there."""
+
+    def there(pointer: str) -> str:
+        known = (start for start in places if pointer == start or pointer.startswith(f"{start}/"))
+        longest = max(known, key=len, default=None)
+        return pointer if longest is None else places[longest] + pointer[len(longest) :]
+
+    errors = [item.model_copy(update={"pointer": there(item.pointer)}) for item in error.errors]
+    return Invalid(error.detail, errors=errors, **error.more)
+
+
 def problem(error: ApiError) -> Response:
     """The answer: `application/problem+json`."""
     body = Problem(

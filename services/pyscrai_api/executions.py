@@ -11,7 +11,7 @@ from pyscrai.domain.canonical import escape
 from pyscrai.domain.choices import Choices, SeatChoice
 from pyscrai_api.catalog import store as catalog
 from pyscrai_api.database import Connection
-from pyscrai_api.errors import Invalid, NotFound
+from pyscrai_api.errors import Invalid, NotFound, moved
 from pyscrai_api.idempotency import Answer, Key
 from pyscrai_api.runs import reading
 from pyscrai_api.runs.service import Runs
@@ -27,7 +27,18 @@ async def execute(runs: Runs, scenario: str, wanted: Execute, owner: str, key: K
         made = await reading.read_run(conn, run_id)
         return Answer(status=202, body=Execution(run_id=made.id, status=made.status).model_dump_json())
 
-    return await runs.start(run, owner, key, told)
+    try:
+        return await runs.start(run, owner, key, told)
+    except Invalid as error:
+        raise moved(error, _places(wanted)) from None
+
+
+def _places(wanted: Execute) -> dict[str, str]:
+    """Where in the request the run's choices come from, by JSON Pointers."""
+    seats = wanted.models if isinstance(wanted.models, dict) else {}
+    named = {f"/choices/seats/{escape(seat)}/model": f"/models/{escape(seat)}" for seat in seats}
+    unknown = {f"/choices/seats/{escape(seat)}": f"/models/{escape(seat)}" for seat in seats}
+    return {**unknown, **named, "/choices/model": "/models"}
 
 
 def _choices(wanted: Execute) -> Choices:

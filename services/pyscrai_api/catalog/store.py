@@ -29,7 +29,7 @@ LIMIT 1
 FIND_THEIRS = """
 SELECT id, name, latest FROM templates
 WHERE type = $1 AND (owner = $3 OR visibility = 'shared') AND archived_at IS NULL AND (alias = $2 OR label = $2)
-ORDER BY CASE owner WHEN $3 THEN 0 ELSE 1 END, id
+ORDER BY CASE owner WHEN $3 THEN 0 ELSE 1 END, (alias = $2) IS NOT TRUE, id
 LIMIT 1
 """
 VERSION = """

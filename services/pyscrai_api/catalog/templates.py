@@ -260,10 +260,10 @@ def _visible(owner: str) -> Any:
     return or_(col(TemplateRow.owner) == owner, col(TemplateRow.visibility) == "shared")
 
 
-def _rank(row: TemplateRow, name: str, owner: str) -> tuple[bool, bool, int, UUID]:
-    """The order of `store.FIND`, with archived ones last."""
+def _rank(row: TemplateRow, name: str, owner: str) -> tuple[bool, bool, int, bool, UUID]:
+    """The order of `store.FIND` and `store.FIND_THEIRS`, with archived ones last."""
     whose = 0 if row.owner == owner else 2 if row.owner == BUILT_IN else 1
-    return as_id(name) != row.id, row.archived_at is not None, whose, row.id
+    return as_id(name) != row.id, row.archived_at is not None, whose, row.alias != name, row.id
 
 
 def shown(

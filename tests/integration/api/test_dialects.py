@@ -63,7 +63,7 @@ async def test_a_scenario_casts_agents_of_the_catalog(api: httpx.AsyncClient) ->
     assert made["content"]["seats"]["first"]["model"] == "openai:gpt-4o-mini"
     agents = [{"id": "first", "config": {"temperature": 0.1}}]
     refused = await post(api, "conversations", {"scenarioId": "A walk by the river", "agents": agents}, 400)
-    assert refused["errors"][0]["pointer"] == "/choices/seats/first/temperature"
+    assert refused["errors"][0]["pointer"] == "/agents/0/config/temperature"
     run = await post(api, "runs", {"scenario": "A walk by the river", "choices": {"model": "rehearsal"}})
     assert run["seats"] == ["first", "second"]
 

@@ -21,10 +21,13 @@ async def test_a_forbidden_choice_is_refused(desk: Desk) -> None:
     assert problem["status"] == 400
     assert [item["pointer"] for item in problem["errors"]] == ["/choices/seats/board/model"]
     problem = await desk.refused("POST", f"/scenarios/{name}/execute", {"models": "scripted:x"})
-    assert [item["pointer"] for item in problem["errors"]] == ["/choices/model"]
+    assert [item["pointer"] for item in problem["errors"]] == ["/models"]
+    models = {"board": "scripted:x", "nobody": "rehearsal"}
+    problem = await desk.refused("POST", f"/scenarios/{name}/execute", {"models": models})
+    assert [item["pointer"] for item in problem["errors"]] == ["/models/nobody", "/models/board"]
     agents = [{"id": "board", "config": {"model": "scripted:x"}}]
     problem = await desk.refused("POST", "/conversations", {"scenarioId": name, "agents": agents})
-    assert problem["status"] == 400
+    assert [item["pointer"] for item in problem["errors"]] == ["/agents/0/config/model"]
     assert (await desk.ok("GET", "/runs"))["items"] == []
 
 

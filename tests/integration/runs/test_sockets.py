@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -16,14 +17,21 @@ from starlette.websockets import WebSocket
 from tests.integration.runs.desk import Desk, talks
 
 from pyscrai_api.serve import Server, address, listen
+from pyscrai_api.settings import Settings
 from pyscrai_api.stream import hub, socket
 from pyscrai_api.stream.socket import LogSocket
 
 
 @pytest.fixture
 async def url(desk: Desk) -> AsyncIterator[str]:
-    """The desk's service on a port; ws://host:port/api/v1."""
-    settings = desk.deps.settings
+    """The desk's service on a port."""
+    async with served(desk, desk.deps.settings) as address:
+        yield address
+
+
+@asynccontextmanager
+async def served(desk: Desk, settings: Settings) -> AsyncIterator[str]:
+    """ws://host:port/api/v1."""
     with listen("127.0.0.1", 0) as listener:
         server = Server(settings, desk.deps)
         task = asyncio.create_task(server._serve([listener]))  # no signal handlers: they are the test run's
@@ -92,6 +100,20 @@ async def test_another_sites_page_may_not_listen(desk: Desk, url: str) -> None:
     ours: Any = f"http://{urlsplit(url).netloc}"
     async with websockets.connect(f"{url}/runs/{run['id']}/stream", proxy=None, origin=ours) as listener:
         assert json.loads(await listener.recv())["kind"] == "run_started"
+
+
+async def test_a_token_is_needed_where_one_is_set(desk: Desk) -> None:
+    run = await desk.start()
+    settings = replace(desk.deps.settings, token="open sesame")
+    async with served(desk, settings) as url:
+        path = f"{url}/runs/{run['id']}/stream"
+        for headers in ({}, {"Authorization": "Bearer wrong"}):
+            with pytest.raises(websockets.InvalidStatus) as refused:
+                await websockets.connect(path, proxy=None, additional_headers=headers)
+            assert refused.value.response.status_code == 401
+        allowed = {"Authorization": "Bearer open sesame"}
+        async with websockets.connect(path, proxy=None, additional_headers=allowed) as listener:
+            assert json.loads(await listener.recv())["kind"] == "run_started"
 
 
 async def test_one_who_falls_behind_is_cut_off_and_comes_back(
