@@ -193,6 +193,8 @@ def test_a_voyage(tmp_path: Path) -> None:
             "other": {"tone": "override_allowed"},
         }
     }
+    assert own["kept"]["P0-agent-ships_cook.json"] == {"/personality_config/agent_kwargs": {"x": 1}}
+    assert own["tools"]["cook"] == {"reasoning": True, "web_search": False}
     assert set(own["kept"]["voyage.json"]) == {
         "/config/timeout_seconds",
         "/runtime_customization",
@@ -422,3 +424,18 @@ def test_names_that_no_letter_of_ours_can_write(tmp_path: Path) -> None:
     pope, doctor = scenario.seats
     assert (scenario.flow[dawn].by, scenario.flow[noon].by, scenario.flow[noon].on) == (doctor, pope, dawn)
     assert [seat.title for seat in scenario.seats.values()] == ["利奥", "大夫"]
+
+
+def test_a_role_may_change_its_template_as_far_as_that_lets_it(tmp_path: Path) -> None:
+    config = {
+        "personality_config": {"backstory": "Born at sea.", "goals": ["sleep"], "traits": {"patience": "none"}},
+        "llm_config": {"temperature": 0.1},
+    }
+    captain = good(write(tmp_path, changed("agent_roles", "captain", "role_config", to=config))).seats["captain"]
+    assert captain.situation == "Born at sea."
+    assert captain.goals == ["come home", "sleep"]
+    assert captain.style == "Your traits: brave; patience: none"
+    assert captain.temperature == 0.1
+    config["llm_config"] = {"model_id": "gpt-4o"}
+    loaded = load(write(tmp_path, changed("agent_roles", "captain", "role_config", to=config)))
+    assert said(loaded, "error", 'the template of "Sea Captain" forbids to change model_id')

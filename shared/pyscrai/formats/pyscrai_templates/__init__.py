@@ -79,7 +79,8 @@ def read_scenario(
         _turns(into, config)
         into.finish(config, ("max_turns", "setting"), _CONFIG)
     into.finish(source, _KNOWN, _NO_PLACE)
-    kept: dict[str, Any] = {"overrides": cast.overrides, "templates": cast.templates, "kept": into.kept}
+    kept: dict[str, Any] = {"overrides": cast.overrides, "templates": cast.templates, "tools": cast.tools}
+    kept["kept"] = into.kept
     into.native["extensions"] = {"pyscrai": {key: value for key, value in kept.items() if value}}
     return native.assembled(into)
 

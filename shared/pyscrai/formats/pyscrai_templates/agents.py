@@ -112,7 +112,7 @@ def _personality(into: Assembly, source: Source) -> None:
     fields.texts(into, ("constraints",), (inner, "constraints"))
     traits = inner.take("traits")
     if traits is not None:
-        into.put(("traits",), _as_traits(traits.value), traits)
+        into.put(("traits",), as_traits(traits.value), traits)
     told = inner.take("instructions")
     if told is not None:
         listed = [told.value] if isinstance(told.value, str) else told.value
@@ -124,7 +124,8 @@ def _personality(into: Assembly, source: Source) -> None:
     into.finish(inner, _PERSONALITY, {"agent_kwargs": "they are switches of one model library"})
 
 
-def _as_traits(value: Any) -> dict[str, Any]:
+def as_traits(value: Any) -> dict[str, Any]:
+    """Traits by name: a list of words says that each is there."""
     if isinstance(value, dict):
         return value
     if isinstance(value, list):

@@ -15,9 +15,11 @@ from pyscrai.formats.findings import Finding, did_you_mean
 from pyscrai.formats.folder import NEXT_DOOR, Folder
 from pyscrai.formats.positions import read as read_document
 from pyscrai.formats.pyscrai_templates.agents import ENGINES, is_agent, read_agent
+from pyscrai.formats.pyscrai_templates.customising import customised
 from pyscrai.formats.words import line_of, paragraphs
 
 _ROLE = ("template_name", "engine_type", "required", "role_config", "role", "description", "character_name")
+_CONFIG = ("role", "description", "character_name", "personality_config", "llm_config")
 _ORDER = "the flow says who acts when"
 _NO_PLACE = {
     "interaction_priority": _ORDER,
@@ -46,6 +48,7 @@ class Cast:
     absent: set[str] = field(default_factory=set)
     overrides: dict[str, Any] = field(default_factory=dict)
     templates: dict[str, str] = field(default_factory=dict)
+    tools: dict[str, Any] = field(default_factory=dict)
 
     @property
     def seats(self) -> list[str]:
@@ -174,6 +177,7 @@ def _of_file(wanted: str, file: str) -> bool:
 
 
 def _cast(into: Assembly, cast: Cast, name: str, role: Source, agent: AgentTemplate, *, alone: bool) -> None:
+    agent = customised(into, role.within("role_config"), agent)
     engine = _engine(into, role, agent)
     if engine == "actor":
         part = fields.named(name)
@@ -189,12 +193,24 @@ def _cast(into: Assembly, cast: Cast, name: str, role: Source, agent: AgentTempl
             _voice(into, engine, role, agent)
     cast.parts[name] = part
     cast.templates[part] = agent.name
+    if agent.tools:
+        cast.tools[part] = dict(agent.tools)
+    for file, kept in _kept(agent):
+        into.kept.setdefault(file, {}).update(kept)
     if agent.overrides:
         cast.overrides[part] = {section: dict(rules) for section, rules in agent.overrides.items()}
     config = role.within("role_config")
     if config is not None:
-        into.finish(config, ("role", "description", "character_name"), _NO_PLACE)
+        into.finish(config, _CONFIG, _NO_PLACE)
     into.finish(role, _ROLE, _NO_PLACE)
+
+
+def _kept(agent: AgentTemplate) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the template itself has no place for, by file."""
+    own = agent.extensions.get("pyscrai")
+    for file, kept in own.items() if isinstance(own, dict) else ():
+        if isinstance(kept, dict):
+            yield file, kept
 
 
 def _engine(into: Assembly, role: Source, agent: AgentTemplate) -> str:
