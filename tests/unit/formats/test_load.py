@@ -285,3 +285,12 @@ def test_every_scenario_comes_back_from_its_dump(content: dict[str, Any]) -> Non
     assert list(document.data["seats"]) == list(scenario.seats)
     again, findings, _ = read_native(document)
     assert again == scenario, [str(f) for f in findings]
+
+
+def test_the_page_about_dialects_names_what_is_read() -> None:
+    from pyscrai.formats.conversation.agents import KNOWN as AGENT
+    from pyscrai.formats.conversation.tools import KNOWN as TOOL
+
+    page = (Path(__file__).parents[3] / "docs" / "dialects.md").read_text("utf-8")
+    own_words = {"name", "role", "model", "temperature", "tools", "description"}
+    assert [key for key in (*AGENT, *TOOL) if f"`{key}`" not in page and key not in own_words] == []
