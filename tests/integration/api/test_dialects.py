@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
+import pytest
+from tests.conftest import ROOT
 
 POET: dict[str, Any] = {
     "name": "The Poet",
@@ -84,3 +87,39 @@ async def test_an_event_type_is_converted(api: httpx.AsyncClient) -> None:
 async def test_what_does_not_belong_where_it_was_posted(api: httpx.AsyncClient) -> None:
     problem = await post(api, "scenarios", POET, 400)
     assert "agent" in problem["errors"][0]["message"]
+
+
+SAMPLES = ROOT.parent / "shared" / "samples"
+samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples are not beside this checkout")
+
+
+def sample(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((SAMPLES / name).read_text("utf-8"))
+    return found
+
+
+@samples
+@pytest.mark.parametrize("name", ["interop/infliximab-prior-auth.v2.json", "interop/knee-mri.v3.json"])
+async def test_real_configurations_come_back_word_for_word(api: httpx.AsyncClient, name: str) -> None:
+    config = sample(name)
+    await post(api, "scenarios", {"name": "From elsewhere", "config": config})
+    own = config["metadata"]["id"]
+    assert (await api.get(f"/api/v1/scenarios/{own}")).json()["config"] == config
+    agents = [{"id": agent["agentId"], "config": {"model": "rehearsal"}} for agent in config["agents"]]
+    made = await post(api, "conversations", {"scenarioId": own, "agents": agents})
+    snapshot = (await api.get(f"/api/v1/conversations/{made['conversation']}")).json()
+    assert snapshot["scenario"] == config
+    assert snapshot["runtimeMeta"]["agents"] == agents
+
+
+@samples
+async def test_the_popes_vision(api: httpx.AsyncClient) -> None:
+    for agent in ("P0-agent-pope_leo_xiii", "P1-agent-narrator", "P2-agent-generic_actor"):
+        document = sample(f"pyscrai/{agent}.json")
+        assert (await post(api, "templates/agents", document))["source"] == document
+    for scenario in ("P0-scenario-supernatural_vision", "P2-scenario-generic_conversation"):
+        document = sample(f"pyscrai/{scenario}.json")
+        made = await post(api, "scenarios/", document)
+        assert made["config"] == document
+        run = await post(api, "runs", {"scenario": made["name"], "choices": {"model": "rehearsal"}})
+        assert run["status"] == "running"
