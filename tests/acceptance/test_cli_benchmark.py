@@ -12,7 +12,7 @@ def test_a_benchmark_says_how_long_and_how_much(cli: Cli, doors: Doors) -> None:
     done = cli("benchmark", scenario, "--turns", "2", "--runs", "1", "--latency", "0.1", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert set(told["machine"]) == {"processor", "cores", "memory_gb", "system", "python"}
+    assert set(told["machine"]) == {"processor", "cores", "memory_gb", "system", "python", "load"}
     (one,) = told["results"]
     assert (one["scenario"], one["runs"], one["turns"], one["model_calls_per_turn"]) == ("two-doors", 1, 2, 3.0)
     # Two phases, each with one call after the other: no turn can be faster than that.

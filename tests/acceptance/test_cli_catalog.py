@@ -55,10 +55,10 @@ def test_templates_are_added_shown_archived(up: str, cli: Cli, doors: Doors, tmp
 def test_nothing_is_added_where_one_file_has_mistakes(up: str, cli: Cli, doors: Doors, tmp_path: Path) -> None:
     scenario, _ = doors(0)
     bad = tmp_path / "bad.yaml"
-    bad.write_text(EVENT_TYPE.replace("lane: actor", "lane: actor\npromt: x"))
+    bad.write_text(EVENT_TYPE.partition("result_schema")[0] + "result_schema: 3\n")
     done = cli("templates", "add", scenario, str(bad))
     assert (done.returncode, done.stdout) == (1, "")
-    assert "bad.yaml:5:" in done.stderr
+    assert "bad.yaml:7:" in done.stderr
     assert "two-doors" not in cli("scenarios", "list").stdout
     bad.write_text(EVENT_TYPE.replace("data.subject", "data.subject | nofilter"))
     refused = cli("templates", "add", str(bad))

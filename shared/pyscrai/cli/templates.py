@@ -225,13 +225,11 @@ def _write_yaml(found: Template) -> None:
 
 def _add(talk: Talk, where: Where, files: tuple[Path, ...], kind: TemplateType | None) -> int:
     from pyscrai.cli.session import run_async, session
-    from pyscrai.sdk.documents import publish_template, read_template
+    from pyscrai.sdk.documents import publish_template, read_templates
 
-    read = [read_template(file, kind) for file in files]
-    for one in read:
-        for found in one.findings:
-            if found.severity == "warning":
-                talk.say(str(found), "yellow")
+    read = [one for file in files for one in read_templates(file, kind)]
+    for warning in dict.fromkeys(str(f) for one in read for f in one.findings if f.severity == "warning"):
+        talk.say(warning, "yellow")
 
     async def work() -> int:
         added: list[Template] = []

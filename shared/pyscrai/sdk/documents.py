@@ -6,27 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel
 
 from pyscrai.client.api import Api
 from pyscrai.client.errors import Conflict, InvalidRequest
 from pyscrai.contract.problems import FieldError
 from pyscrai.contract.templates import Template, TemplateType
-from pyscrai.domain.canonical import escape
-from pyscrai.domain.scenario import slug
-from pyscrai.domain.work import EventType
 from pyscrai.formats.findings import Finding, finding
-from pyscrai.formats.positions import Positions, read
+from pyscrai.formats.load import Loaded, load
+from pyscrai.formats.positions import Positions
 from pyscrai.sdk.catalog import publish
-from pyscrai.sdk.errors import ScenarioNotFound, TemplateError
+from pyscrai.sdk.errors import ScenarioError, ScenarioNotFound, TemplateError
 from pyscrai.sdk.scenario import Scenario
-
-AGENT_KEYS = frozenset({"personality_config", "llm_config", "model_config", "tools_config"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class TemplateFile:
-    """A file that may be put into the catalog."""
+    """A document, as it may be put into the catalog."""
 
     kind: TemplateType
     name: str
@@ -37,51 +33,48 @@ class TemplateFile:
     scenario: Scenario | None = None
 
 
-def read_template(path: Path, kind: TemplateType | None = None) -> TemplateFile:
-    """A file or folder as a template; its type is told by its content where `kind` is None.
+def read_templates(path: Path, kind: TemplateType | None = None) -> list[TemplateFile]:
+    """The templates in a file or folder, of any dialect that is read here: a scenario, an agent, event types.
 
-    Raises ScenarioError, TemplateError with file and line of every mistake, ScenarioNotFound where there is nothing.
+    Raises ScenarioError, TemplateError with file and line of every mistake, ScenarioNotFound where there is nothing,
+    TemplateError too where it is not of the `kind` that is wanted.
     """
     if not path.exists():
         raise ScenarioNotFound(f"there is no file or folder {path}")
-    data, positions, findings = _read(path)
-    found = kind or type_of(data)
-    if found == "scenarios":
+    loaded = load(path)
+    if loaded.scenario is not None:
         scenario = Scenario.load(path)
-        return TemplateFile(
-            kind=found, name=scenario.name, source=path, content=scenario.content(), positions=positions,
-            findings=scenario.findings, scenario=scenario,
-        )  # fmt: skip
-    if not isinstance(data, dict):
-        findings = [*findings, finding("error", positions.place(""), "", "a template is a mapping (key: value)")]
-        raise TemplateError(str(path), findings)
-    content = {**data, "name": data.get("name") or slug(path.stem)}
-    if found == "event-types":
-        findings = [*findings, *_event_type_mistakes(content, positions)]
-    if any(one.severity == "error" for one in findings):
-        raise TemplateError(str(path), findings)
+        found = [_file("scenarios", scenario.name, scenario.content(), path, loaded, scenario)]
+    elif loaded.agent is not None:
+        found = [_file("agents", loaded.agent.name, _content(loaded.agent), path, loaded)]
+    else:
+        found = [_file("event-types", one.name, _content(one), path, loaded) for one in loaded.event_types]
+    if not found:
+        error = ScenarioError if kind in (None, "scenarios") else TemplateError
+        raise error(str(path), loaded.findings)
+    if kind is not None and found[0].kind != kind:
+        where = loaded.positions.place("")
+        raise TemplateError(str(path), [finding("error", where, "", f"this is of type {found[0].kind}, not {kind}")])
+    return found
+
+
+def _file(
+    kind: TemplateType, name: str, content: dict[str, Any], path: Path, loaded: Loaded, scenario: Scenario | None = None
+) -> TemplateFile:
     return TemplateFile(
-        kind=found, name=str(content["name"]), source=path, content=content, positions=positions, findings=findings
-    )
+        kind=kind, name=name, source=path, content=content, positions=loaded.positions, findings=loaded.findings,
+        scenario=scenario,
+    )  # fmt: skip
 
 
-def type_of(data: Any) -> TemplateType:
-    """What a document is, by its `format`, else by the keys that only one type has; else a scenario."""
-    if not isinstance(data, dict):
-        return "scenarios"
-    named = data.get("format")
-    if isinstance(named, str) and named.startswith("pyscrai/"):
-        kinds: dict[str, TemplateType] = {"event-type": "event-types", "agent": "agents"}
-        return kinds.get(named.removeprefix("pyscrai/").partition("@")[0], "scenarios")
-    if AGENT_KEYS & data.keys():
-        return "agents"
-    if "prompt" in data or (("schema" in data or "data_schema" in data) and "seats" not in data):
-        return "event-types"
-    return "scenarios"
+def _content(document: BaseModel) -> dict[str, Any]:
+    """A document as the catalog keeps it, with the fields that say what it is."""
+    told = document.model_dump(mode="json", exclude_defaults=True)
+    return {key: getattr(document, key) for key in ("format", "name")} | told
 
 
 async def publish_template(api: Api, file: TemplateFile) -> Template:
-    """The catalog's version of this file: the one that is there, else a new one. Raises as `read_template` does."""
+    """The catalog's version of this file: the one that is there, else a new one. Raises as `read_templates` does."""
     if file.scenario is not None:
         return await publish(api, file.scenario)
     try:
@@ -102,25 +95,3 @@ def located(errors: list[FieldError], positions: Positions) -> list[Finding]:
         for error in errors
         for pointer in [error.pointer.removeprefix("/content")]
     ]
-
-
-def _read(path: Path) -> tuple[Any, Positions, list[Finding]]:
-    """What is in a file; a folder is left to the readers of scenarios."""
-    if path.is_dir():
-        return None, Positions({}, {}, str(path)), []
-    document = read(path.read_bytes(), str(path))
-    return document.data, document.positions, list(document.findings)
-
-
-def _event_type_mistakes(content: dict[str, Any], positions: Positions) -> list[Finding]:
-    if "format" not in content:
-        return []  # another dialect: the API converts it, or says what is missing
-    try:
-        EventType.model_validate(content)
-    except ValidationError as error:
-        wrong = []
-        for item in error.errors(include_url=False, include_input=False):
-            pointer = "".join(f"/{escape(str(part))}" for part in item["loc"])
-            wrong.append(finding("error", positions.place(pointer), pointer, item["msg"]))
-        return wrong
-    return []

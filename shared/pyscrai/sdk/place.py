@@ -52,7 +52,8 @@ async def find_place(
     `transport` replaces the network to an API that is named.
 
     A `database_url` given here (not the variable) always means a stack of our own on that database.
-    `alone` leaves a running `pyscrai up` aside. Raises EmbeddedError, and Interrupted where a signal ends our stack (in the main thread).
+    `alone` leaves a running `pyscrai up` aside.
+    Raises EmbeddedError, and Interrupted where a signal ends our stack (in the main thread).
     """
     token = token or os.environ.get("PYSCRAI_TOKEN") or None
     named = api_url or (None if database_url else os.environ.get("PYSCRAI_API_URL"))

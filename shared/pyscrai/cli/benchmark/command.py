@@ -94,6 +94,7 @@ async def _benchmark(
     from pyscrai.sdk.choices import choices_of
 
     measured: list[Figures] = []
+    before = machine()
     with delayed_rehearsal(latency) as delayed, makes_sense():
         choices = choices_of(
             end_turn=turns, credit_limit=options["limit"], seed=options["seed"], prices=dict(prices),
@@ -105,9 +106,9 @@ async def _benchmark(
             if not talk.json:
                 page.show(talk.paper, measured[-1])
     if talk.json:
-        talk.result({"machine": machine(), "results": [figures.as_json() for figures in measured]})
+        talk.result({"machine": before, "results": [figures.as_json() for figures in measured]})
     into, mark = page_and_mark
     if into is not None:
-        page.write_into(into, mark, machine(), measured)
+        page.write_into(into, mark, before, measured)
         talk.say(f"Written into {into}", "green")
     return OK

@@ -100,13 +100,14 @@ def cost_per_turn(results: Sequence[RunResult]) -> Decimal:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were taken on."""
+    """What the figures were taken on. `load`: how many processes wanted a processor in the last minute, ours too."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
         "memory_gb": _memory_gb(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
+        "load": round(os.getloadavg()[0], 1),
     }
 
 

@@ -66,7 +66,7 @@ def write_into(page: Path, mark: str, machine: Mapping[str, Any], all_of: Sequen
 def markdown(machine: Mapping[str, Any], all_of: Sequence[Figures]) -> str:
     """The machine, and a row for each scenario."""
     where = f"{machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, Python {machine['python']}"
-    about = f"{machine['processor']}, {where}"
+    about = f"{machine['processor']}, {where}, load {machine['load']}"
     heads = (
         *("scenario", "plays", "latency", "turn, average", "turn, p95", "whole play", "calls a turn", "cost a turn"),
         *("start of the command", "API ready", "memory, in all", "memory, by process (MB)"),
