@@ -319,3 +319,17 @@ def test_names_that_no_letter_of_ours_can_write() -> None:
     scenario = good(changed(agents=agents))
     assert len(scenario.seats) == 2
     assert list(scenario.extensions["conversation"]["loan.json"].values()) == ["医生", "保险"]
+
+
+def test_of_two_openings_the_first_is_spoken() -> None:
+    loaded = reading(agent(0, messageToUseWhenInitiatingConversation="Hello."))
+    assert loaded.scenario is not None
+    assert loaded.scenario.schedule.first == "baker_1"
+    assert [(found.line, found.severity) for found in loaded.findings if "this message is not used" in found.message]
+
+
+def test_agents_in_one_file(tmp_path: Path) -> None:
+    (tmp_path / "scenario.json").write_text(json.dumps({"metadata": LOAN["metadata"]}))
+    for content in (LOAN["agents"], {"agents": LOAN["agents"]}):
+        (tmp_path / "people.json").write_text(json.dumps(content))
+        assert list(load(tmp_path).scenario.seats) == ["baker_1", "bank"]  # type: ignore[union-attr]

@@ -439,3 +439,80 @@ def test_a_role_may_change_its_template_as_far_as_that_lets_it(tmp_path: Path) -
     config["llm_config"] = {"model_id": "gpt-4o"}
     loaded = load(write(tmp_path, changed("agent_roles", "captain", "role_config", to=config)))
     assert said(loaded, "error", 'the template of "Sea Captain" forbids to change model_id')
+
+
+@pytest.mark.parametrize(
+    "roles",
+    [
+        ["Sea Captain", "Ship's Cook"],
+        [{"name": "captain", "template": "Sea Captain"}, {"role_name": "cook", "agent_template": "Ship's Cook"}],
+        {"captain": "Sea Captain", "cook": {k: v for k, v in OLD_ACTOR.items() if k != "name"}},
+    ],
+)
+def test_other_ways_to_write_roles(roles: Any, tmp_path: Path) -> None:
+    document = changed("agent_roles", to=roles)
+    document["event_flow"] = {"talk": {"source": "all", "conditions": {"trigger": "scenario_start"}}}
+    scenario = good(write(tmp_path, document))
+    assert len(scenario.seats) == 2
+    assert scenario.flow["talk"].by == "all_seats"
+
+
+def test_flows_as_lists_and_other_triggers(tmp_path: Path) -> None:
+    flow = [
+        {"name": "one", "source": "captain", "trigger": "immediate"},
+        {"step": "two", "source": "cook", "conditions": {"trigger": "one"}},
+        {"name": "three", "source": "cook", "conditions": {"trigger": "every_3_turns"}},
+        {"name": "four", "source": "captain", "target": ["cook"], "conditions": {"trigger": 5}},
+        {"name": "five", "type": "trigger", "conditions": {"final": True}},
+    ]
+    loaded = load(write(tmp_path, changed("event_flow", to=flow)))
+    assert loaded.scenario is not None, [str(found) for found in loaded.errors]
+    on = {name: (step.on, step.n) for name, step in loaded.scenario.flow.items()}
+    assert on == {
+        "one": ("start", None),
+        "two": ("one", None),
+        "three": ("every_n_turns", 3),
+        "four": ("three", None),
+        "five": ("end", None),
+    }
+    assert loaded.scenario.flow["five"].by == "system"
+    assert said(loaded, "warning", "a trigger is a word, not a number")
+    assert said(loaded, "warning", "one role is wanted here, not a list")
+
+
+@pytest.mark.parametrize(
+    ("word", "schema"),
+    [
+        ("str", {"type": "string"}),
+        ("Integer", {"type": "integer"}),
+        ("float?", {"type": ["number", "null"]}),
+        ("any", {}),
+        ("string[]", {"type": "array", "items": {"type": "string"}}),
+        ("list<int>", {"type": "array", "items": {"type": "integer"}}),
+        (["string"], {"type": "array", "items": {"type": "string"}}),
+        (["calm", "storm"], {"enum": ["calm", "storm"]}),
+        ({"height": "float"}, {"type": "object", "properties": {"height": {"type": "number"}}}),
+        ({"type": "Str", "description": "d"}, {"type": "string", "description": "d"}),
+        ({"type": "object", "properties": {"a": {}}}, {"type": "object", "properties": {"a": {}}}),
+        ({"enum": [1, 2]}, {"enum": [1, 2]}),
+        (None, {}),
+    ],
+)  # fmt: skip
+def test_words_for_types(word: Any, schema: dict[str, Any], tmp_path: Path) -> None:
+    document = changed("event_flow", "talk", "data_schema", to={"wave": word})
+    assert good(write(tmp_path, document)).flow["talk"].result == {"wave": schema}
+
+
+def test_models_and_tools_in_other_words(tmp_path: Path) -> None:
+    agent = {
+        **ACTOR,
+        "llm_config": "gpt-4o-mini",
+        "tools_config": ["memory"],
+        "personality_config": {"traits": ["brave"]},
+        "runtime_overrides": {"llm_config": {"temperature": True, "max_tokens": False}},
+    }
+    loaded = load(write(tmp_path, agent))
+    assert loaded.agent is not None
+    assert (loaded.agent.llm.name(), loaded.agent.traits) == ("gpt-4o-mini", {"brave": True})
+    assert loaded.agent.overrides == {"llm_config": {"temperature": "override_allowed", "max_tokens": "forbidden"}}
+    assert loaded.about == "Sea Captain, an agent template (actor)"
