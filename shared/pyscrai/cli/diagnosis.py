@@ -135,8 +135,8 @@ def _keys(environ: Mapping[str, str]) -> Line:
     except MissingKey as error:
         return Line(name="Model keys", state="fail", detail=error.message, todo="Correct PYSCRAI_KEYS.")
     if not present:
-        listed = "; ".join(f"{name} for {use}" for name, use in KEYS.items())
-        todo = f"Only the rehearsal, scripted and local models can be used. Set {listed}."
+        listed = "\n".join(f"- {name}: {use}" for name, use in KEYS.items())
+        todo = f"None is needed to play with the rehearsal model. For a model of a provider, set its key:\n{listed}"
         return Line(name="Model keys", state="warn", detail="none is set", todo=todo)
     return Line(name="Model keys", state="ok", detail=f"set: {', '.join(present)}")
 

@@ -29,6 +29,7 @@ def doctor(talk: Talk, /, where: Where, no_start: bool) -> int:
     from dataclasses import asdict
 
     from pyscrai.cli.diagnosis import local_lines
+    from pyscrai.cli.prose import fill
     from pyscrai.cli.session import run_async
     from pyscrai.cli.vital_signs import api_lines
 
@@ -48,7 +49,20 @@ def doctor(talk: Talk, /, where: Where, no_start: bool) -> int:
     run_async(look)
     if talk.json:
         talk.result([asdict(line) for line in lines])
+    else:
+        talk.paper.blank()
+        talk.paper.lines(fill(_verdict(lines), talk.paper.width, talk.paper.glyphs, "bold"))
     return FAILED if any(line.state == "fail" for line in lines) else OK
+
+
+def _verdict(lines: list[Line]) -> str:
+    """What all of it comes to, for somebody who reads one line only."""
+    failed = [line.name for line in lines if line.state == "fail"]
+    if failed:
+        return f"Not ready: {', '.join(failed)}. What to do stands beside each."
+    warned = [line.name for line in lines if line.state == "warn"]
+    about = f" What is marked ({', '.join(warned)}) can wait." if warned else ""
+    return f"Ready to play: pyscrai run first-read.{about}"
 
 
 def _print(talk: Talk, line: Line) -> None:

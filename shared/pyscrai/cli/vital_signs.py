@@ -13,12 +13,14 @@ from pyscrai.cli.talk import Talk
 from pyscrai.client.api import Api
 from pyscrai.client.errors import ApiError, ClientError
 from pyscrai.domain.errors import PyScrAIError
+from pyscrai.sdk.result import full_name
 
 
 async def api_lines(where: Where, talk: Talk, *, start: bool) -> AsyncIterator[Line]:
     """One line for each thing behind the API; without one, one is started for the moment, or only missed."""
     if not start and not await _runs(where):
-        yield Line(name="API", state="warn", detail="none runs here", todo="Start one: pyscrai up")
+        detail = "none runs here; `pyscrai run` starts one for as long as it plays"
+        yield Line(name="API", state="ok", detail=detail, todo="To keep one: pyscrai up")
         return
     began = time.monotonic()
     try:
@@ -26,7 +28,7 @@ async def api_lines(where: Where, talk: Talk, *, start: bool) -> AsyncIterator[L
             async for line in _look(at, time.monotonic() - began):
                 yield line
     except PyScrAIError as error:
-        yield Line(name="API", state="fail", detail=str(error), todo="Mend this first; `pyscrai run` needs it too.")
+        yield Line(name="API", state="fail", detail=str(error), todo=_what_is_set(where))
 
 
 async def _runs(where: Where) -> bool:
@@ -43,13 +45,32 @@ async def _runs(where: Where) -> bool:
     return await to_thread.run_sync(running_api, folder) is not None
 
 
+def _what_is_set(where: Where) -> str:
+    """The setting that leads to what cannot be reached, and how to do without it."""
+    import os
+
+    if where.api_url or os.environ.get("PYSCRAI_API_URL"):
+        return "Correct PYSCRAI_API_URL (or --api-url), or leave it out: then an API is started here."
+    if where.database_url or os.environ.get("PYSCRAI_DATABASE_URL"):
+        return (
+            "Start that database, or correct PYSCRAI_DATABASE_URL (or --database-url); left out, PyScrAI brings a "
+            "database of its own."
+        )
+    if os.environ.get("PYSCRAI_PG_BIN"):
+        return "Correct PYSCRAI_PG_BIN, or unset it: then the PostgreSQL that comes with PyScrAI is used."
+    return "Nothing can be played before this is mended; the message and the log that it names say more."
+
+
 async def _look(at: Session, took: float) -> AsyncIterator[Line]:
+    ready = await _ready(at.api)
     if at.place.own:
         detail = f"started for this look in {seconds(took)}; none runs here"
         yield Line(name="API", state="ok", detail=detail, todo="To keep one: pyscrai up")
+    elif ready.name == "API":
+        yield ready
+        return
     else:
         yield Line(name="API", state="ok", detail=f"answers at {at.place.api_url}")
-    ready = await _ready(at.api)
     yield ready
     if ready.state == "fail":
         return
@@ -63,10 +84,17 @@ async def _ready(api: Api) -> Line:
     try:
         answer = await api.ready()
     except ApiError as error:
-        todo = "Is the database up and migrated? A restart of the API migrates it."
+        todo = (
+            "The API runs, but not its database. Start the database again: the API finds it by itself, and nothing "
+            "that was played is lost. A database that was never used is made ready when the API starts."
+        )
         return Line(name="Database", state="fail", detail=error.detail, todo=todo)
     except ClientError as error:
-        return Line(name="Database", state="fail", detail=str(error), todo="Start the API: pyscrai up")
+        todo = (
+            "Start one there (pyscrai up), or correct PYSCRAI_API_URL; left out, PyScrAI starts an API for as long as "
+            "it needs one."
+        )
+        return Line(name="API", state="fail", detail=str(error), todo=todo)
     return Line(name="Database", state="ok", detail=f"answers, migrated to revision {answer.get('revision', '?')}")
 
 
@@ -102,6 +130,6 @@ async def _standing(api: Api) -> Line:
         return Line(name="Runs", state="ok", detail="none stands still")
     names = ", ".join(f"{run.scenario.name}/{run.label} ({run.status})" for run in still[:5])
     more = f" and {len(still) - 5} more" if len(still) > 5 else ""
-    return Line(
-        name="Runs", state="warn", detail=f"{names}{more}", todo="Look: pyscrai runs list; go on: pyscrai runs resume"
-    )
+    first = full_name(still[0])
+    todo = f"Why: pyscrai runs show {first}; go on: pyscrai runs resume {first}; end it: pyscrai runs cancel {first}"
+    return Line(name="Runs", state="warn", detail=f"waiting for somebody: {names}{more}", todo=todo)

@@ -127,6 +127,10 @@ class Api:
         """A page of the run's model calls by place; `next` is the place to go on from, None at the end."""
         return _page(ModelCall, await self.http.request("GET", _path("runs", run_id, "calls"), params={"after": after}))
 
+    async def document(self, run_id: str, document: str) -> bytes:
+        """A document that a tool of this run has returned, by the id that the log has of it. Raises NotFound."""
+        return await self.http.fetch("GET", _path("runs", run_id, "documents", document))
+
     async def stream(self, run_id: str, *, after: int = 0) -> AsyncGenerator[Delivered, None]:
         """Entries after a number as they come, until the server closes the stream (see `sdk.follow` for the rest)."""
         events = self.http.stream_sse(_path("runs", run_id, "stream"), params={"after": after})

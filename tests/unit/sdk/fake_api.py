@@ -73,6 +73,7 @@ class FakeApi:
             ("GET", "/runs/[^/]+/snapshot", self._snapshot),
             ("GET", "/runs/[^/]+/log", self._log),
             ("GET", "/runs/[^/]+/calls", self._calls),
+            ("GET", "/runs/[^/]+/documents/([^/]+)", lambda _r, _b, name: Answer(200, content=name.encode())),
             ("GET", "/runs/[^/]+/stream", self._stream),
             ("POST", "/runs/[^/]+/(pause|cancel)", lambda *_: Answer(200, json=self.run.model_dump(mode="json"))),
             ("POST", "/runs/[^/]+/resume", self._resume),

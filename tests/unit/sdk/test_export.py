@@ -31,8 +31,13 @@ def recorded() -> Recorder:
         "message", {"text": "Between us.", "to": "regulator"}, turn=1, seat="tech-company", parties=["regulator"]
     )
     record.add("tool_call", {"tool": "search", "input": {"q": "```"}}, turn=1, seat="regulator")
-    record.add("tool_result", {"tool": "search", "content": "Two laws.", "documents": [{"id": "ab12", "title": "Law",
-        "content_type": "text/plain", "size": 3}]}, turn=1, seat="regulator")  # fmt: skip
+    text = {"content_type": "text/plain", "size": 3}
+    documents = [
+        {"id": "ab12", "title": "The /law/..txt", **text},
+        {"id": "cd", "title": "Big", "left_out": True, **text},
+    ]
+    answer = {"tool": "search", "content": "Two laws.", "documents": documents}
+    record.add("tool_result", answer, turn=1, seat="regulator")
     record.add("world_update", {"narrative": "A draft.", "facts": {"window": "72 h"}, "changes": ["softer"]}, turn=1)
     record.add("check", {"check": "coherence", "consistent": False, "issues": ["a gap"], "severity": "low"}, turn=1)
     record.add("metric", {"metric": "trust", "value": 0.5, "unit": "", "by": "model"}, turn=1)
@@ -67,7 +72,7 @@ async def test_every_file_is_there_and_the_pages_link_to_what_exists(
     folder = await export(tmp_path / "deep" / "out")
     names = sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
     assert names == [
-        *("README.md", "llm_calls.jsonl", "log.jsonl", "metrics.csv", "run.json"),
+        *("README.md", "documents/ab12-the-law.txt", "llm_calls.jsonl", "log.jsonl", "metrics.csv", "run.json"),
         *("turns/001-regulator.md", "turns/001-tech-company.md", "turns/001.md"),
         *("turns/002-regulator.md", "turns/002.md"),
     ]
@@ -89,7 +94,9 @@ async def test_a_turn_shows_what_all_saw_and_a_seat_its_own(export: Callable[...
         assert private not in turn
         assert private in seat
     assert "````json" in seat
-    assert "Law (text/plain, ab12)" in seat
+    assert "[The /law/..txt](../documents/ab12-the-law.txt) (text/plain)" in seat
+    assert "Big (text/plain; too large to be kept)" in seat
+    assert (folder / "documents/ab12-the-law.txt").read_bytes() == b"ab12"
 
 
 async def test_a_metric_that_was_not_measured_is_an_empty_cell(export: Callable[..., Any], tmp_path: Path) -> None:

@@ -38,13 +38,15 @@ def free_place(out: Path, *, force: bool) -> Path:
 
 
 async def export_run(api: Api, run_id: str, out: Path, *, force: bool = False) -> Path:
-    """Write a run into a folder: README.md, turns/*.md, run.json, metrics.csv, log.jsonl, llm_calls.jsonl.
+    """Write a run into a folder: README.md, turns/*.md, documents/*, run.json, metrics.csv, log.jsonl, llm_calls.jsonl.
 
     It appears when it is complete. Returns its absolute path. Raises FolderTaken, ClientError, OSError.
     """
     place = free_place(out, force=force)
     record = await gather(api, run_id)
-    files = pages(record) | {
+    files: dict[str, str | bytes] = {
+        **pages(record),
+        **{record.file_of(document): content for document, content in record.documents.items()},
         "run.json": run_json(record),
         "metrics.csv": metrics_csv(record),
         "log.jsonl": log_jsonl(record),
@@ -54,16 +56,16 @@ async def export_run(api: Api, run_id: str, out: Path, *, force: bool = False) -
     return place
 
 
-def write_folder(out: Path, files: Mapping[str, str]) -> None:
-    """Write these files (relative name → text) beside the place, then put the folder there in one move."""
+def write_folder(out: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write these files (relative name → content) beside the place, then put the folder there in one move."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
         made = Path(scratch) / "new"
         made.mkdir()
-        for name, text in files.items():
+        for name, content in files.items():
             file = made / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, "utf-8")
+            file.write_bytes(content if isinstance(content, bytes) else content.encode())
         old = Path(scratch) / "old"
         if out.is_dir():
             out.rename(old)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyscrai.client.api import Api
 from pyscrai.contract.calls import ModelCall
 from pyscrai.contract.runs import Delivered, Run, Snapshot
-from pyscrai.domain.scenario import readable
+from pyscrai.domain.scenario import readable, slug
 from pyscrai.sdk.follow import whole_log
 
 
@@ -20,6 +21,7 @@ class Record:
     snapshot: Snapshot
     log: list[Delivered]
     calls: list[ModelCall]
+    documents: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def run(self) -> Run:
@@ -39,6 +41,26 @@ class Record:
             turns.setdefault(entry.turn, []).append(entry)
         return turns
 
+    @property
+    def references(self) -> Mapping[str, dict[str, Any]]:
+        """Id → what the log says of each document that is kept; a document is named once, however often it is shown."""
+        found: dict[str, dict[str, Any]] = {}
+        for entry in self.log:
+            listed = entry.body.get("documents")
+            for one in listed if isinstance(listed, list) else ():
+                if isinstance(one, dict) and isinstance(one.get("id"), str) and not one.get("left_out"):
+                    found.setdefault(str(one["id"]), one)
+        return found
+
+    def file_of(self, document: str) -> str:
+        """Where a document is in the folder: `documents/ab12cd34-law.txt`."""
+        said = self.references[document]
+        content_type = str(said.get("content_type") or "").partition(";")[0].strip().lower()
+        guessed = mimetypes.guess_extension(content_type, strict=False)
+        ending = guessed or (".txt" if content_type.startswith("text/") else ".bin")
+        title = slug(str(said.get("title") or "document").removesuffix(ending))[:60]
+        return f"documents/{slug(document)[:12]}-{title}{ending}"
+
 
 async def gather(api: Api, run_id: str) -> Record:
     """Fetch a run. Raises ClientError; Forbidden where the run is somebody else's, because of its model calls."""
@@ -51,4 +73,5 @@ async def gather(api: Api, run_id: str) -> Record:
         if page.next is None:
             break
         after = page.next
-    return Record(snapshot=await api.snapshot(run_id), log=log, calls=calls)
+    record = Record(snapshot=await api.snapshot(run_id), log=log, calls=calls)
+    return replace(record, documents={one: await api.document(run_id, one) for one in record.references})

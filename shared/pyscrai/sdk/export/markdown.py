@@ -102,7 +102,7 @@ def _message(record: Record, entry: Delivered, alone: bool) -> Blocks:
     said = _quoted(str(entry.body.get("text") or ""))
     notes = [f"*({', '.join(aside)})*"] if aside else []
     head = [] if alone else [f"## {_name(record, entry)}"]
-    return [*head, *notes, said, *_fields(entry), *_documents(entry)]
+    return [*head, *notes, said, *_fields(entry), *_documents(record, entry)]
 
 
 def _thought(_record: Record, entry: Delivered, _alone: bool) -> Blocks:
@@ -140,10 +140,10 @@ def _tool_call(_record: Record, entry: Delivered, _alone: bool) -> Blocks:
     return [f"## Asks {_line(str(entry.body.get('tool')))}", _code(entry.body.get("input"))]
 
 
-def _tool_result(_record: Record, entry: Delivered, _alone: bool) -> Blocks:
+def _tool_result(record: Record, entry: Delivered, _alone: bool) -> Blocks:
     ends = entry.body.get("ends")
     page = [f"## {_line(str(entry.body.get('tool')))} answers", _quoted(str(entry.body.get("content") or ""))]
-    return [*page, *_documents(entry), *([f"This ends the run: {_line(str(ends))}."] if ends else [])]
+    return [*page, *_documents(record, entry), *([f"This ends the run: {_line(str(ends))}."] if ends else [])]
 
 
 def _outcome(_record: Record, entry: Delivered, _alone: bool) -> Blocks:
@@ -214,12 +214,18 @@ def _fields(entry: Delivered) -> Blocks:
     return [_list(f"{_line(str(name))}: {_value(value)}" for name, value in fields.items())]
 
 
-def _documents(entry: Delivered) -> Blocks:
+def _documents(record: Record, entry: Delivered) -> Blocks:
     documents = entry.body.get("documents")
-    if not isinstance(documents, list) or not documents:
-        return []
-    kept = [d for d in documents if isinstance(d, dict)]
-    return [_list(f"{_line(str(d.get('title')))} ({_line(str(d.get('content_type')))}, {d.get('id')})" for d in kept)]
+    listed = [one for one in documents if isinstance(one, dict)] if isinstance(documents, list) else []
+    return [_list(_document(record, one) for one in listed)] if listed else []
+
+
+def _document(record: Record, said: dict[str, Any]) -> str:
+    title, about = _line(str(said.get("title"))), _line(str(said.get("content_type")))
+    document = str(said.get("id"))
+    if document not in record.documents:
+        return f"{title} ({about}; too large to be kept)"
+    return f"[{title}](../{record.file_of(document)}) ({about})"
 
 
 def _name(record: Record, entry: Delivered) -> str:
