@@ -151,7 +151,7 @@ def test_the_doctor_finds_keys_in_the_file_and_names_them_only(tmp_path: Path) -
     found = _keys({"PYSCRAI_KEYS": written(tmp_path, f"GROQ_API_KEY={KEY}\n"), "ANTHROPIC_API_KEY": KEY})
     assert (found.state, found.detail) == ("ok", "set: ANTHROPIC_API_KEY, GROQ_API_KEY")
     assert _keys({"PYSCRAI_KEYS": str(tmp_path / "nothing.env")}).state == "fail"
-    assert "GEMINI_API_KEY for gemini:NAME" in _keys({}).todo
+    assert "GEMINI_API_KEY: gemini:NAME" in _keys({}).todo
 
 
 @pytest.fixture
