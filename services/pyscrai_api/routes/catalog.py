@@ -112,21 +112,18 @@ async def archive(request: Request, who: Who, type: str, name: str) -> None:
 
 @router.get("/schemas/{document}")
 async def schema(document: str) -> dict[str, Any]:
-    """The JSON Schema of a document (`scenario`, `event-type`), or of an `entry` of a run's log."""
+    """The JSON Schema of a document (`scenario`, `event-type`, `agent`), or of an `entry` of a run's log."""
     return json_schema(document)
 
 
 @cache
 def json_schema(document: str) -> dict[str, Any]:
-    """Raises NotFound for a document that has none."""
-    from pyscrai.domain.entry import Entry
-    from pyscrai.domain.scenario import Scenario
-    from pyscrai.domain.work import EventType
+    """The published schema. Raises NotFound for a document that has none."""
+    from pyscrai.contract.schemas import PUBLISHED
 
-    models: dict[str, type[BaseModel]] = {"scenario": Scenario, "event-type": EventType, "entry": Entry}
-    if document not in models:
-        raise NotFound(f"there is no schema {document[:60]!r}; there are {', '.join(models)}")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **models[document].model_json_schema()}
+    if document not in PUBLISHED:
+        raise NotFound(f"there is no schema {document[:60]!r}; there are {', '.join(PUBLISHED)}")
+    return PUBLISHED[document]()
 
 
 async def _page(

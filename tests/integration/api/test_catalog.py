@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +15,8 @@ from pyscrai.domain.scenario import Scenario
 from pyscrai_api.catalog import store
 from pyscrai_api.deps import Deps
 from pyscrai_api.errors import NotFound
+
+ROOT = Path(__file__).parents[3]
 
 
 def talk(**changes: Any) -> dict[str, Any]:
@@ -212,10 +215,10 @@ async def test_pins_are_versions_and_stay(api: httpx.AsyncClient, shared: Deps) 
             await store.by_version(connection, first.template_id)
 
 
-@pytest.mark.parametrize("document", ["scenario", "event-type", "entry"])
+@pytest.mark.parametrize("document", ["scenario", "event-type", "agent", "entry"])
 async def test_schemas_are_published(api: httpx.AsyncClient, document: str) -> None:
     schema = (await api.get(f"/api/v1/schemas/{document}")).json()
-    assert schema["type"] == "object"
+    assert schema == json.loads((ROOT / f"docs/schemas/{document}.json").read_text())
     assert (await api.get("/api/v1/schemas/recipe")).status_code == 404
 
 
