@@ -27,6 +27,7 @@ COMMANDS = {
     "engines": ("pyscrai.cli.engines:engines", "List the engines that are registered."),
     "validate": ("pyscrai.cli.validate:validate", "Check scenario files; say file, line and what to do."),
     "lint": ("pyscrai.cli.lint:lint", "Check scenarios by the rules of good authorship too."),
+    "upgrade": ("pyscrai.cli.upgrade:upgrade", "Write a scenario of another dialect in ours."),
     "schema": ("pyscrai.cli.schema:schema", "Print the JSON Schema of a document, for editors."),
     "benchmark": ("pyscrai.cli.benchmark.command:benchmark", "Measure turn time, memory, cost and start-up."),
     "demo": ("pyscrai.cli.demo:demo", "Show something step by step."),

@@ -18,6 +18,7 @@ from pyscrai.cli.talk import Talk
 from pyscrai.client.api import Api
 from pyscrai.client.http import Http
 from pyscrai.contract.runs import Trouble
+from pyscrai.formats.load import load
 from pyscrai.sdk.place import Place
 
 API = ("--api-url", "http://api.test")
@@ -190,6 +191,24 @@ def test_lint_says_more_than_validate_and_fails_only_where_it_is_asked_to(comman
     assert (code, answer["valid"], answer["findings"][0]["severity"]) == (1, False, "warning")
     assert command("lint", "negotiation", "prior-authorization")[0] == 0
     assert command("lint", str(tmp_path / "none.yaml"))[0] == 1
+
+
+def test_upgrade_writes_what_plays_the_same(command: Command, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs.json"
+    agents = [{"agentId": name, "goals": ["win"], "colour": "red"} for name in ("one", "two")]
+    theirs.write_text(json.dumps({"metadata": {"id": "duel.v1", "title": "Duel"}, "agents": agents}))
+    ours = tmp_path / "ours" / "scenario.yaml"
+    code, out, err = command("upgrade", str(theirs), "--out", str(ours), "--json")
+    answer = json.loads(out)
+    assert (code, answer["name"], answer["dialect"], answer["file"]) == (0, "duel.v1", "conversation", str(ours))
+    assert "colour" in err
+    assert load(ours).scenario == load(theirs).scenario
+    assert command("upgrade", str(theirs))[1] == ours.read_text()
+    assert command("upgrade", str(theirs), "--out", str(ours))[0] == 2
+    theirs.write_text("- no\n- scenario\n")
+    code, out, err = command("upgrade", str(theirs))
+    assert (code, out) == (1, "")
+    assert "no scenario" in err
 
 
 def test_runs_show_list_log_and_watch(command: Command, api: FakeApi) -> None:
