@@ -80,8 +80,9 @@ class Bench:
             )  # fmt: skip
             await conn.execute(
                 "INSERT INTO runs (id, template_id, scenario_version_id, number, title, owner, visibility, created_by, "
-                "status, reason, choices, pins, seed, digest) VALUES ($1, $2, $3, 1, 's', 'local', 'private', 'local', "
-                "$4, '{}', '{}', '{}', 0, '')", run, template, version, status,
+                "status, reason, choices, pins, default_model, seats, seed, digest) VALUES ($1, $2, $3, 1, 's', "
+                "'local', 'private', 'local', $4, '{}', '{}', '{}', 'rehearsal', '[]', 0, '')",
+                run, template, version, status,
             )  # fmt: skip
         return run
 
