@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from pyscrai.cli.diagnosis import Line
 
 EPILOG = """\b
+Examples:
+  pyscrai doctor
+  pyscrai doctor --no-start --json
+
+\b
 Exit code 1 where a line says fail. Warnings are things that only some uses need.
 Keys are never shown, only which ones are set.
 """

@@ -10,7 +10,7 @@ from pyscrai.cli.talk import Talk
 EPILOG = """\b
 Examples:
   pyscrai engines list
-  pyscrai engine actor --api-url http://127.0.0.1:8000   starts one (see pyscrai engine)
+  pyscrai engine actor --api-url http://127.0.0.1:8000
 """
 STYLES = {"active": "green", "draining": "yellow", "gone": "dim"}
 

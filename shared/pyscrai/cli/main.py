@@ -43,7 +43,8 @@ EPILOG = """\b
 Examples:
   pyscrai run negotiation
   pyscrai run my/scenario --model gpt-4o-mini --limit 0.50 --turns 5
-  pyscrai runs show last
+  pyscrai new my-scenario
+  pyscrai runs export last --out my-run
   pyscrai doctor
 
 \b
@@ -56,7 +57,8 @@ Exit codes:
 
 \b
 Every command takes --json: results on stdout as JSON, talk on stderr.
-Settings: PYSCRAI_API_URL, PYSCRAI_TOKEN, PYSCRAI_DATABASE_URL, PYSCRAI_DATA, PYSCRAI_DEBUG, NO_COLOR.
+Settings: PYSCRAI_API_URL, PYSCRAI_TOKEN, PYSCRAI_DATABASE_URL, PYSCRAI_DATA,
+          PYSCRAI_DEBUG, NO_COLOR.
 """
 
 

@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  pyscrai run negotiation                                an example, without a key
+  pyscrai run negotiation                          an example, without a key
   pyscrai run my/scenario.yaml --model gpt-4o-mini --limit 0.50
   pyscrai run negotiation --seat regulator.model=gpt-4o --turns 5 --seed 7
   pyscrai run negotiation --json | jq -r .log_digest
-  pyscrai run negotiation --out negotiation-1            leaves a folder to read
+  pyscrai run negotiation --out negotiation-1      leaves a folder to read
 
 \b
-Without an API (--api-url, PYSCRAI_API_URL, or a running `pyscrai up`) it starts
-PostgreSQL, an API and engines for this run, and ends them with it.
+Without an API (--api-url, PYSCRAI_API_URL, or a running `pyscrai up`) it
+starts PostgreSQL, an API and engines for this run, and ends them with it.
 Ctrl-C pauses the run and says how to resume it; a second one quits at once.
 """
 

@@ -44,7 +44,7 @@ Examples:
   pyscrai runs show last
   pyscrai runs export last --out my-run
   pyscrai runs resume run-003 --limit 2.00
-  pyscrai runs resume last --model gpt-4o-mini --seat regulator.model=rehearsal
+  pyscrai runs resume last --model gpt-4o-mini --seat mayor.model=rehearsal
 """
 STATUSES = ("pending", "running", "waiting", "paused", "blocked", "completed", "failed", "cancelled")
 run_argument = click.argument("run", metavar="RUN")

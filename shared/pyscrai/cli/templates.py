@@ -19,7 +19,7 @@ EPILOG = """\b
 Examples:
   pyscrai templates list event-types
   pyscrai templates show event-types decide > decide.yaml
-  pyscrai templates add decide.yaml my/scenario         a new version where the name is there already
+  pyscrai templates add decide.yaml my/scenario   a new version of what is there
   pyscrai templates archive scenarios negotiation
 """
 SCENARIOS_EPILOG = """\b

@@ -16,8 +16,8 @@ Examples:
   pyscrai upgrade their/scenario.json --out mine/scenario.yaml
 
 \b
-The originals are left as they are. What has no place in our format is kept under
-`extensions`, and listed as notes. Played, both give the same run.
+The originals are left as they are. What has no place in our format is kept
+under `extensions`, and listed as notes. Played, both give the same run.
 """
 
 

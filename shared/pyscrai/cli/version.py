@@ -10,7 +10,7 @@ from pyscrai.cli.options import common, pass_talk
 from pyscrai.cli.talk import Talk
 
 
-@click.command()
+@click.command(epilog="\b\nExamples:\n  pyscrai version --json | jq -r .version")
 @common
 @pass_talk
 def version(talk: Talk) -> None:

@@ -79,6 +79,14 @@ def test_no_command_has_an_option_twice_and_each_takes_json() -> None:
             assert "--json" in options, name
 
 
+def test_every_help_has_examples_that_fit_on_a_terminal(command: Command) -> None:
+    for name in COMMANDS:
+        if name not in ("api", "engine"):
+            _, out, _ = command(name, "--help")
+            assert "Examples:" in out, name
+            assert [line for line in out.splitlines() if len(line) > 80] == [], name
+
+
 @pytest.mark.parametrize("words", [[name] for name in COMMANDS if name not in ("api", "engine")] + [["runs", "resume"]])
 def test_every_command_has_help(command: Command, words: list[str]) -> None:
     code, out, _ = command(*words, "--help")
