@@ -136,6 +136,7 @@ FULL = (asyncpg.DiskFullError, asyncpg.OutOfMemoryError, asyncpg.InsufficientRes
 BUSY = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, TimeoutError)
 UNKEEPABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 """Bodies are cleaned where they enter; in a path or a query such a character is a mistake."""
+TRIED = ("function-", "literal[", "list[", "nullable[", "constrained-")
 BY_STATUS: dict[int, Callable[[str], ApiError]] = {
     400: Invalid,
     401: Unauthorized,
@@ -194,9 +195,12 @@ def _from_http(error: HTTPException) -> ApiError:
 
 
 def _field_errors(error: RequestValidationError) -> list[FieldError]:
-    return [
-        field_error(item["loc"][1:] if item["loc"][:1] == ("body",) else item["loc"], item) for item in error.errors()
-    ]
+    found = []
+    for item in error.errors():
+        place = item["loc"][1:] if item["loc"][:1] == ("body",) else item["loc"]
+        # Where several forms are possible, pydantic adds which of them it tried; the request has no such place.
+        found.append(field_error([part for part in place if not str(part).startswith(TRIED)], item))
+    return found
 
 
 def field_error(place: Iterable[str | int], item: Mapping[str, Any]) -> FieldError:

@@ -42,7 +42,7 @@ def read(
     `pointer` is where in the request the document stands; `agents` are the templates that it may cast, by name.
     Raises Invalid with every mistake, by JSON Pointer; InvalidValue for what JSON has no form for.
     """
-    config = normalise(config)
+    config = normalise(config, pointer)
     loaded = _load(config, name or "scenario", pointer, agents)
     if loaded.scenario is None:
         raise Invalid(f"this is {loaded.about}, not a scenario", errors=[_wrong(pointer, loaded)])

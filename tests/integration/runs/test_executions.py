@@ -43,3 +43,6 @@ async def test_one_model_for_everybody(desk: Desk) -> None:
     assert (run["choices"]["model"], run["limit"]) == ("rehearsal", None)
     problem = await desk.refused("POST", f"/scenarios/{name}/execute", {"models": {"board": ""}})
     assert problem["errors"][0]["pointer"] == "/models/board"
+    for limit in (-1, 0.12345678901, "much", True):
+        problem = await desk.refused("POST", f"/scenarios/{name}/execute", {"credit_limit": limit})
+        assert {item["pointer"] for item in problem["errors"]} == {"/credit_limit"}
