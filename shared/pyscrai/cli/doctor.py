@@ -18,8 +18,8 @@ Examples:
   pyscrai doctor --no-start --json
 
 \b
-Exit code 1 where a line says fail. Warnings are things that only some uses need.
-Keys are never shown, only which ones are set.
+Exit code 1 where a line says fail. Warnings are things that only some uses
+need. Keys are never shown, only which ones are set.
 """
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 

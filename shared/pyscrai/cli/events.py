@@ -23,8 +23,8 @@ Examples:
   pyscrai events redrive --run last
 
 \b
-A dead letter is an event whose tries are used up; its run stands still until it
-is retried, redriven or discarded (resuming the run retries it too).
+A dead letter is an event whose tries are used up; its run stands still until
+it is retried, redriven or discarded (resuming the run retries it too).
 """
 STATUSES = ("queued", "processing", "completed", "failed", "retry", "waiting", "cancelled")
 STYLES = {"completed": "green", "processing": "cyan", "failed": "red", "retry": "yellow", "waiting": "yellow"}

@@ -15,9 +15,9 @@ Examples:
   pyscrai lint --strict scenarios/*
 
 \b
-Beside what `pyscrai validate` says: a tool reads its owner's systems only, one
-that ends the conversation says how, the agent is not its principal, and so on.
-Nothing of it keeps a scenario from being played; --strict makes it count.
+Beside what `pyscrai validate` says: a tool reads its owner's systems only,
+one that ends the conversation says how, the agent is not its principal, and
+so on. Nothing of it keeps a scenario from playing; --strict makes it count.
 """
 
 

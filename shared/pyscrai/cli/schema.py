@@ -18,7 +18,7 @@ Examples:
   pyscrai schema event-type --out .vscode/event-type.schema.json
 
 \b
-With this first line, an editor completes and checks a scenario as it is written:
+With this first line, an editor completes and checks a scenario:
   # yaml-language-server: $schema=scenario.schema.json
 """
 

@@ -19,7 +19,7 @@ EPILOG = """\b
 Examples:
   pyscrai templates list event-types
   pyscrai templates show event-types decide > decide.yaml
-  pyscrai templates add decide.yaml my/scenario   a new version of what is there
+  pyscrai templates add decide.yaml my/scenario
   pyscrai templates archive scenarios negotiation
 """
 SCENARIOS_EPILOG = """\b

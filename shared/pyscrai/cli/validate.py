@@ -19,7 +19,7 @@ STYLES = {"error": "red", "warning": "yellow", "note": "dim"}
 EPILOG = """\b
 Examples:
   pyscrai validate my/scenario
-  pyscrai validate negotiation dialogue                  the examples that come with it
+  pyscrai validate negotiation dialogue        examples that come with it
   pyscrai validate --json my/scenario.yaml
 """
 

@@ -22,10 +22,10 @@ Examples:
   pyscrai benchmark my/scenario --model gpt-4o-mini --limit 1.00 --runs 1
 
 \b
-It starts PostgreSQL, an API and engines of its own, plays one turn to warm up,
-then the runs that are measured. Turn times are those of the database's clock.
-Memory is the highest of all processes together; on Linux pages that they share
-are counted once.
+It starts PostgreSQL, an API and engines of its own, plays one turn to warm
+up, then the runs that are measured. Turn times are those of the database's
+clock. Memory is the highest of all processes together; on Linux pages that
+they share are counted once.
 """
 
 
