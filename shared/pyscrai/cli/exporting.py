@@ -1,7 +1,8 @@
-"""--out: a run as a folder."""
+"""A run as a folder, or one of its files on stdout."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -29,3 +30,13 @@ async def export(at: Session, run_id: str, folder: Path, talk: Talk) -> Path:
     written = await export_run(at.api, run_id, folder, force=True)
     talk.say(f"Written to {written}", "green")
     return written
+
+
+async def print_one(at: Session, run_id: str, kind: str) -> None:
+    """One of the files of an export on stdout: json, csv (metrics), md (every page), log, calls."""
+    from pyscrai.sdk.export.gather import gather
+    from pyscrai.sdk.export.markdown import whole
+    from pyscrai.sdk.export.tables import calls_jsonl, log_jsonl, metrics_csv, run_json
+
+    writers = {"json": run_json, "csv": metrics_csv, "md": whole, "log": log_jsonl, "calls": calls_jsonl}
+    sys.stdout.write(writers[kind](await gather(at.api, run_id)))

@@ -21,6 +21,7 @@ COMMANDS = {
     "run": ("pyscrai.cli.run:run", "Play a scenario and watch it."),
     "new": ("pyscrai.cli.new:new", "Begin a scenario of your own: a file that plays at once."),
     "runs": ("pyscrai.cli.runs:runs", "List, show, export, watch, pause, resume and cancel runs."),
+    "export": ("pyscrai.cli.runs:export", "The same as runs export."),
     "scenarios": ("pyscrai.cli.templates:scenarios", "List, show and add scenarios of the catalog."),
     "templates": ("pyscrai.cli.templates:templates", "List, show, add and archive agents, scenarios, event types."),
     "events": ("pyscrai.cli.events:events", "List, show, post and correct events of the queue."),

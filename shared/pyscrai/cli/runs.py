@@ -43,9 +43,17 @@ Examples:
   pyscrai runs list --status paused
   pyscrai runs show last
   pyscrai runs export last --out my-run
+  pyscrai runs export last --format csv > metrics.csv
   pyscrai runs resume run-003 --limit 2.00
   pyscrai runs resume last --model gpt-4o-mini --seat mayor.model=rehearsal
 """
+EXPORT_EPILOG = """\b
+Examples:
+  pyscrai runs export run-003           a folder named after it
+  pyscrai runs export last --out my-run --force
+  pyscrai runs export last --format csv > metrics.csv
+"""
+FORMATS = ("json", "csv", "md", "log", "calls")
 STATUSES = ("pending", "running", "waiting", "paused", "blocked", "completed", "failed", "cancelled")
 run_argument = click.argument("run", metavar="RUN")
 
@@ -128,25 +136,31 @@ def log(talk: Talk, /, where: Where, run: str, after: int) -> int:
     return run_async(work)
 
 
-@runs.command()
+@runs.command(epilog=EXPORT_EPILOG)
 @run_argument
+@click.option("--format", "kind", type=click.Choice(FORMATS), help="One of its files, on stdout; no folder.")
 @out
 @place
 @common
 @pass_talk
-def export(talk: Talk, /, where: Where, run: str, out: Path | None, force: bool) -> int:
+def export(talk: Talk, /, where: Where, run: str, kind: str | None, out: Path | None, force: bool) -> int:
     """A run as a folder: Markdown per turn and seat, run.json, metrics.csv, log.jsonl, llm_calls.jsonl."""
     from pyscrai.cli.exporting import export as write
-    from pyscrai.cli.exporting import free_folder
+    from pyscrai.cli.exporting import free_folder, print_one
     from pyscrai.cli.session import run_async, session
     from pyscrai.sdk.names import find_run
 
     if out is not None:
+        if kind is not None:
+            raise click.UsageError("--format writes to stdout, --out a folder: one of them")
         free_folder(out, force)
 
     async def work() -> None:
         async with session(where, talk) as at:
             found = await find_run(at.api, run)
+            if kind is not None:
+                await print_one(at, found.id, kind)
+                return
             folder = free_folder(out or Path(f"{found.scenario.name}-{found.label}"), force)
             assert folder is not None
             written = await write(at, found.id, folder, talk)

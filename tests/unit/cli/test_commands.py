@@ -249,6 +249,16 @@ def test_a_run_leaves_a_folder_and_never_over_another_one(command: Command, api:
     assert (code, json.loads(answer)["folder"]) == (0, str(out))
 
 
+def test_one_file_of_an_export_goes_to_stdout(command: Command, api: FakeApi) -> None:
+    api.delivered = len(api.log)
+    code, out, _ = command("export", "run-003", *API, "--format", "csv")
+    assert (code, out.splitlines()[0].split(",")[0]) == (0, "turn")
+    assert json.loads(command("runs", "export", "last", *API, "--format", "json")[1])["format"]
+    assert len(command("export", "last", *API, "--format", "log")[1].splitlines()) == len(api.log)
+    assert command("export", "last", *API, "--format", "md")[1].startswith("# ")
+    assert command("export", "last", *API, "--format", "md", "--out", "x")[0] == 2
+
+
 def test_resume_moves_the_work_and_plays_on(command: Command, api: FakeApi) -> None:
     api.log = Recorder().add("run_started", {}).add("run_paused", {"message": "the limit is reached"}).entries
     api.final = run(status="paused", outcome=None, reason=Trouble(code="out_of_money", message="the limit is reached"))

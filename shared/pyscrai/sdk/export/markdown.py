@@ -30,6 +30,12 @@ def pages(record: Record) -> dict[str, str]:
     return found
 
 
+def whole(record: Record) -> str:
+    """The turns one after the other as one text, private pages left out."""
+    turns = [turn_page(record, turn, entries) for turn, entries in record.turns.items() if turn]
+    return _text([f"# {_line(record.run.title)}", _list(_facts(record)), *(block for turn in turns for block in turn)])
+
+
 def about(record: Record) -> Page:
     """What was played, how it ended, and where to read on."""
     run, scenario = record.run, record.snapshot.scenario
