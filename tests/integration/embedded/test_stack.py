@@ -92,10 +92,9 @@ async def test_a_port_in_use_is_one_clear_error(data: Path) -> None:
 async def test_an_api_that_cannot_start_is_shown_at_once_with_its_reason(data: Path, server_dsn: str) -> None:
     environment = {**STAND_INS, "STAND_IN": "--fail"}
     before = psutil.Process().children()
-    with pytest.raises(ChildFailed, match="api ended with exit code 1") as caught:
+    with pytest.raises(ChildFailed, match="the stand-in was told so"):
         async with stack(data=data, database_url=server_dsn, engines=ONE_ACTOR, extra_env=environment):
             pass
-    assert "the stand-in was told so" in str(caught.value)
     assert psutil.Process().children() == before
 
 
