@@ -2,6 +2,9 @@
 SCENARIO ?= templates/scenarios/negotiation
 MODEL ?= rehearsal
 ARGS ?=
+# Integration tests wait for PostgreSQL most of the time; each worker has a server of its own.
+WORKERS ?= 2
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile
 
 PY := .venv/bin/python
 CLOCK := $(PY) -c 'import time; print(time.monotonic())'
@@ -39,7 +42,8 @@ format: install  ## Mend what ruff can mend
 	$(PY) -m ruff format .
 
 test: install  ## All tests: unit, integration, coverage, acceptance
-	$(PY) -m pytest tests/unit tests/integration --cov --cov-report= $(ARGS)
+	$(PY) -m pytest tests/unit --cov --cov-report= $(ARGS)
+	$(PY) -m pytest tests/integration $(SIDE_BY_SIDE) --cov --cov-append --cov-report= $(ARGS)
 	@$(MAKE) --no-print-directory coverage
 	$(PY) -m pytest tests/acceptance $(ARGS)
 
@@ -47,7 +51,7 @@ test-unit: install  ## Unit tests: no I/O, seconds
 	$(PY) -m pytest tests/unit $(ARGS)
 
 test-integration: install  ## Integration tests: real PostgreSQL
-	$(PY) -m pytest tests/integration $(ARGS)
+	$(PY) -m pytest tests/integration $(SIDE_BY_SIDE) $(ARGS)
 
 test-acceptance: install  ## Acceptance tests: real processes, real signals
 	$(PY) -m pytest tests/acceptance $(ARGS)

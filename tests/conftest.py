@@ -19,10 +19,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+import structlog
 
 # Before anything of ours, or of agno's, is imported: both read the environment.
 os.environ["PYSCRAI_NO_PAID_MODELS"] = "1"
 os.environ["AGNO_TELEMETRY"] = "false"
+
+# The default for a terminal draws every traceback with its local variables, which takes seconds.
+structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)])
 
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
