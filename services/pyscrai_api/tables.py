@@ -6,7 +6,7 @@ States are numbers in the two tables that are written most; `queue.states` names
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -149,6 +150,10 @@ class RunRow(Base, table=True):
         CheckConstraint("(status IN ('paused','blocked','failed')) <= (reason IS NOT NULL)", name="reason"),
         Index("ix_runs_owner_id", "owner", text("id DESC")),
         Index("ix_runs_pool", "pool", postgresql_where=text("pool IS NOT NULL")),
+        Index("ix_runs_running", "owner", postgresql_where=text("status = 'running'")),
+        Index("ix_runs_pending", "owner", "id", postgresql_where=text("status = 'pending'")),
+        Index("ix_runs_group_name", "owner", "group_name", postgresql_where=text("group_name IS NOT NULL")),
+        CheckConstraint("tranche >= 0 AND (tranche = 0 OR drawn_on IS NOT NULL)", name="tranche"),
     )
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     serial: int = Field(sa_column=Column(BigInteger, Identity(always=True), nullable=False))
@@ -191,6 +196,13 @@ class RunRow(Base, table=True):
     created_at: datetime = Field(sa_column=now())
     started_at: datetime | None = Field(default=None, sa_column=when())
     ended_at: datetime | None = Field(default=None, sa_column=when())
+    # Money of the wider limits (`money.purses`) that this run holds and has not reserved, and the day it was drawn for.
+    group_name: str | None = Field(default=None, sa_column=Column(Text))
+    tranche: Decimal = Field(sa_column=usd())
+    drawn_on: date | None = Field(default=None, sa_column=Column(Date))
+    warned_at: Decimal | None = Field(default=None, sa_column=usd(nullable=True))  # the limit that was warned of
+    replay_of: UUID | None = Field(default=None, sa_column=Column(Uuid, ForeignKey("runs.id")))
+    cached: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
 
 
 class EntryRow(Base, table=True):
@@ -406,6 +418,8 @@ class CallRow(Base, table=True):
         CheckConstraint("state <> 4 OR cost = 0", name="released"),
         Index("ix_calls_position", "run_id", "step", "ordinal", postgresql_where=text("run_id IS NOT NULL")),
         Index("ix_calls_open", "run_id", "event_id", postgresql_where=text("state = 1")),
+        Index("ix_calls_provider", "provider", postgresql_where=text("state = 1 AND provider IS NOT NULL")),
+        CheckConstraint("source IN ('replay', 'cache')", name="source"),
     )
     event_id: int = Field(sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False))
     lease_no: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
@@ -431,6 +445,10 @@ class CallRow(Base, table=True):
     seconds: float | None = Field(default=None, sa_column=Column(Numeric(10, 3, asdecimal=False)))
     reserved_at: datetime = Field(sa_column=now())
     settled_at: datetime | None = Field(default=None, sa_column=when())
+    price: str | None = Field(default=None, sa_column=Column(Text))  # the whole Price as JSON; None: the two above
+    drawn_on: date | None = Field(default=None, sa_column=Column(Date))  # whose day and week it is taken from
+    source: str | None = Field(default=None, sa_column=Column(Text))  # answered without a provider: replay, cache
+    provider: str | None = Field(default=None, sa_column=Column(Text))  # whose bucket it counts in (`money.providers`)
 
 
 class RequestTextRow(Base, table=True):
@@ -456,6 +474,91 @@ class BudgetRow(Base, table=True):
     spent: Decimal = Field(sa_column=usd())
     reserved: Decimal = Field(sa_column=usd())
     open_calls: int = Field(sa_column=count())
+    tranche: Decimal = Field(sa_column=usd())
+    drawn_on: date | None = Field(default=None, sa_column=Column(Date))
+
+
+class LimitRow(Base, table=True):
+    """A limit wider than a run's that somebody set; where there is none, the installation's setting holds."""
+
+    __tablename__ = "limits"
+    __table_args__ = (
+        CheckConstraint("scope IN ('group', 'day', 'week', 'installation')", name="scope"),
+        CheckConstraint("limit_usd >= 0", name="money"),
+    )
+    scope: str = Field(sa_column=Column(Text, primary_key=True))
+    owner: str = Field(sa_column=Column(Text, primary_key=True))  # "" for the installation
+    name: str = Field(sa_column=Column(Text, primary_key=True))  # of the group, else ""
+    limit_usd: Decimal | None = Field(default=None, sa_column=usd(nullable=True))  # None: no limit
+    set_by: str = Field(sa_column=Column(Text, nullable=False))
+    set_at: datetime = Field(sa_column=now())
+
+
+class PurseRow(Base, table=True):
+    """What runs have taken of one wider limit in one period: spent, reserved, and drawn but not reserved yet.
+
+    `period`: the day, or the Monday of the week; of a group and the installation 0001-01-01.
+    """
+
+    __tablename__ = "purses"
+    __table_args__ = (
+        CheckConstraint("scope IN ('group', 'day', 'week', 'installation')", name="scope"),
+        CheckConstraint("taken >= 0", name="money"),
+    )
+    scope: str = Field(sa_column=Column(Text, primary_key=True))
+    owner: str = Field(sa_column=Column(Text, primary_key=True))
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    period: date = Field(sa_column=Column(Date, primary_key=True))
+    taken: Decimal = Field(sa_column=usd())
+    warned_at: Decimal | None = Field(default=None, sa_column=usd(nullable=True))
+
+
+class ProviderRow(Base, table=True):
+    """One provider's bucket for all engines: when its rates allow the next call (theoretical arrival times)."""
+
+    __tablename__ = "providers"
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    requests_at: datetime = Field(sa_column=now())
+    tokens_at: datetime = Field(sa_column=now())
+    blocked_until: datetime | None = Field(default=None, sa_column=when())
+    blocked_by: str | None = Field(default=None, sa_column=Column(Text))  # what the provider said
+
+
+class CachedAnswerRow(Base, table=True):
+    """An answer by the hash of its request, for runs that ask for the cache."""
+
+    __tablename__ = "cached_answers"
+    __table_args__ = (Index("ix_cached_answers_created_at", "created_at"),)
+    owner: str = Field(sa_column=Column(Text, primary_key=True))
+    request_hash: str = Field(sa_column=Column(Text, primary_key=True))
+    model: str = Field(sa_column=Column(Text, nullable=False))
+    answer: str = Field(sa_column=Column(Text, nullable=False))
+    usage: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    created_at: datetime = Field(sa_column=now())
+
+
+# ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class UserRow(Base, table=True):
+    """Somebody with a token of their own; the holder of the installation's token is `local`."""
+
+    __tablename__ = "users"
+    __table_args__ = (UniqueConstraint("token_hash"),)
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    token_hash: str = Field(sa_column=Column(Text, nullable=False))
+    created_by: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(sa_column=now())
+
+
+class ModelKeyRow(Base, table=True):
+    """A person's key of a model provider, encrypted; nothing shows it again."""
+
+    __tablename__ = "model_keys"
+    owner: str = Field(sa_column=Column(Text, primary_key=True))
+    variable: str = Field(sa_column=Column(Text, primary_key=True))  # as engines call it: OPENAI_API_KEY
+    ciphertext: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created_at: datetime = Field(sa_column=now())
 
 
 class IdempotencyRow(Base, table=True):

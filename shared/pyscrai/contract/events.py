@@ -105,6 +105,8 @@ class Claimed(Wire):
     prompt: Prompt | None = None
     result_schema: dict[str, Any] | None = None
     model: ModelChoice | None = None
+    key: str | None = Field(default=None, repr=False)
+    """The owner's own key of the model's provider, where one is kept here; for this lease only."""
 
 
 class Reserve(Wire):
@@ -130,20 +132,9 @@ class ReserveBatch(Wire):
     calls: list[Reserve] = Field(min_length=1, max_length=500)
 
 
-class Grant(Wire):
-    """`granted`: make the call. `stale`: stop, the lease is gone. `refused`: no money now, the event has been
-    handed back already. `not_running`: the run stands still, the event has been handed back already.
-    `unpriced`, `limit_required`: fail the event permanently with `detail`."""
-
-    event_id: int
-    call: int
-    state: Literal["granted", "stale", "refused", "not_running", "unpriced", "limit_required"]
-    reserved: Money | None = None
-    detail: str = ""
-
-
 class Usage(Wire):
-    """Tokens as the provider counted them."""
+    """Tokens as the provider counted them. Cached and cache-write tokens are part of the input, reasoning tokens of
+    the output."""
 
     input_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
@@ -155,6 +146,33 @@ class Usage(Wire):
 class RequestMessage(Wire):
     role: str
     text: str
+
+
+class Grant(Wire):
+    """`granted`: make the call, or where `answer` is given, take that instead and make none. `stale`: stop, the lease
+    is gone. `refused`: no money now; `not_running`: the run stands still; `rate_limited`: the provider has no room:
+    in each of these the event has been handed back already. `unpriced`, `limit_required`: fail the event permanently
+    with `detail`. `diverged`: the recording has another request here, `recorded`; `recording_ends`: it has none."""
+
+    event_id: int
+    call: int
+    state: Literal[
+        "granted",
+        "stale",
+        "refused",
+        "not_running",
+        "rate_limited",
+        "unpriced",
+        "limit_required",
+        "diverged",
+        "recording_ends",
+    ]
+    reserved: Money | None = None
+    detail: str = ""
+    answer: str | None = None
+    usage: Usage | None = None
+    source: Literal["replay", "cache"] | None = None
+    recorded: list[RequestMessage] = []
 
 
 class CallRecord(Wire):
@@ -175,6 +193,8 @@ class CallRecord(Wire):
     answer: str | None = None
     error: str | None = None
     seconds: float = 0
+    retry_after: float | None = Field(default=None, ge=0)
+    """Seconds for which the provider asked to be left alone."""
 
 
 class Finish(Wire):

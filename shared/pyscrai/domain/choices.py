@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer, model_validator
 
 
 def _money(value: object) -> object:
@@ -21,6 +21,8 @@ Money = Annotated[
     PlainSerializer(lambda d: format(d, "f"), return_type=str),
 ]
 """US dollars, numeric(20,10); a decimal string in JSON."""
+GROUP = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+"""Names of groups of runs."""
 
 
 class SeatChoice(BaseModel):
@@ -35,17 +37,55 @@ class SeatChoice(BaseModel):
     human: bool | None = None
 
 
-class Price(BaseModel):
-    """A declared price, US dollars per million tokens."""
+class Rates(BaseModel):
+    """What tokens cost, US dollars per million. None: cached and cache-write input cost what input costs, reasoning
+    what output costs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     input: Money
     output: Money
+    cached_input: Money | None = None
+    cache_write: Money | None = None
+    reasoning: Money | None = None
+
+
+class Tier(Rates):
+    """Rates of every token of a request with more than `above` input tokens."""
+
+    above: int = Field(ge=0)
+
+
+class Price(Rates):
+    """A price, US dollars per million tokens; `request`: US dollars for each request. `tiers` by growing `above`."""
+
+    request: Money = Decimal(0)
+    tiers: tuple[Tier, ...] = ()
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Price:
+        starts = [tier.above for tier in self.tiers]
+        if starts != sorted(set(starts)):
+            raise ValueError("tiers have to stand in the order of `above`, each once")
+        return self
+
+    @property
+    def free(self) -> bool:
+        """Whether no usage whatever costs anything."""
+        rates: tuple[Rates, ...] = (self, *self.tiers)
+        told = (
+            rate
+            for each in rates
+            for rate in (each.input, each.output, each.cached_input, each.cache_write, each.reasoning)
+        )
+        return not self.request and not any(told)
 
 
 class Choices(BaseModel):
-    """`model` stands for every seat, narrator and analyst; `seats` (also `narrator`, `analyst`) refine it."""
+    """`model` stands for every seat, narrator and analyst; `seats` (also `narrator`, `analyst`) refine it.
+
+    `group`: several runs that share a limit. `cache`: take answers that the same request once got, and keep new ones.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,6 +95,8 @@ class Choices(BaseModel):
     seed: int = Field(default=0, ge=0, le=2**53 - 1)
     limit: Money | Literal["none"] | None = None
     prices: dict[str, Price] = {}
+    group: str | None = Field(default=None, pattern=GROUP)
+    cache: bool = False
     on_dead_letter: Literal["block", "fail"] = "block"
     max_failures: int = Field(default=3, ge=1, le=100)
     max_losses: int = Field(default=10, ge=1, le=1000)
