@@ -10,6 +10,7 @@ import asyncio
 import os
 import re
 import secrets
+import signal
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,12 @@ os.environ["AGNO_TELEMETRY"] = "false"
 
 # The default for a terminal draws every traceback with its local variables, which takes seconds.
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)])
+
+# Whoever starts this in the background (`&`, nohup) has it ignore these, which every process that a test starts would
+# inherit, and then never hear the signal that the test sends. A handler that does nothing ignores them here only.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda number, frame: None)
 
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent

@@ -7,7 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,21 +21,20 @@ from pyscrai.embedded.processes import ChildSpec, Processes, free_port, wait_rea
 from .helpers import soon, wait_for
 
 SLEEP = "import signal; print('up', flush=True); signal.pause()"
+# Signals are waited for, not handled: one that comes between a check for handlers and pause() would go unheard.
 STUBBORN = """
 import signal
-signal.signal(signal.SIGTERM, lambda number, frame: print("draining", flush=True))
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 print("up", flush=True)
-while True:
-    signal.pause()
+while signal.sigwait([signal.SIGTERM]):
+    print("draining", flush=True)
 """
 DRAINING = """
-import signal, sys, time
-signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+import signal, time
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 print("up", flush=True)
-try:
-    signal.pause()
-finally:
-    print("ended", time.monotonic_ns(), flush=True)
+signal.sigwait([signal.SIGTERM])
+print("ended", time.monotonic_ns(), flush=True)
 """
 PARENT = """
 import asyncio, os, sys
@@ -155,31 +157,54 @@ async def test_being_cancelled_from_outside_still_ends_the_children(tmp_path: Pa
     assert not psutil.pid_exists(pids[0])
 
 
-def parent(logs: Path, code: str) -> tuple[subprocess.Popen[str], list[int]]:
-    process = subprocess.Popen([sys.executable, "-c", PARENT, str(logs), code], stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    return process, [int(word) for word in process.stdout.readline().split()]
+@contextmanager
+def parent(logs: Path, code: str, **options: Any) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """A process with two children that run `code`, and their ids; nothing of it outlives the block."""
+    argv = [sys.executable, "-c", PARENT, str(logs), code]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, **options) as process:
+        assert process.stdout
+        children = [psutil.Process(int(word)) for word in process.stdout.readline().split()]
+        try:
+            yield process, [child.pid for child in children]
+        finally:
+            process.kill()
+            for child in children:
+                # psutil knows a process that only has the number of one that ended.
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
-    process, pids = parent(tmp_path, SLEEP)
-    assert len(pids) == 2
-    process.kill()
-    process.communicate()
-    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids))
+    with parent(tmp_path, SLEEP) as (process, pids):
+        assert len(pids) == 2
+        process.kill()
+        process.communicate()
+        wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_first_signal_drains_and_the_second_stops(tmp_path: Path, number: signal.Signals) -> None:
-    process, pids = parent(tmp_path, STUBBORN)
-    process.send_signal(number)
-    wait_for(lambda: all("draining" in (tmp_path / f"{name}.log").read_text() for name in "ab"))
-    assert process.poll() is None
-    process.send_signal(number)
-    process.communicate()
-    assert process.returncode == 128 + number
-    assert not any(psutil.pid_exists(pid) for pid in pids)
+    with parent(tmp_path, STUBBORN) as (process, pids):
+        process.send_signal(number)
+        wait_for(lambda: all("draining" in (tmp_path / f"{name}.log").read_text() for name in "ab"))
+        assert process.poll() is None
+        process.send_signal(number)
+        process.communicate()
+        assert process.returncode == 128 + number
+        assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+@pytest.mark.parametrize("ignored", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_that_was_ignored_from_the_start_stays_ignored(tmp_path: Path, ignored: signal.Signals) -> None:
+    def in_the_background() -> None:
+        signal.signal(ignored, signal.SIG_IGN)
+
+    with parent(tmp_path, SLEEP, preexec_fn=in_the_background) as (process, _):
+        process.send_signal(ignored)
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+        assert process.returncode == 128 + signal.SIGTERM
 
 
 async def test_waiting_for_something_that_never_answers_is_a_clear_error() -> None:
