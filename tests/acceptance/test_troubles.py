@@ -28,7 +28,8 @@ from tests.acceptance.test_kills import query
 from pyscrai.embedded.account import server_account
 from pyscrai.embedded.cluster import clusters_home
 from pyscrai.embedded.database import embedded_database, remove_database, stop_database
-from pyscrai.embedded.folder import Folder, private_folder
+from pyscrai.embedded.folder import Folder
+from pyscrai.machine.files import private_folder
 
 FAILED, USAGE, STANDS_STILL = 1, 2, 3
 RESUME = "pyscrai runs resume two-doors/run-001"

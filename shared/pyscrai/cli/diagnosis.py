@@ -82,7 +82,7 @@ def _version(package: str) -> str:
 
 
 def _data(where: Where) -> Line:
-    from pyscrai.embedded.folder import data_home, private_folder
+    from pyscrai.machine.files import data_home, private_folder
 
     try:
         folder = private_folder(where.data) if where.data else data_home()

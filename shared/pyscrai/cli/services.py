@@ -53,7 +53,7 @@ async def _child(module: str, options: Sequence[str]) -> int:
 
     from pyscrai.embedded import leash
     from pyscrai.embedded.database import embedded_database
-    from pyscrai.embedded.folder import data_home
+    from pyscrai.machine.files import data_home
 
     # So that the service ends with us, whatever ends us (Linux).
     tied = [sys.executable, "-I", "-S", str(leash.__file__), str(os.getpid()), "SIGTERM"]

@@ -54,8 +54,8 @@ async def _serve(
     from pathlib import Path
 
     from pyscrai.embedded.errors import Interrupted
-    from pyscrai.embedded.folder import data_home, private_folder
     from pyscrai.embedded.stack import stack
+    from pyscrai.machine.files import data_home, private_folder
 
     folder = private_folder(Path(data)) if data else data_home()
     talk.say("Starting PostgreSQL, API and engines …" if database_url is None else "Starting API and engines …")

@@ -36,8 +36,8 @@ async def _runs(where: Where) -> bool:
 
     from anyio import to_thread
 
-    from pyscrai.embedded.folder import data_home, private_folder
     from pyscrai.embedded.stack import running_api
+    from pyscrai.machine.files import data_home, private_folder
 
     if where.api_url or os.environ.get("PYSCRAI_API_URL"):
         return True

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyscrai.embedded.errors import ChildFailed
-from pyscrai.embedded.folder import last_lines
+from pyscrai.machine.files import last_lines
 
 
 @dataclass(frozen=True, kw_only=True)

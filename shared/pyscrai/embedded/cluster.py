@@ -15,9 +15,10 @@ from pathlib import Path
 from pyscrai.embedded.account import Account
 from pyscrai.embedded.binaries import Binaries
 from pyscrai.embedded.errors import EmbeddedError
-from pyscrai.embedded.folder import SYSTEM_HOME, Folder, write_private
+from pyscrai.embedded.folder import SYSTEM_HOME, Folder
 from pyscrai.embedded.leash import die_with_parent
 from pyscrai.embedded.server_env import server_environment
+from pyscrai.machine.files import write_private
 
 USER = "pyscrai"
 DATABASE = "pyscrai"

@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pyscrai.embedded import locks
 from pyscrai.embedded.account import server_account
 from pyscrai.embedded.cluster import DATABASE, OWNER_FILE, USER, clusters_home, discard
 from pyscrai.embedded.errors import EmbeddedError
-from pyscrai.embedded.folder import Folder, data_home, last_lines, private_folder, rotate
+from pyscrai.embedded.folder import Folder
 from pyscrai.embedded.ports import LOOPBACK, accepts
 from pyscrai.embedded.server_env import server_environment
+from pyscrai.machine import locks
+from pyscrai.machine.files import data_home, last_lines, private_folder, rotate
 
 __all__ = ["data_home", "embedded_database", "remove_database", "stop_database", "supervisor_alive"]
 

@@ -1,6 +1,6 @@
 """The errors of this package.
 
-PyScrAIError
+MachineError
 └── EmbeddedError       the database or a process could not be started or kept running
     └── ChildFailed     a child process kept dying; its log says why
 """
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pyscrai.domain.errors import PyScrAIError
+from pyscrai.machine.errors import MachineError
 
 
-class EmbeddedError(PyScrAIError):
+class EmbeddedError(MachineError):
     """The database or a process could not be started; the message says what happened and what to do."""
 
 

@@ -18,9 +18,9 @@ import anyio
 from pyscrai.embedded import leash
 from pyscrai.embedded.child import Child, ChildSpec, ending, gave_up
 from pyscrai.embedded.errors import ChildFailed, EmbeddedError, Interrupted
-from pyscrai.embedded.folder import last_lines, rotate
 from pyscrai.embedded.ports import free_port
 from pyscrai.embedded.ready import wait_ready
+from pyscrai.machine.files import last_lines, rotate
 
 __all__ = ["ChildSpec", "Processes", "free_port", "wait_ready"]
 

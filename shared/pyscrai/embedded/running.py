@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pyscrai.embedded.folder import Folder, read_json, write_private
+from pyscrai.embedded.folder import Folder
+from pyscrai.machine.files import read_json, write_private
 
 ANSWER_SECONDS = 2.0
 

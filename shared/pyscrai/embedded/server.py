@@ -12,10 +12,10 @@ from pathlib import Path
 
 from pyscrai.embedded.cluster import Cluster, explain
 from pyscrai.embedded.errors import EmbeddedError
-from pyscrai.embedded.folder import last_lines, rotate
 from pyscrai.embedded.leash import die_with_parent
 from pyscrai.embedded.ports import LOOPBACK
 from pyscrai.embedded.server_env import server_environment
+from pyscrai.machine.files import last_lines, rotate
 
 LONGEST_SOCKET_PATH = 107
 START_SECONDS = 120.0

@@ -17,11 +17,12 @@ import anyio
 
 from pyscrai.embedded.database import connect, embedded_database, supervisor_alive
 from pyscrai.embedded.errors import EmbeddedError
-from pyscrai.embedded.folder import Folder, private_folder
+from pyscrai.embedded.folder import Folder
 from pyscrai.embedded.ports import LOOPBACK, free_port, is_free
 from pyscrai.embedded.processes import ChildSpec, Processes
 from pyscrai.embedded.ready import wait_ready
 from pyscrai.embedded.running import published, running_api
+from pyscrai.machine.files import private_folder
 
 __all__ = ["ENGINES", "Stack", "running_api", "stack"]
 

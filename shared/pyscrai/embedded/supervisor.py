@@ -18,7 +18,6 @@ from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
-from pyscrai.embedded import locks
 from pyscrai.embedded.account import server_account
 from pyscrai.embedded.binaries import find_binaries, for_another_user
 from pyscrai.embedded.cluster import (
@@ -30,9 +29,11 @@ from pyscrai.embedded.cluster import (
     set_password,
 )
 from pyscrai.embedded.errors import EmbeddedError
-from pyscrai.embedded.folder import Folder, State, write_private
+from pyscrai.embedded.folder import Folder, State
 from pyscrai.embedded.ports import is_free, preferred
 from pyscrai.embedded.server import PortTaken, Server, end_stray, wait_for_signals
+from pyscrai.machine import locks
+from pyscrai.machine.files import write_private
 
 PROBE_SECONDS = 1.0
 FREE_PROBES = 5
@@ -159,17 +160,9 @@ class Supervisor:
                     server, born = self._revive(server, deaths), time.monotonic()
                 if time.monotonic() >= next_probe:
                     next_probe = time.monotonic() + PROBE_SECONDS
-                    free = free + 1 if self._probe(commands, keep=free + 1 == FREE_PROBES) else 0
+                    free = free + 1 if locks.nobody_left(commands, keep=free + 1 == FREE_PROBES) else 0
         finally:
             server.stop()
-
-    def _probe(self, commands: int, *, keep: bool) -> bool:
-        """Whether no command is left; `keep` holds on to the lock then, so that none can come either."""
-        if not locks.try_exclusive(commands):
-            return False
-        if not keep:
-            locks.release(commands)
-        return True
 
     def _revive(self, server: Server, deaths: int) -> Server:
         print(f"the server on port {server.port} ended by itself ({deaths} in a row)", file=sys.stderr)  # noqa: T201
@@ -190,7 +183,7 @@ class Supervisor:
 def supervise(folder: Folder, starter: Starter, *, durable: bool) -> None:
     """Be the folder's supervisor until it is no longer needed, unless there is one. Raises EmbeddedError."""
     with locks.lock_file(folder.commands_lock) as commands, locks.lock_file(folder.supervisor_lock) as own:
-        if not _become_the_one(own):
+        if not locks.become_the_one(own):
             starter.tell(busy=True)
             return
         os.ftruncate(own, 0)
@@ -205,15 +198,6 @@ def supervise(folder: Folder, starter: Starter, *, durable: bool) -> None:
             # Before the locks go, in this order: a command that gets in next finds no state and no supervisor.
             folder.state_file.unlink(missing_ok=True)
             locks.release(own)
-
-
-def _become_the_one(own: int) -> bool:
-    """A command that only looks whether we live holds a share for an instant: so try more than once."""
-    for _ in range(20):
-        if locks.try_exclusive(own):
-            return True
-        time.sleep(0.005)
-    return False
 
 
 def main() -> None:

@@ -60,8 +60,8 @@ async def find_place(
     if named:
         yield Place(api_url=named, token=token, transport=transport)
         return
-    from pyscrai.embedded.folder import data_home, private_folder
     from pyscrai.embedded.stack import running_api, stack
+    from pyscrai.machine.files import data_home, private_folder
 
     folder = private_folder(data) if data else data_home()
     running = None if database_url or alone else await to_thread.run_sync(running_api, folder)

@@ -16,6 +16,7 @@ from pyscrai.embedded.database import embedded_database, stop_database, supervis
 from pyscrai.embedded.errors import EmbeddedError
 from pyscrai.embedded.folder import Folder
 from pyscrai.embedded.server import SETTINGS
+from pyscrai.machine.errors import MachineError
 
 from .helpers import command, end, fetch, mentioning, supervisors, wait_for
 
@@ -131,7 +132,7 @@ def test_a_data_folder_with_a_long_odd_path_works_and_keeps_its_mode(data: Path)
 
 def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(EmbeddedError, match="cannot be created"), embedded_database(tmp_path / "file" / "data"):
+    with pytest.raises(MachineError, match="cannot be created"), embedded_database(tmp_path / "file" / "data"):
         pass
 
 

@@ -9,17 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pyscrai.embedded.errors import EmbeddedError
-from pyscrai.embedded.folder import (
-    Folder,
-    State,
-    data_home,
-    last_lines,
-    private_folder,
-    read_json,
-    rotate,
-    write_private,
-)
+from pyscrai.embedded.folder import Folder, State
+from pyscrai.machine.errors import MachineError
+from pyscrai.machine.files import data_home, last_lines, private_folder, read_json, rotate, write_private
 
 
 def mode(path: Path) -> int:
@@ -54,7 +46,7 @@ def test_a_relative_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o500)
-    with pytest.raises(EmbeddedError, match="cannot be written"):
+    with pytest.raises(MachineError, match="cannot be written"):
         private_folder(tmp_path / "data")
 
 

@@ -134,7 +134,8 @@ async def _memory(at: Session, where: Where) -> AsyncIterator[Peaks | None]:
 
 def _database_server(where: Where) -> int | None:
     """The process id of the embedded database's server; None where the database is another one."""
-    from pyscrai.embedded.folder import Folder, data_home
+    from pyscrai.embedded.folder import Folder
+    from pyscrai.machine.files import data_home
 
     if where.database_url or os.environ.get("PYSCRAI_DATABASE_URL"):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,3 +62,22 @@ def lock_file(path: Path) -> Iterator[int]:
         yield handle
     finally:
         os.close(handle)
+
+
+def become_the_one(handle: int) -> bool:
+    """Take the lock that says "I live". Somebody who only looks whether we do holds a share for an instant: so it is
+    tried more than once."""
+    for _ in range(20):
+        if try_exclusive(handle):
+            return True
+        time.sleep(0.005)
+    return False
+
+
+def nobody_left(handle: int, *, keep: bool) -> bool:
+    """Whether nobody has a share; `keep` holds on to the lock then, so that none can come either."""
+    if not try_exclusive(handle):
+        return False
+    if not keep:
+        release(handle)
+    return True

@@ -1,0 +1,1 @@
+"""A small open-weights model on this machine."""
