@@ -36,6 +36,10 @@ COMMANDS = {
     "serve": ("pyscrai.cli.up:up", "The same as up."),
     "api": ("pyscrai.cli.services:api", "Run one API process."),
     "engine": ("pyscrai.cli.services:engine", "Run one engine process: actor, narrator or analyst."),
+    "mock-provider": (
+        "pyscrai.cli.mock_provider:mock_provider",
+        "Serve made-up answers in OpenAI's protocol, with faults and a bill.",
+    ),
     "doctor": ("pyscrai.cli.doctor:doctor", "Look at everything PyScrAI needs and say what is missing."),
     "completion": ("pyscrai.cli.completion:completion", "Complete commands in bash, zsh or fish."),
     "version": ("pyscrai.cli.version:version", "Say which version this is."),

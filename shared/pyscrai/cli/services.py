@@ -18,7 +18,7 @@ def api(options: tuple[str, ...]) -> int:
     """Run one API process, with the options of `python -m pyscrai_api`; without a database, on the embedded one."""
     given = any(option.split("=")[0] in ("--database-url", "-h", "--help") for option in options)
     if given or os.environ.get("PYSCRAI_DATABASE_URL"):
-        _become("pyscrai_api", options)
+        become("pyscrai_api", options)
     return _with_embedded_database("pyscrai_api", options)
 
 
@@ -28,10 +28,10 @@ def engine(options: tuple[str, ...]) -> None:
     """Run one engine process: actor, narrator or analyst. Options are those of `python -m pyscrai_actor` and so on."""
     if not options or options[0] not in KINDS:
         raise click.UsageError(f"say which engine: pyscrai engine {'|'.join(KINDS)} [OPTIONS]")
-    _become(f"pyscrai_{options[0]}", options[1:])
+    become(f"pyscrai_{options[0]}", options[1:])
 
 
-def _become(module: str, options: Sequence[str]) -> None:
+def become(module: str, options: Sequence[str]) -> None:
     """Replace this process by the service, so that signals and the exit code are its own."""
     _installed(module)
     sys.stdout.flush()

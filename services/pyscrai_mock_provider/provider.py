@@ -1,0 +1,177 @@
+"""The provider behind its HTTP interface: from the bytes of a request to an outcome, and a line on the bill."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from pyscrai_mock_provider import outcomes
+from pyscrai_mock_provider.answers import Answer, answer
+from pyscrai_mock_provider.bill import Bill, Line, fingerprint
+from pyscrai_mock_provider.faults import FAULTS
+from pyscrai_mock_provider.limits import Bucket, retry_headers
+from pyscrai_mock_provider.outcomes import Dropped, Held, Outcome, Reply
+from pyscrai_mock_provider.prices import Usage
+from pyscrai_mock_provider.requests import Asked, BadRequest, read
+from pyscrai_mock_provider.script import filled
+from pyscrai_mock_provider.settings import Settings
+
+BROKEN_BODY = b"<html><head><title>502 Bad Gateway</title></head><body>upstream sent an invalid header</body></html>"
+
+
+class Provider:
+    """One provider and its bill. All of it happens in one event loop."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self.settings = settings
+        self.open = 0
+        self._bucket = None if settings.rate_limit is None else Bucket(settings.rate_limit, clock)
+        self.reset()
+
+    def reset(self) -> None:
+        """A new bill, and requests counted from 1 again: what is asked again now is answered as it was."""
+        self.bill = Bill()
+        self._requests = 0
+        self._seen: Counter[str] = Counter()
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """A request is here, from its first byte until its outcome has been sent."""
+        self.open += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
+
+    async def complete(self, body: bytes, key: str | None, connected: Callable[[], bool]) -> Outcome:
+        """Answer a request for a completion. `key`: what was shown; `connected`: whether somebody still listens."""
+        self._requests += 1
+        number = self._requests
+        if (refused := self._refused_unread(key)) is not None:
+            return refused
+        try:
+            asked = read(body)
+        except BadRequest as wrong:
+            self.bill.endings["bad_request"] += 1
+            return outcomes.error(400, str(wrong) + self._echo(key), "invalid_request_error", parameter=wrong.parameter)
+        self._seen[asked.digest] += 1
+        tries = self._seen[asked.digest]
+        call = 2 if asked.said("assistant") else 1
+        place = {"model": asked.model, "request": number, "try": tries, "call": call}
+        entry = self.settings.script.entry(place, asked.text) or {}
+        fault = entry.get("fail") or (
+            self.settings.faults.draw(self.settings.seed, asked.digest, tries) if not entry else None
+        )
+        self.bill.endings[fault or "answered"] += 1
+        bill = self.bill
+        delay = entry.get("latency")
+        if fault is None or FAULTS[fault].billed or delay is not None:
+            drawn = self.settings.latency.draw(self.settings.seed, "latency", number) if delay is None else delay
+            if drawn:
+                await asyncio.sleep(drawn)
+        if fault is not None and not FAULTS[fault].billed:
+            return self._unbilled(fault, key, entry.get("retry_after"))
+        said = filled(entry["answer"], place) if "answer" in entry else None
+        made = answer(self.settings, asked, said, fault, key if self.settings.echo_key else None)
+        if told := self.settings.script.used(entry):
+            made = replace(made, usage=_told(made.usage, told))
+        outcome = self._billed(fault, number, asked, made, key)
+        bill.lines.append(self._line(number, asked, made, key, fault, outcome, connected()))
+        return outcome
+
+    def _refused_unread(self, key: str | None) -> Outcome | None:
+        """401 without the key, 429 where there are too many requests."""
+        wanted = self.settings
+        if wanted.key is not None and key != wanted.key:
+            self.bill.endings["bad_key"] += 1
+            return self._unbilled("bad_key", key)
+        if wanted.concurrency is not None and self.open > wanted.concurrency:
+            self.bill.endings["too_many_at_once"] += 1
+            return self._unbilled("rate_limit", key)
+        wait = 0.0 if self._bucket is None else self._bucket.take()
+        if wait:
+            self.bill.endings["too_many_a_minute"] += 1
+            return self._unbilled("rate_limit", key, wait)
+        return None
+
+    def _unbilled(self, fault: str, key: str | None, retry_after: float | None = None) -> Outcome:
+        said = self._echo(key)
+        wait = retry_headers(self.settings.retry_after if retry_after is None else retry_after)
+        match fault:
+            case "rate_limit":
+                text = f"Rate limit reached.{said}"
+                return _with(outcomes.error(429, text, "requests", "rate_limit_exceeded"), wait)
+            case "overloaded":
+                return _with(outcomes.error(529, f"Overloaded.{said}", "overloaded_error"), wait)
+            case "bad_key":
+                text = f"Incorrect API key provided.{said}"
+                return outcomes.error(401, text, "invalid_request_error", "invalid_api_key")
+            case "too_long":
+                text = (
+                    f"This model's maximum context length is 16 tokens. Please reduce the length of the messages.{said}"
+                )
+                return outcomes.error(400, text, "invalid_request_error", "context_length_exceeded")
+            case "dropped_before":
+                return Dropped(b"")
+        return outcomes.error(500, f"The server had an error while processing your request.{said}", "server_error")
+
+    def _billed(self, fault: str | None, number: int, asked: Asked, made: Answer, key: str | None) -> Outcome:
+        body = outcomes.completion(number, asked.model, made, with_usage=fault != "no_usage")
+        match fault:
+            case "dropped":
+                return Dropped(body)
+            case "timeout":
+                return Held()
+            case "late_error":
+                return outcomes.error(500, f"The server had an error after its work.{self._echo(key)}", "server_error")
+            case "broken_body":
+                return Reply(200, BROKEN_BODY, {"content-type": "text/html"})
+        return Reply(200, body)
+
+    def _line(
+        self,
+        number: int,
+        asked: Asked,
+        made: Answer,
+        key: str | None,
+        fault: str | None,
+        outcome: Outcome,
+        connected: bool,
+    ) -> Line:
+        whole = isinstance(outcome, Reply) and fault not in ("late_error", "broken_body")
+        return Line(
+            request=number,
+            model=asked.model,
+            key=fingerprint(key),
+            digest=asked.digest,
+            usage=made.usage,
+            cost=self.settings.prices.cost(made.usage),
+            delivered=whole and connected,
+            status=outcome.status if isinstance(outcome, Reply) and connected else None,
+            finish_reason=made.finish_reason,
+            fault=fault,
+        )
+
+    def _echo(self, key: str | None) -> str:
+        return f" (asked with {key})" if self.settings.echo_key and key else ""
+
+
+def _told(counted: Usage, told: dict[str, Any]) -> Usage:
+    """What a script says was used, made possible: no part is larger than its whole."""
+    usage = replace(counted, **told)
+    cached = min(usage.cached, usage.input)
+    return replace(
+        usage,
+        cached=cached,
+        cache_write=min(usage.cache_write, usage.input - cached),
+        reasoning=min(usage.reasoning, usage.output),
+    )
+
+
+def _with(reply: Reply, headers: dict[str, str]) -> Reply:
+    return replace(reply, headers=reply.headers | headers)
