@@ -87,7 +87,8 @@ class FailRow:
 class HandBack:
     """A lease given back. `hold`: the run does not run. With `need` the event is held until so much money is there.
 
-    Without a run there is nothing to hold: it waits `delay` seconds, or dies of `error`.
+    With `delay` it waits so many seconds, for the `reason` that is shown meanwhile; `code` says what kind of reason.
+    Without a run there is nothing to hold: it dies of `error`.
     """
 
     event_id: int
@@ -96,6 +97,8 @@ class HandBack:
     need: Decimal | None = None
     delay: float | None = None
     error: str | None = None
+    reason: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +239,7 @@ async def hand_back_rows(conn: Connection, engine_id: UUID, items: Sequence[Hand
         sql("finish", "hand_back"),
         [i.event_id for i in once], [i.lease_no for i in once], [i.need for i in once], engine_id,
         [i.hold for i in once], [i.delay for i in once], [i.error for i in once],
+        [i.reason for i in once], [i.code for i in once],
     )  # fmt: skip
     ended = {row["id"]: _handed_back(row) for row in rows}
     return await _answers(conn, engine_id, items, ended, Ended.HANDED_BACK)

@@ -61,21 +61,22 @@ UPDATE queue q SET
 FROM held WHERE q.id = held.id
 RETURNING q.id, held.died, held.error, q.lease_no;
 
--- name: hand_back  leases given back uncounted. Ready again; or held, where asked or in need of money; or, without a run,
--- tried after a delay, or dead with an error
+-- name: hand_back  leases given back uncounted. Ready again; or held, where asked or in need of money; or tried after a
+-- delay, with a reason that is shown meanwhile; or, without a run, dead with an error
 WITH item AS (
-  SELECT * FROM unnest($1::bigint[], $2::int[], $3::numeric[], $5::bool[], $6::float8[], $7::text[])
-    AS i (id, lease_no, need, hold, delay, error)
+  SELECT * FROM unnest($1::bigint[], $2::int[], $3::numeric[], $5::bool[], $6::float8[], $7::text[], $8::text[],
+    $9::text[]) AS i (id, lease_no, need, hold, delay, error, reason, code)
 ), held AS MATERIALIZED (
-  SELECT q.id, q.lease_no, q.leased_at, item.need, item.hold, item.delay, item.error
+  SELECT q.id, q.lease_no, q.leased_at, item.need, item.hold, item.delay, item.error, item.reason,
+    item.code
   FROM item JOIN queue q ON q.id = item.id
   WHERE (item.lease_no IS NULL OR q.lease_no = item.lease_no)
     AND (((q.state + 0) = 3 AND q.engine_id = $4) OR ((q.state + 0) IN (1, 2, 5) AND q.lost_engine = $4))
   ORDER BY q.id FOR UPDATE OF q
 ), noted AS (
-  INSERT INTO attempts (event_id, lease_no, kind, engine_id, leased_at, error)
-  SELECT id, lease_no, 3, $4, coalesce(leased_at, now()), error FROM held
-  ON CONFLICT (event_id, lease_no) DO UPDATE SET kind = 3, ended_at = now(), error = excluded.error
+  INSERT INTO attempts (event_id, lease_no, kind, engine_id, leased_at, code, error)
+  SELECT id, lease_no, 3, $4, coalesce(leased_at, now()), code, coalesce(error, reason) FROM held
+  ON CONFLICT (event_id, lease_no) DO UPDATE SET kind = 3, ended_at = now(), code = excluded.code, error = excluded.error
 )
 UPDATE queue q SET
   state = CASE WHEN held.error IS NOT NULL THEN 6 WHEN held.delay IS NOT NULL THEN 1
@@ -84,7 +85,7 @@ UPDATE queue q SET
   losses = q.losses - (held.leased_at IS NULL)::int,
   run_at = CASE WHEN held.delay IS NOT NULL THEN now() + make_interval(secs => held.delay) ELSE q.run_at END,
   need = CASE WHEN held.error IS NULL AND held.delay IS NULL THEN held.need END,
-  error = coalesce(held.error, q.error),
+  error = coalesce(held.error, held.reason, q.error),
   engine_id = NULL, claim_id = NULL, leased_at = NULL, lease_until = NULL, lost_engine = NULL
 FROM held WHERE q.id = held.id
 RETURNING q.id, q.lease_no, q.lane, q.state, q.rank, q.pass;
@@ -105,6 +106,13 @@ UPDATE queue q SET
   engine_id = NULL, claim_id = NULL, leased_at = NULL, lease_until = NULL
 FROM held WHERE q.id = held.id
 RETURNING q.id, held.died, q.error, held.lease_no, q.lane, q.rank, q.pass;
+
+-- name: deferred  how often ($2: for these reasons) events were put off since they last failed, and for how many seconds
+SELECT a.event_id, count(*)::int AS times, extract(epoch FROM clock_timestamp() - min(a.ended_at))::float8 AS seconds
+FROM attempts a
+WHERE a.event_id = ANY($1::bigint[]) AND a.kind = 3 AND a.code = ANY($2::text[])
+  AND a.lease_no > coalesce((SELECT max(f.lease_no) FROM attempts f WHERE f.event_id = a.event_id AND f.kind = 1), 0)
+GROUP BY a.event_id;
 
 -- name: missed  why items were not ended now: ended like this before, never known, or stale. $4: 0 succeeded, else the kind
 SELECT item.id, CASE
