@@ -5,62 +5,89 @@ A price that nobody knows is None, and the call is refused: a guess would make t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from pathlib import Path
-
-import yaml
-from pydantic import TypeAdapter, ValidationError
+from typing import Literal
 
 from pyscrai.domain.choices import Price
 from pyscrai.domain.model_names import UnknownModel, parse
-from pyscrai_api.errors import StartupError
+from pyscrai_api.money.names import canonical_name
+from pyscrai_api.money.price_file import read_prices
+from pyscrai_api.money.published import list_version, published
 
-FREE = Price(input=Decimal(0), output=Decimal(0))
+__all__ = ["FREE", "Found", "how_to_declare", "look_up", "price_of", "read_prices", "restored", "stored", "today"]
+
+Source = Literal["run", "installation", "published", "free"]
+FREE = Price(input=Decimal(0), output=Decimal(0), source="free")
 FREE_AT_OPENROUTER = ":free"
 """How the names of models end that OpenRouter serves for nothing; not all of them are in the published list."""
-_PUBLISHED_AS = {"gemini": "google"}
-"""Providers that `genai-prices` calls by another name than we do."""
-_PROBE_TOKENS = 1_000_000
-_DECLARED = TypeAdapter(dict[str, Price])
 
 
-def read_prices(path: Path | None) -> dict[str, Price]:
-    """The installation's declared prices: a YAML mapping model → {input, output}, US dollars per million tokens.
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A price and where it is from. `dated`: the day for which the published list was asked."""
 
-    Raises StartupError naming the file and what is wrong in it.
-    """
-    if path is None:
-        return {}
-    try:
-        found = yaml.load(path.read_text(), Loader=yaml.BaseLoader)  # plain text, so that no price becomes a float
-        return {canonical_name(name): price for name, price in _DECLARED.validate_python(found or {}).items()}
-    except OSError as error:
-        raise StartupError(f"cannot read the prices in {path}: {error.strerror}") from None
-    except (yaml.YAMLError, ValidationError) as error:
-        raise StartupError(f"the prices in {path} cannot be used: {error}") from None
+    price: Price
+    source: Source
+    dated: date | None = None
 
 
-def canonical_name(model: str) -> str:
-    """The canonical id of a model, or the name itself where it says none."""
-    try:
-        return str(parse(model))
-    except UnknownModel:
-        return model
-
-
-def price_of(model: str, declared: Mapping[str, Price], installation: Mapping[str, Price]) -> Price | None:
-    """The price of a model in US dollars per million tokens; None where nobody knows it.
+def price_of(
+    model: str, declared: Mapping[str, Price], installation: Mapping[str, Price], on: date | None = None
+) -> Price | None:
+    """The price of a model on a day (today), its `source` filled in; None where nobody knows it.
 
     `declared` are a run's own prices; both mappings may use any name that says the same model, or the beginning of one
     and a `*`, as in `ollama:*`. The model's own name goes before a beginning, a long beginning before a short one.
     """
+    found = look_up(model, declared, installation, on)
+    return None if found is None else found.price
+
+
+def look_up(
+    model: str, declared: Mapping[str, Price], installation: Mapping[str, Price], on: date | None = None
+) -> Found | None:
+    """As `price_of`, with where the price is from."""
     name = canonical_name(model)
-    for prices in (declared, installation):
-        if (price := _declared(model, name, prices)) is not None:
-            return price
-    return _published(name)
+    if (price := _declared(model, name, declared)) is not None:
+        return _from("run", price)
+    if (price := _declared(model, name, installation)) is not None:
+        return _from("installation", price)
+    return _listed(name, on or today())
+
+
+def today() -> date:
+    """The day in UTC, for which published prices are asked. A list of prices is dated by the day, so the clock of
+    this process is good enough; nothing is put in order by it."""
+    return datetime.fromtimestamp(time.time(), UTC).date()
+
+
+def stored(price: Price) -> str | None:
+    """The whole price as `calls.price` keeps it: its fields in a fixed order, without those that say nothing. None for
+    a free price."""
+    return None if price.free else price.model_dump_json(exclude_defaults=True)
+
+
+def restored(text: str | None, input_price: Decimal, output_price: Decimal) -> Price:
+    """The price that a call was reserved at, from its row."""
+    return Price(input=input_price, output=output_price) if text is None else Price.model_validate_json(text)
+
+
+def how_to_declare(model: str) -> str:
+    """What to tell a person whose model has no known price."""
+    return (
+        f"no price is known for the model {model}, so its cost cannot be limited. Declare one in US dollars per "
+        f"million tokens: `--price '{model}=INPUT,OUTPUT'` on the command line, `choices.prices` in the request, "
+        "or the file that PYSCRAI_PRICES names."
+    )
+
+
+def _from(source: Source, price: Price) -> Found:
+    return Found(price=price.model_copy(update={"source": source}), source=source)
 
 
 def _declared(model: str, name: str, prices: Mapping[str, Price]) -> Price | None:
@@ -75,33 +102,16 @@ def _declared(model: str, name: str, prices: Mapping[str, Price]) -> Price | Non
 
 
 @lru_cache(maxsize=4096)
-def _published(name: str) -> Price | None:
+def _listed(name: str, on: date) -> Found | None:
+    """The day is part of what is remembered, so that no price outlives it."""
     try:
         ref = parse(name)
     except UnknownModel:
         return None
-    if ref.free:
-        return FREE
-    if ref.provider == "openrouter" and ref.model.endswith(FREE_AT_OPENROUTER):
-        return FREE
-    from genai_prices import Usage, calc_price
-
-    try:
-        # Priced by the million: what the provider charges per token at the largest usual size of a request.
-        found = calc_price(
-            Usage(input_tokens=_PROBE_TOKENS, output_tokens=_PROBE_TOKENS),
-            model_ref=ref.model,
-            provider_id=_PUBLISHED_AS.get(ref.provider, ref.provider),
-        )
-    except LookupError:
+    if ref.free or (ref.provider == "openrouter" and ref.model.endswith(FREE_AT_OPENROUTER)):
+        return Found(price=FREE, source="free")
+    price = published(ref, on)
+    if price is None:
         return None
-    return Price(input=found.input_price, output=found.output_price)
-
-
-def how_to_declare(model: str) -> str:
-    """What to tell a person whose model has no known price."""
-    return (
-        f"no price is known for the model {model}, so its cost cannot be limited. Declare one in US dollars per "
-        f"million tokens: `--price '{model}=INPUT,OUTPUT'` on the command line, `choices.prices` in the request, "
-        "or the file that PYSCRAI_PRICES names."
-    )
+    source = f"{list_version()}, {on.isoformat()}"
+    return Found(price=price.model_copy(update={"source": source}), source="published", dated=on)

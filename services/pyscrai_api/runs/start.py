@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from pyscrai.contract.problems import FieldError
@@ -133,7 +132,7 @@ def check_money(plan: Plan, limit: Decimal | None, prices: Mapping[str, Price], 
 
     Raises Invalid for a name that says no model, Unprocessable (`unpriced_model`, `limit_required`).
     """
-    costly = [model for model in _models(plan) if _price(model, plan, prices, pointer) != (0, 0)]
+    costly = [model for model in _models(plan) if not _price(model, plan, prices, pointer).free]
     if costly and limit is None:
         raise Unprocessable("limit_required", f"{', '.join(costly)} costs money: give the run a limit in US dollars")
 
@@ -148,7 +147,7 @@ def _models(plan: Plan) -> list[str]:
     return sorted({plan.seating(who).model for who in speakers})
 
 
-def _price(model: str, plan: Plan, prices: Mapping[str, Price], pointer: str) -> tuple[Any, Any]:
+def _price(model: str, plan: Plan, prices: Mapping[str, Price], pointer: str) -> Price:
     try:
         parse(model)
     except UnknownModel as error:
@@ -156,4 +155,4 @@ def _price(model: str, plan: Plan, prices: Mapping[str, Price], pointer: str) ->
     price = price_of(model, plan.choices.prices, prices)
     if price is None:
         raise Unprocessable("unpriced_model", how_to_declare(model), model=model)
-    return price.input, price.output
+    return price

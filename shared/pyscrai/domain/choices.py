@@ -57,10 +57,14 @@ class Tier(Rates):
 
 
 class Price(Rates):
-    """A price, US dollars per million tokens; `request`: US dollars for each request. `tiers` by growing `above`."""
+    """A price, US dollars per million tokens; `request`: US dollars for each request. `tiers` by growing `above`.
+
+    `source`: where a price that was used is from, as the system says it (`run`, `installation`, a list with its date).
+    """
 
     request: Money = Decimal(0)
     tiers: tuple[Tier, ...] = ()
+    source: str | None = Field(default=None, max_length=200)
 
     @model_validator(mode="after")
     def _ordered(self) -> Price:
