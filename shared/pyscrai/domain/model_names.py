@@ -2,6 +2,7 @@
 
 rehearsal                       ships with PyScrAI: instant, no key, no cost
 scripted:PATH                   ships with PyScrAI: answers from a file
+local                           a small model on this machine, no key, no cost; the extra `local`
 openai:NAME                     also bare, as in `gpt-4o-mini`
 anthropic:NAME                  also bare, as in `claude-3-haiku`
 gemini:NAME                     also bare, as in `gemini-1.5-pro`, and as `google:NAME`
@@ -26,6 +27,7 @@ FREE = frozenset({"rehearsal", "scripted", "local"})
 PROVIDERS = (
     "rehearsal",
     "scripted",
+    "local",
     "openai",
     "anthropic",
     "gemini",
@@ -36,6 +38,8 @@ PROVIDERS = (
 )
 MAX_LENGTH = 500
 
+_ALONE = ("rehearsal", "local")
+"""Providers with one model, which is called as they are."""
 _ALIASES = {"google": "gemini"}
 """Other names of a provider, before a colon only: `google/…` is how OpenRouter calls these models."""
 _SLASHED = ("ollama", "groq", "gemini")
@@ -62,8 +66,8 @@ _OPEN = ("llama", "gpt-oss", "gemma", "mistral", "mixtral", "deepseek", "qwen")
 """Families that Ollama runs too."""
 _ON_THIS_MACHINE = "http://127.0.0.1:8080/v1"
 _HOW = (
-    "write rehearsal, scripted:PATH, openai:NAME, anthropic:NAME, gemini:NAME, groq:NAME, openrouter:VENDOR/NAME, "
-    "ollama:NAME or https://HOST/v1#NAME"
+    "write rehearsal, scripted:PATH, local, openai:NAME, anthropic:NAME, gemini:NAME, groq:NAME, "
+    "openrouter:VENDOR/NAME, ollama:NAME or https://HOST/v1#NAME"
 )
 
 
@@ -85,8 +89,8 @@ class ModelRef:
     base_url: str | None = None
 
     def __str__(self) -> str:
-        if self.provider == "rehearsal":
-            return "rehearsal"
+        if self.provider in _ALONE:
+            return self.provider
         if self.base_url is not None:
             return f"{self.base_url}#{self.model}"
         return f"{self.provider}:{self.model}"
@@ -103,8 +107,8 @@ def parse(name: str) -> ModelRef:
         raise UnknownModel("the name of the model is empty")
     if len(name) > MAX_LENGTH or re.search(r"[\x00-\x1f\x7f]", name):
         raise UnknownModel(f"{name[:60]!r} is not the name of a model")
-    if name == "rehearsal":
-        return ModelRef("rehearsal", "rehearsal")
+    if name in _ALONE:
+        return ModelRef(name, name)
     if re.match(r"https?://", name):
         return _url(name)
     provider, colon, model = name.partition(":")
@@ -117,8 +121,9 @@ def parse(name: str) -> ModelRef:
 def _prefixed(provider: str, model: str, name: str) -> ModelRef:
     if provider == "openai-like":
         return _url(model)
-    if provider == "rehearsal":
-        raise UnknownModel(f"{name!r}: rehearsal is one model", ("rehearsal",))
+    if provider in _ALONE:
+        others = _candidates(name) if provider == "local" else ()
+        raise UnknownModel(f"{name!r}: {provider} is one model", (provider, *others))
     if not model.strip():
         raise UnknownModel(f"{name!r} names no model of {provider}")
     if provider == "openrouter" and "/" not in model:

@@ -2,6 +2,7 @@
 
 ModelError              anything a model or its provider did; `permanent` says that trying again is pointless
 ├── MissingKey          no key is set (permanent; names the environment variable)
+├── NotInstalled        the extra or the weights of the local model are missing (permanent; names the command)
 ├── BadKey              the provider does not accept the key (permanent)
 ├── Unreachable         nobody answers at that address
 ├── RateLimited         too many requests (`retry_after` where the provider said how long)
@@ -11,6 +12,7 @@ ModelError              anything a model or its provider did; `permanent` says t
 ├── Refused             the model declined to answer
 ├── Rejected            the provider says that the request is wrong: unknown model, no credit (permanent)
 ├── Unparsable          the answer was not what the schema asks for, also after its repair
+├── ReplayDiverged      a replayed run asks something else here than its recording (permanent; shows the difference)
 └── PaidModelBlocked    PYSCRAI_NO_PAID_MODELS is set and the model is not on this machine (permanent)
 """
 
@@ -47,6 +49,11 @@ class ModelError(PyScrAIError):
 
 class MissingKey(ModelError):
     code = "model_key_missing"
+    is_permanent = True
+
+
+class NotInstalled(ModelError):
+    code = "model_not_installed"
     is_permanent = True
 
 
@@ -101,4 +108,9 @@ class Unparsable(ModelError):
 
 class PaidModelBlocked(ModelError):
     code = "model_blocked"
+    is_permanent = True
+
+
+class ReplayDiverged(ModelError):
+    code = "replay_diverged"
     is_permanent = True

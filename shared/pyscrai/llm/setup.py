@@ -53,3 +53,7 @@ async def close() -> None:
         from pyscrai.llm.clients import close_clients
 
         await close_clients()
+    if "pyscrai.llm.local" in sys.modules:
+        from pyscrai.llm.local import close_connections
+
+        close_connections()
