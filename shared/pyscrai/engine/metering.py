@@ -41,11 +41,13 @@ class EventMeter:
         self._log = log
         self._open: dict[int, _Open] = {}
         self._records: list[CallRecord] = []
+        self._given: set[int] = set()
         self.reserved = Decimal(0)
         self.calls = 0
 
-    async def reserve(self, *, call: int, model: str, input_bound: int, max_tokens: int, request_hash: str) -> None:
-        """Return when the call may be made.
+    async def reserve(self, *, call: int, model: str, input_bound: int, max_tokens: int, request_hash: str) -> Grant:
+        """Return when the call may be made, or need not be because the grant brings its answer, or when it is not the
+        recorded one (`diverged`).
 
         Raises LeaseGone, TakenBack, CallForbidden, and ApiError where the API refuses the request itself.
         """
@@ -66,21 +68,28 @@ class EventMeter:
         grant = await self._reserves.reserve(self._lease, asked)
         if grant.state != "granted":
             del self._open[call]
+            if grant.state == "diverged":
+                return grant
             raise _refusal(grant)
         # The answer may have come late: a reservation that is not used any more is released with the report.
         self._lease.require(self._clock())
+        self.calls += 1
+        if grant.answer is not None:
+            self._given.add(call)
+            return grant
         self._open[call].may_be_sent = True
         self._lease.stage = "calling"
-        self.calls += 1
         self.reserved += grant.reserved or 0
         self._log.debug("model_called", call=call, model=model, input_bound=input_bound, max_tokens=max_tokens)
+        return grant
 
     def record(self, call: CallRecord) -> None:
         """Take what became of a call; it is settled with the report of the event."""
         self._open.pop(call.call, None)
         self._lease.stage = "answered"
         self._records.append(call)
-        self._metrics.model_call(call)
+        if call.call not in self._given:
+            self._metrics.model_call(call)
 
     def settlement(self, cut_off: str = "the work on the event was stopped") -> list[CallRecord]:
         """Every call of this lease, for the report. A call that nobody recorded is released if it cannot have been
@@ -98,10 +107,12 @@ def _refusal(grant: Grant) -> Exception:
     match grant.state:
         case "stale":
             return LeaseGone(grant.detail or "the API says it is another's")
-        case "refused" | "not_running":
+        case "refused" | "not_running" | "rate_limited":
             return TakenBack(grant.detail or grant.state)
         case "unpriced":
             return CallForbidden(grant.detail or "no price is known for the model", "unpriced_model")
+        case "recording_ends":
+            return CallForbidden(grant.detail or "the recording has no answer here", "recording_ends")
         case _:
             return CallForbidden(grant.detail or "the model needs a limit", "limit_required")
 

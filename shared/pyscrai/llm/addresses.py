@@ -20,7 +20,8 @@ NO_KEY = "none"
 class Provider:
     """What is particular to a provider's HTTP interface.
 
-    `limit`: the request's name for the most tokens of an answer. `seed`: whether it may be sent.
+    `limit`: the request's name for the most tokens of an answer. `seed`: whether it may be sent. `overhead`: tokens
+    that its own words about a form of the answer may add to the input.
     """
 
     base_url: str
@@ -29,6 +30,7 @@ class Provider:
     needs_key: bool = True
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     seed: bool = True
+    overhead: int = 0
 
 
 PROVIDERS: dict[str, Provider] = {
@@ -43,6 +45,7 @@ PROVIDERS: dict[str, Provider] = {
         base_variable="ANTHROPIC_BASE_URL",
         key_variable="ANTHROPIC_API_KEY",
         seed=False,
+        overhead=1024,
     ),
     "gemini": Provider(
         base_url="https://generativelanguage.googleapis.com/v1beta/openai",

@@ -12,6 +12,7 @@ from pyscrai.llm.question import Meter, Question
 from pyscrai.llm.setup import prepare, warm_up
 
 if TYPE_CHECKING:
+    from agno.models.base import Model
     from agno.models.message import Message
 
     from pyscrai.llm.metered import MeteredModel
@@ -30,36 +31,48 @@ async def ask(question: Question, meter: Meter, *, timeout: float) -> dict[str, 
     from agno.models.message import Message
 
     from pyscrai.llm.metered import MeteredModel
-    from pyscrai.llm.providers import build, named
+    from pyscrai.llm.providers import build, named, overhead
 
-    await prepare(named(question.model.id).provider)
-    inner = build(question)
+    provider = named(question.model.id).provider
     name = question.model.id
+
+    async def make() -> Model:
+        await prepare(provider)
+        return build(question)
+
     model = MeteredModel(
-        id=name, name=inner.name, provider=inner.provider, inner=inner, question=question, meter=meter, timeout=timeout
+        id=name,
+        name=provider,
+        provider=provider,
+        make=make,
+        overhead=overhead(provider),
+        question=question,
+        meter=meter,
+        timeout=timeout,
     )
     schema = question.schema
     messages = [Message(role=role, content=text) for role, text in _texts(question) if text]
     try:
         await _call(model, messages, schema)
     except Unsupported:
-        model.inner = build(question)
+        model.inner = None  # built anew, without what the server does not take
         await _call(model, messages, schema)
     try:
         return answers.read(model.answer, schema)
     except answers.Unusable as error:
-        problem = _problem(model, error)
+        problem = error
     if model.calls > 1:
-        raise Unparsable(f"{name}: {problem}")
+        raise Unparsable(f"{name}: {_problem(problem, model, cut_off=model.cut_off)}")
     messages += [
         Message(role="assistant", content=model.answer[:SHOWN_BACK] or "(nothing)"),
-        Message(role="user", content=_repair(problem, schema)),
+        Message(role="user", content=_repair(_problem(problem, model, cut_off=model.filled), schema)),
     ]
     await _call(model, messages, schema)
     try:
         return answers.read(model.answer, schema)
     except answers.Unusable as error:
-        raise Unparsable(f"{name}: the answer was unusable, and so was its repair. {_problem(model, error)}") from error
+        what = _problem(error, model, cut_off=model.cut_off)
+        raise Unparsable(f"{name}: the answer was unusable, and so was its repair. {what}") from error
 
 
 async def _call(model: MeteredModel, messages: list[Message], schema: dict[str, Any] | None) -> None:
@@ -87,10 +100,10 @@ def _texts(question: Question) -> list[tuple[str, str]]:
     return [("system", system.strip()), ("user", question.user)]
 
 
-def _problem(model: MeteredModel, error: answers.Unusable) -> str:
+def _problem(error: answers.Unusable, model: MeteredModel, *, cut_off: bool) -> str:
     assert model.question is not None
     limit = model.question.model.max_tokens
-    return f"{error} The answer was cut off at {limit} tokens." if model.cut_off else str(error)
+    return f"{error} The answer was cut off at {limit} tokens." if cut_off else str(error)
 
 
 def _repair(problem: str, schema: dict[str, Any] | None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from agno.metrics import MessageMetrics
 from agno.models.anthropic import Claude
@@ -41,8 +41,6 @@ def wire_name(model: str) -> str:
 class Anthropic(Claude):
     """One question's model; `response_format` is a bare JSON Schema."""
 
-    overhead: ClassVar[int] = 1024
-    """Tokens that the provider's own words about a tool or a form may add to the input."""
     schema: dict[str, Any] | None = field(default=None, repr=False)
 
     async def ainvoke(self, *args: Any, response_format: Any = None, **kwargs: Any) -> ModelResponse:

@@ -24,6 +24,14 @@ def find_key(variable: str, environ: Mapping[str, str]) -> str:
     return environ.get(variable, "").strip() or _in_file(environ).get(variable, "")
 
 
+def keys_in_file(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Every key of the file; none where it cannot be used, which is told to whom looks for a key in it."""
+    try:
+        return tuple(_in_file(environ).values())
+    except MissingKey:
+        return ()
+
+
 def missing(model: str, variable: str, environ: Mapping[str, str], instead: str = "") -> MissingKey:
     """What to tell a person whose key is nowhere; `instead` is another way to reach the same model."""
     file = environ.get(FILE)

@@ -11,6 +11,7 @@ from agno.models.base import Model
 
 from pyscrai.contract.events import ModelChoice
 from pyscrai.domain import model_names
+from pyscrai.domain.chance import chance
 from pyscrai.domain.model_names import ModelRef, UnknownModel
 from pyscrai.llm.addresses import PROVIDERS, Address, address
 from pyscrai.llm.clients import anthropic_client, openai_client
@@ -31,6 +32,12 @@ def named(name: str) -> ModelRef:
         raise Rejected(str(error)) from error
 
 
+def overhead(provider: str) -> int:
+    """Tokens that a provider's own words about the form of an answer may add to a request."""
+    known = PROVIDERS.get(provider)
+    return known.overhead if known else 0
+
+
 def build(question: Question, environ: Mapping[str, str] = os.environ) -> Model:
     """The agno model that will answer. Raises MissingKey, PaidModelBlocked, or Rejected for an unknown name.
 
@@ -45,13 +52,23 @@ def build(question: Question, environ: Mapping[str, str] = os.environ) -> Model:
         from pyscrai.llm.scripted import Scripted
 
         return Scripted(id=str(ref), name="scripted", provider="scripted", question=question, path=ref.model)
+    if ref.provider == "local":
+        from pyscrai.llm.local import local
+
+        return local(question.model, seed_of(question), environ)
     where = address(ref, environ)
     if ref.provider == "anthropic":
         return _anthropic(ref, question.model, where)
-    return _openai_like(ref, question.model, where)
+    return _openai_like(ref, question.model, seed_of(question), where)
 
 
-def _openai_like(ref: ModelRef, choice: ModelChoice, where: Address) -> Model:
+def seed_of(question: Question) -> int:
+    """The seed of one try. After a failure another one, so that a model which follows it does not fail the same way."""
+    seed, number = question.model.seed, question.try_no
+    return seed if number <= 1 else chance(seed, number, "try")
+
+
+def _openai_like(ref: ModelRef, choice: ModelChoice, seed: int, where: Address) -> Model:
     provider = PROVIDERS[ref.provider]
     own = ref.provider == "openai"
     warm = choice.temperature if takes(choice.id, "temperature") and not (own and _REASONING.match(ref.model)) else None
@@ -61,7 +78,7 @@ def _openai_like(ref: ModelRef, choice: ModelChoice, where: Address) -> Model:
         name=ref.provider,
         provider=ref.provider,
         temperature=warm,
-        seed=choice.seed % 2**31 if provider.seed and takes(choice.id, "seed") else None,
+        seed=seed % 2**31 if provider.seed and takes(choice.id, "seed") else None,
         max_retries=0,
         retries=0,
         **limit,

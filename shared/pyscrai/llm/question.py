@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pyscrai.contract.events import CallRecord, ModelChoice
+from pyscrai.contract.events import CallRecord, Grant, ModelChoice
 
 MAX_CALLS = 2
 """Model calls of one question: one, and at most one repair."""
@@ -34,8 +34,14 @@ class Question:
 class Meter(Protocol):
     """Who pays. Implemented by the engine runtime; its errors pass through `ask` untouched."""
 
-    async def reserve(self, *, call: int, model: str, input_bound: int, max_tokens: int, request_hash: str) -> None:
-        """Reserve the upper bound of call number `call` (from 1). Raises what must stop the work on this event."""
+    async def reserve(
+        self, *, call: int, model: str, input_bound: int, max_tokens: int, request_hash: str
+    ) -> Grant | None:
+        """Reserve the upper bound of call number `call` (from 1). Raises what must stop the work on this event.
+
+        A grant may bring the answer of a recording or of the cache, which is then taken in place of a call; or say
+        `diverged`, with what the recording has instead. None: the call is to be made.
+        """
         ...
 
     def record(self, call: CallRecord) -> None:

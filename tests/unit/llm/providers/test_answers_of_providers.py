@@ -63,11 +63,13 @@ async def test_a_text_without_a_schema(provider: Protocol, model: str, ask_for: 
 async def test_a_broken_answer_is_repaired(provider: Protocol, model: str, ask_for: Make, ledger: Any) -> None:
     provider.says('{"action": "We bui', finish="length")
     provider.says(GOOD)
-    assert await ask(ask_for(model), ledger, timeout=5) == RESULT
+    question = ask_for(model)
+    question = replace(question, model=question.model.model_copy(update={"max_tokens": 46}))
+    assert await ask(question, ledger, timeout=5) == RESULT
     texts = provider.texts(provider.requests[1].body)
     assert [role for role, _ in texts] == ["system", "user", "assistant", "user"]
     assert texts[2][1] == '{"action": "We bui'
-    assert "cut off at 100 tokens" in texts[3][1]
+    assert "cut off at 46 tokens" in texts[3][1]
     assert [call.usage.output_tokens for call in ledger.calls] == [46, 46]
 
 

@@ -70,7 +70,8 @@ async def test_a_missing_key_names_variable_and_file(
     with pytest.raises(MissingKey, match=provider.key_variable) as caught:
         await ask(ask_for(model), ledger, timeout=5)
     assert file in str(caught.value)
-    assert provider.requests == ledger.reserved == ledger.calls == []
+    assert provider.requests == []
+    assert not any(call.sent for call in ledger.calls)
 
 
 async def test_a_key_of_one_provider_is_not_shown_to_another(
@@ -200,7 +201,7 @@ async def test_no_test_can_reach_a_paid_host(
     if name not in ("ollama", "openai-like"):
         with pytest.raises(PaidModelBlocked):
             await ask(ask_for(model), ledger, timeout=5)
-    assert ledger.reserved == ledger.calls == []
+    assert not any(call.sent for call in ledger.calls)
 
 
 async def test_nobody_is_sent_elsewhere(provider: Protocol, model: str, ask_for: Make, ledger: Any) -> None:
