@@ -419,6 +419,7 @@ class CallRow(Base, table=True):
         Index("ix_calls_position", "run_id", "step", "ordinal", postgresql_where=text("run_id IS NOT NULL")),
         Index("ix_calls_open", "run_id", "event_id", postgresql_where=text("state = 1")),
         Index("ix_calls_provider", "provider", postgresql_where=text("state = 1 AND provider IS NOT NULL")),
+        Index("ix_calls_paid", "settled_at", "owner", postgresql_where=text("cost > 0")),
         CheckConstraint("source IN ('replay', 'cache')", name="source"),
     )
     event_id: int = Field(sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False))

@@ -89,6 +89,9 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state = 1 AND provider IS NOT NULL"),
     )
+    op.create_index(
+        "ix_calls_paid", "calls", ["settled_at", "owner"], unique=False, postgresql_where=sa.text("cost > 0")
+    )
     op.add_column("runs", sa.Column("group_name", sa.Text(), nullable=True))
     op.add_column(
         "runs", sa.Column("tranche", sa.Numeric(precision=20, scale=10), server_default=sa.text("0"), nullable=False)
@@ -128,6 +131,7 @@ def downgrade() -> None:
     op.drop_column("runs", "drawn_on")
     op.drop_column("runs", "tranche")
     op.drop_column("runs", "group_name")
+    op.drop_index("ix_calls_paid", table_name="calls", postgresql_where=sa.text("cost > 0"))
     op.drop_index(
         "ix_calls_provider", table_name="calls", postgresql_where=sa.text("state = 1 AND provider IS NOT NULL")
     )
