@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pyscrai.domain import flow
+from pyscrai.domain import flow, pacts, talk
 from pyscrai.domain.documents import documents_of
 from pyscrai.domain.entry import Draft, draft
 from pyscrai.domain.metrics import coerce
@@ -24,13 +24,18 @@ def narrate(plan: Plan, results: list[Result]) -> list[Draft]:
             drafts += _WRITERS[result.work.phase](plan, result.work, result.value)
     for phase in dict.fromkeys(result.work.phase for result in results):
         done = sum(result.work.phase == phase and result.value is not None for result in results)
-        drafts.append(phase_complete(results[0].work.turn, phase, done))
+        work = next(result.work for result in results if result.work.phase == phase)
+        drafts.append(phase_complete(work.turn, phase, done, **_round(work)))
     return drafts
 
 
-def phase_complete(turn: int, phase: str, events: int) -> Draft:
-    """The end of a phase, with how many of its events gave a result."""
-    return draft("phase_complete", {"phase": phase, "events": events}, turn=turn, phase=phase)
+def phase_complete(turn: int, phase: str, events: int, **more: Any) -> Draft:
+    """The end of a phase, or with `round` of one round of it, with how many of its events gave a result."""
+    return draft("phase_complete", {"phase": phase, "events": events, **more}, turn=turn, phase=phase)
+
+
+def _round(work: Work) -> dict[str, Any]:
+    return {"round": work.payload["round"]} if work.phase in (talk.PHASE, pacts.PHASE) else {}
 
 
 def metric_entry(plan: Plan, turn: int, name: str, value: Any, seat: str | None = None) -> Draft:
@@ -67,6 +72,49 @@ def _message(plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     documents = brought if isinstance(brought, list) else []
     to, closing = _addressed(plan, seat, value), bool(value.get("closing"))
     yield message_entry(work.turn, seat, value["text"], to, closing, documents)
+
+
+def _letters(_plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+    seat, turn, told = str(work.seat), work.turn, work.payload
+    members: Any = told["members"]
+    if value.get("thought"):
+        yield draft("thought", {"thought": value["thought"]}, turn=turn, phase=work.phase, seat=seat)
+    if told["statement"] and (value.get("statement") or "").strip():
+        yield talk.statement(turn, seat, value["statement"])
+    written: set[str] = set()
+    for one in value.get("letters") or []:
+        # One letter to each: a second one to the same receiver could not have heard an answer to the first.
+        if one["to"] not in written:
+            written.add(one["to"])
+            yield talk.letter(turn, seat, one["to"], one["text"], bool(one.get("closing")), members)
+
+
+def _pact(_plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+    seat, turn = str(work.seat), work.turn
+    if value.get("thought"):
+        yield draft("thought", {"thought": value["thought"]}, turn=turn, phase=work.phase, seat=seat)
+    if work.payload["round"] == 2:
+        yield from _answers(work, seat, value)
+        return
+    standing: Any = work.payload["members"]
+    for name in dict.fromkeys(value.get("leave") or []):
+        yield pacts.line("leave", name, turn=turn, parties=standing[name], seat=seat)
+    offered = value.get("proposal")
+    asked = [other for other in dict.fromkeys((offered or {}).get("with") or []) if other != seat]
+    if offered and asked:
+        more = {"name": offered["name"], "purpose": offered["purpose"], "with": asked}
+        yield pacts.line("propose", pacts.name_of(turn, seat), turn=turn, parties=[seat, *asked], seat=seat, more=more)
+
+
+def _answers(work: Work, seat: str, value: dict[str, Any]) -> Iterator[Draft]:
+    """An offer without an answer is rejected: nobody joins by saying nothing."""
+    given = {one["coalition"]: one for one in value.get("answers") or []}
+    offers: Any = work.payload["offers"]
+    for name, offer in offers.items():
+        answer = given.get(name) or {"accept": False, "reason": ""}
+        act, parties = "accept" if answer["accept"] else "reject", [offer["by"], *offer["asked"]]
+        reason = {"reason": answer.get("reason") or ""}
+        yield pacts.line(act, name, turn=work.turn, parties=parties, seat=seat, more=reason)
 
 
 def _tool_result(plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
@@ -144,6 +192,8 @@ _WRITERS: dict[str, Callable[[Plan, Work, dict[str, Any]], Iterator[Draft]]] = {
     "world_update": _world_update,
     "validation": _check,
     "metrics": _measure,
+    talk.PHASE: _letters,
+    pacts.PHASE: _pact,
 }
 READ_OF_PHASE = {
     "decision": frozenset({"action"}),

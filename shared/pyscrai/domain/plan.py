@@ -24,9 +24,11 @@ EVENT_TYPE_OF_PHASE = {
     "metrics": "measure",
     "dialogue": "agent_message",
     "tool": "oracle",
+    "communication": "letters",
+    "coalition": "coalition",
 }
 PHASES_OF_POLICY = {
-    "turns@1": ("decision", "world_update", "validation", "metrics"),
+    "turns@1": ("communication", "coalition", "decision", "world_update", "validation", "metrics"),
     "dialogue@1": ("dialogue", "validation", "metrics"),
     "flow@1": ("message", "world_update", "report", "validation", "metrics"),
 }
@@ -118,12 +120,23 @@ class Plan(BaseModel):
         return self.scenario.narrator if who == "narrator" else self.scenario.analyst
 
 
+def wants_letters(scenario: Scenario) -> bool:
+    """Whether seats write or speak to each other before they decide."""
+    wanted = scenario.communication
+    return len(scenario.seats) > 1 and (wanted.bilateral or wanted.statements)
+
+
+def wants_coalitions(scenario: Scenario) -> bool:
+    return len(scenario.seats) > 1 and scenario.communication.coalitions
+
+
 def needed_event_types(scenario: Scenario) -> dict[str, str]:
     """Phase → `event-type[@version]`: what a run of this scenario has to pin."""
     if scenario.schedule.policy == "flow@1":
         kinds = {phase: EVENT_TYPE_OF_PHASE[phase] for phase in ("validation", "metrics")}
         return flow.needed(scenario) | {phase: scenario.events.get(phase, kind) for phase, kind in kinds.items()}
-    phases = [*PHASES_OF_POLICY.get(scenario.schedule.policy, ())]
+    talked = {"communication": wants_letters(scenario), "coalition": wants_coalitions(scenario)}
+    phases = [phase for phase in PHASES_OF_POLICY.get(scenario.schedule.policy, ()) if talked.get(phase, True)]
     if scenario.schedule.policy == "dialogue@1" and any(seat.tools for seat in scenario.seats.values()):
         phases.append("tool")
     return {phase: scenario.events.get(phase, EVENT_TYPE_OF_PHASE[phase]) for phase in phases}

@@ -46,7 +46,7 @@ def problems(scenario: Scenario) -> list[Problem]:
         *_checks(scenario),
         *_flow(scenario),
         *_events(scenario),
-        *_not_played(scenario),
+        *_happenings(scenario),
     ]
 
 
@@ -138,7 +138,8 @@ def _schedule(scenario: Scenario) -> Iterator[Problem]:
 
 def _phases(scenario: Scenario) -> Iterator[Problem]:
     phases = scenario.schedule.phases
-    known = list(dict.fromkeys([*TURN_PHASES, *PHASES_OF_POLICY[scenario.schedule.policy]]))
+    own = PHASES_OF_POLICY[scenario.schedule.policy]
+    known = list(dict.fromkeys([*own, *TURN_PHASES] if set(TURN_PHASES) <= set(own) else [*TURN_PHASES, *own]))
     for i, phase in enumerate(phases):
         if phase not in known:
             yield Problem(f"/schedule/phases/{i}", f'there is no phase "{phase}"', near(phase, known), "error")
@@ -230,6 +231,23 @@ def _events(scenario: Scenario) -> Iterator[Problem]:
             yield Problem(here, message, 'its name, or its name and version, as in "decide@2"', "error")
 
 
-def _not_played(scenario: Scenario) -> Iterator[Problem]:
-    if scenario.happenings:
-        yield Problem("/happenings", "happenings are not played yet: they are kept", None, "warning")
+def _happenings(scenario: Scenario) -> Iterator[Problem]:
+    names: set[str] = set()
+    for number, happening in enumerate(scenario.happenings):
+        here = f"/happenings/{number}"
+        if happening.name in names:
+            yield Problem(f"{here}/name", f'"{happening.name}" happens twice', "give each a name of its own", "error")
+        names.add(happening.name)
+        if happening.when is not None:
+            yield from _ending(scenario, f"{here}/when", happening.when)
+        for seat in sorted(set(happening.seats) - set(scenario.seats)):
+            yield Problem(f"{here}/seats", f'there is no seat "{seat}"', near(seat, scenario.seats), "error")
+        if happening.type == "scheduled" and not happening.turns:
+            yield Problem(here, "nothing says in which turn this happens", "add turns: [3]", "error")
+        if happening.type == "conditional" and happening.when is None:
+            yield Problem(here, "nothing says when this happens", 'add when: "trust < 3"', "error")
+        if happening.first > scenario.schedule.turns or min(happening.turns, default=0) > scenario.schedule.turns:
+            message = f"this happens after the last of {scenario.schedule.turns} turns: never"
+            yield Problem(here, message, None, "warning")
+    if scenario.happenings and scenario.schedule.policy != "turns@1":
+        yield Problem("/happenings", f"{scenario.schedule.policy} plays no happenings", "use turns@1", "warning")

@@ -28,6 +28,7 @@ class World(Part):
 
     text: str = ""
     facts: dict[str, JsonValue] = {}
+    variables: dict[str, Variable] = {}
     challenges: list[str] = []
 
 
@@ -93,6 +94,65 @@ class Seat(Part):
     human: bool = False
     tools: list[Tool] = []
     may_know: list[str] = []
+
+
+class Communication(Part):
+    """What seats say to each other before they decide. `rounds`: of letters in a turn, the first and the answers to
+    it; `letters`: how many a seat may begin in a turn. Coalitions are proposed and answered after that, and last."""
+
+    bilateral: bool = False
+    statements: bool = Field(default=False, description="a public statement by each seat that wants to make one")
+    coalitions: bool = False
+    rounds: int = Field(default=2, ge=1, le=20)
+    letters: int = Field(default=2, ge=1, le=20)
+
+
+class Variable(Part):
+    """What a fact may be, so that a narrator's new value can be held against it."""
+
+    description: str = ""
+    type: Literal["number", "integer", "boolean", "text", "category"] = "text"
+    unit: str = ""
+    range: tuple[float, float] | None = None
+    categories: list[str] = []
+    fixed: bool = Field(default=False, description="it never changes: a new value contradicts the old one")
+
+
+class Happening(Part):
+    """Something that happens to the world from outside, decided before the turn by seed, schedule or metrics.
+
+    scheduled: in `turns`. random: with `probability` in each turn. conditional: when `when` holds. trend: in every
+    `every`-th turn. All within `first` … `last`, once unless `once` is false; `text` becomes an `exogenous` line that
+    all seats (or those of `seats`) see, `facts` are set, `adds` are added to numbers.
+    """
+
+    name: str = Field(min_length=1, max_length=120)
+    type: Literal["scheduled", "random", "conditional", "trend"] = "scheduled"
+    text: str
+    turns: list[Annotated[int, Field(ge=1)]] = []
+    first: int = Field(default=1, ge=1)
+    last: int | None = Field(default=None, ge=1)
+    every: int = Field(default=1, ge=1)
+    probability: float = Field(default=1.0, ge=0, le=1)
+    when: str | None = Field(default=None, description="a condition on metrics, as in end_when")
+    once: bool | None = Field(default=None, description="by default: all but trends")
+    seats: list[str] = Field(default=[], description="who learns of it; nobody named: all")
+    facts: dict[str, JsonValue] = {}
+    adds: dict[str, float] = {}
+
+
+class Reports(Part):
+    """When the analyst reports: every so many turns, and after the last one."""
+
+    every: int | None = Field(default=None, ge=1)
+    at_end: bool = False
+
+
+class Context(Part):
+    """How much a view holds: turns as they were said, and tokens (`domain.tokens`) of all that is remembered."""
+
+    window: int = Field(default=4, ge=1, le=50, description="turns")
+    tokens: int = Field(default=6000, ge=500, le=500_000)
 
 
 class EndWhen(Part):
@@ -181,7 +241,10 @@ class Scenario(Part):
     analyst: Voice = Voice()
     metrics: dict[Name, Metric] = {}
     checks: dict[Name, Check] = {}
-    happenings: list[dict[str, JsonValue]] = []
+    happenings: list[Happening] = []
+    communication: Communication = Communication()
+    reports: Reports = Reports()
+    context: Context = Context()
     flow: dict[Name, FlowStep] = {}
     flow_order: list[Name] = Field(default=[], description="canonical JSON sorts keys; without it, the order of `flow`")
     events: dict[str, str] = Field(default={}, description="phase → event-type[@version]: overrides of prompts")

@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from pyscrai.domain import pacts, talk
 from pyscrai.domain.entry import Entry
+from pyscrai.domain.pacts import Coalition, Offer
 from pyscrai.domain.plan import Plan
 from pyscrai.domain.work import End
 
@@ -50,7 +52,10 @@ class State(BaseModel):
     """Folded from story entries 1 … `seq`. `marks` are the numbers of the latest turn_started entries.
 
     `tool`: a call that waits for its answer; `asks_again`: the seat whose tool has answered; `tool_calls`: how many in
-    a row; `documents`: what they brought, for the message that follows.
+    a row; `documents`: what they brought, for the message that follows. `round`: of letters in this turn;
+    `awaiting`: seat → the seats and coalitions whose letters of the round before it may answer; `arriving`: the same
+    of this round; `happened`: how often each happening
+    did; `reasked`: phases of this turn that were asked again because of `problems`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,6 +83,14 @@ class State(BaseModel):
     asks_again: str | None = None
     tool_calls: int = 0
     documents: list[JsonValue] = []
+    round: int = 0
+    arriving: dict[str, list[str]] = {}
+    awaiting: dict[str, list[str]] = {}
+    coalitions: dict[str, Coalition] = {}
+    offers: dict[str, Offer] = {}
+    happened: dict[str, int] = {}
+    reasked: list[str] = []
+    problems: list[str] = []
     ended_by_tool: End | None = None
     end: End | None = None
 
@@ -127,6 +140,7 @@ def window(plan: Plan) -> int:
 
 def _turn_started(state: State, entry: Entry) -> dict[str, Any]:
     fresh: dict[str, Any] = {"tool": None, "asks_again": None, "tool_calls": 0, "documents": []}
+    fresh |= {"round": 0, "arriving": {}, "awaiting": {}, "offers": {}, "reasked": [], "problems": []}
     return {
         "turn": entry.turn,
         "turn_open": True,
@@ -153,6 +167,8 @@ def _decision(state: State, entry: Entry) -> dict[str, Any]:
 
 
 def _message(state: State, entry: Entry) -> dict[str, Any]:
+    if "channel" in entry.body:
+        return talk.heard(state.arriving, state.coalitions, entry)
     number, seat = state.messages + 1, str(entry.seat)
     said = [part for part in (state.moves.get(seat), str(entry.body["text"])) if part]
     spoken = SeatState(last_message=number, closing=bool(entry.body.get("closing")))
@@ -202,11 +218,29 @@ def _check(state: State, entry: Entry) -> dict[str, Any]:
     return {"issues": state.issues + (len(issues) if isinstance(issues, list) else 0)}
 
 
+def _proposal(state: State, entry: Entry) -> dict[str, Any]:
+    return pacts.told(state.coalitions, state.offers, entry)
+
+
+def _exogenous(state: State, entry: Entry) -> dict[str, Any]:
+    name, new = entry.body.get("happening"), entry.body.get("facts")
+    change: dict[str, Any] = {}
+    if isinstance(name, str):
+        change["happened"] = {**state.happened, name: state.happened.get(name, 0) + 1}
+    if isinstance(new, dict) and new:
+        change["facts"] = {**state.facts, **new}
+    return change
+
+
 def _phase_complete(state: State, entry: Entry) -> dict[str, Any]:
     events = entry.body.get("events")
     results = state.results + (events if isinstance(events, int) else 0)
     phase = str(entry.body["phase"])
-    change: dict[str, Any] = {"phases_done": [*state.phases_done, phase], "results": results}
+    if "round" in entry.body:  # one round of a phase: more may follow
+        return {"round": state.round + 1, "awaiting": state.arriving, "arriving": {}, "results": results}
+    if entry.body.get("again"):  # its result is asked for once more
+        return {"reasked": [*state.reasked, phase], "results": results}
+    change: dict[str, Any] = {"phases_done": [*state.phases_done, phase], "results": results, "round": 0}
     if phase == "tool" and state.tool is not None:
         # Also where the oracle's event was discarded: the seat is asked again and has to do without.
         change |= {"tool": None, "asks_again": state.tool.seat}
@@ -227,6 +261,8 @@ _STEPS = {
     "turn_started": _turn_started,
     "decision": _decision,
     "message": _message,
+    "proposal": _proposal,
+    "exogenous": _exogenous,
     "tool_call": _tool_call,
     "tool_result": _tool_result,
     "world_update": _world_update,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyscrai.domain import flow
+from pyscrai.domain import flow, pacts, talk, view_talk
 from pyscrai.domain.canonical import canonical, normalise
 from pyscrai.domain.entry import Entry
 from pyscrai.domain.plan import Plan
@@ -33,7 +33,9 @@ def view(plan: Plan, state: State, recent: list[Entry], work: Work) -> dict[str,
     """The view for one event. `recent`: story entries from the window's first mark to `at_seq`, oldest first."""
     common = _common(plan, state, work) | _step(plan, work)
     if work.seat is not None:
-        return common | _for_seat(plan, recent, work.seat) | _tools(plan, state, recent, work, work.seat)
+        told = _for_seat(plan, recent, work.seat) | _tools(plan, state, recent, work, work.seat)
+        seen = [entry for entry in recent if entry.visible(work.seat)]
+        return common | told | view_talk.shown(plan, state, seen, work)
     if work.phase == "tool":
         return common | _for_oracle(plan, recent, work)
     if work.phase == "world_update":
@@ -185,8 +187,19 @@ def _history(scenario: Scenario, entries: list[Entry]) -> list[dict[str, Any]]:
         if field is not None:
             title = scenario.seat_title(entry.seat) if entry.seat in scenario.seats else ""
             line = {"turn": entry.turn, "kind": entry.kind, "seat": entry.seat, "title": title}
-            lines.append(line | {"text": entry.body.get(field, ""), "to": entry.body.get("to")})
+            to = entry.body.get("to")
+            among = _among(scenario, entry) if "channel" in entry.body else ""
+            lines.append(line | {"text": entry.body.get(field, ""), "to": to, "among": among})
     return lines[-HISTORY_LIMIT:]
+
+
+def _among(scenario: Scenario, entry: Entry) -> str:
+    """Who else heard a letter; empty where everybody did."""
+    if not isinstance(entry.visible_to, list):
+        return ""
+    return ", ".join(
+        scenario.seat_title(seat) for seat in entry.visible_to if seat != entry.seat and seat in scenario.seats
+    )
 
 
 def _memory(entry: Entry) -> dict[str, Any]:
@@ -240,6 +253,10 @@ def result_schema(plan: Plan, work: Work) -> dict[str, Any]:
         return flow.specialised(schema, plan.scenario.flow[str(work.payload["step"])])
     if work.payload.get("tools_left"):
         return _with_tools(schema, plan.scenario.seats[str(work.payload["seat"])].tools)
+    if work.phase == talk.PHASE:
+        return view_talk.letters_schema(schema, work)
+    if work.phase == pacts.PHASE:
+        return view_talk.coalition_schema(schema, work)
     asked = work.payload.get("metrics")
     if work.phase != "metrics" or not isinstance(asked, list):
         return schema

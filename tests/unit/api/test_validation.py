@@ -46,8 +46,8 @@ def test_rules_that_cross_fields_are_checked_too() -> None:
 
 
 def test_what_is_not_used_is_a_warning() -> None:
-    warnings = check("scenarios", scenario(happenings=[{"turn": 2}]))
-    assert [item.pointer for item in warnings] == ["/happenings"]
+    warnings = check("scenarios", scenario(happenings=[{"name": "x", "text": "Rain.", "turns": [999]}]))
+    assert [item.pointer for item in warnings] == ["/happenings/0"]
 
 
 def test_a_document_without_a_name() -> None:

@@ -193,11 +193,10 @@ def test_checks_and_what_happens_when_they_find_something(scenario: Scenario) ->
     assert "{odd}" in sense.prompt
 
 
-def test_happenings_are_kept_with_their_type(scenario: Scenario) -> None:
-    assert scenario.happenings == [
-        {"name": "storm", "probability": 0.1, "type": "random"},
-        {"name": "flood", "turn": 3, "type": "scheduled"},
-    ]
+def test_happenings_have_their_type_and_their_time(scenario: Scenario) -> None:
+    storm, flood = scenario.happenings
+    assert (storm.name, storm.type, storm.probability, storm.turns) == ("storm", "random", 0.1, [])
+    assert (flood.name, flood.type, flood.turns) == ("flood", "scheduled", [3])
 
 
 def test_the_loss_report_and_the_extensions_name_the_same_keys(water: Loaded, scenario: Scenario) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pyscrai.domain import happenings
 from pyscrai.domain.entry import draft
 from pyscrai.domain.plan import Plan
+from pyscrai.domain.policies import talking
 from pyscrai.domain.policies.base import Next, analysis, analysis_phases, ending, turn_complete
 from pyscrai.domain.state import State
 from pyscrai.domain.work import Work
@@ -16,7 +18,10 @@ def next_step(plan: Plan, state: State) -> Next:
         if end is not None:
             return Next(end=end)
         body = {"turns": plan.turns, "turn_length": plan.scenario.schedule.turn_length}
-        return Next(entries=[draft("turn_started", body, turn=state.turn + 1)])
+        entries = [draft("turn_started", body, turn=state.turn + 1), *happenings.due(plan, state, state.turn + 1)]
+        return Next(entries=entries)
+    if (talked := talking.next_step(plan, state)) is not None:
+        return talked
     for phase in ("decision", "world_update"):
         if phase in plan.scenario.schedule.phases and phase not in state.phases_done:
             return Next(work=_work(plan, state, phase))
