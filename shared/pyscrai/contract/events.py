@@ -74,12 +74,16 @@ class Prompt(Wire):
 
 
 class ModelChoice(Wire):
-    """Which model answers. `id` is `provider:model` or a name that resolves; `seed` is a hash of (run seed, place)."""
+    """Which model answers. `id` is `provider:model` or a name that resolves; `seed` is a hash of (run seed, place).
+
+    `timeout`: seconds that a call may take, where the installation says so; else its engine does.
+    """
 
     id: str
     temperature: float | None = None
     max_tokens: int = 1024
     seed: int = 0
+    timeout: float | None = None
 
 
 class Claimed(Wire):
@@ -198,7 +202,11 @@ class CallRecord(Wire):
 
 
 class Finish(Wire):
-    """One finished event. `handed_back` gives it back uncounted; `permanent` sends it to the dead letters at once."""
+    """One finished event. `handed_back` gives it back uncounted; `permanent` sends it to the dead letters at once.
+
+    A hand-back with the code `model_rate_limited` or `model_overloaded` says that the provider did not begin: the event
+    waits, `retry_after` seconds or longer each time, and fails only where that goes on for too long.
+    """
 
     event_id: int
     lease_no: int | None = None

@@ -16,6 +16,8 @@ from pyscrai.engine.outcomes import Done, Dropped, Fail, HandBack, Outcome, Retr
 if TYPE_CHECKING:
     from pyscrai.llm import Meter, Question
 
+PUT_OFF = frozenset({"model_rate_limited", "model_overloaded"})
+"""What a provider says that did not begin: nobody failed, and the event waits (DESIGN §5, hand-backs)."""
 Plain = Callable[[dict[str, JsonValue]], str]
 """What to ask for an event that carries no prompt of a catalog. Raises InvalidPayload."""
 
@@ -46,10 +48,13 @@ class Handler:
 
         try:
             question = self._question(event)
-            return Done(result=await self._ask(question, meter, timeout=self._call_seconds))
+            seconds = question.model.timeout or self._call_seconds
+            return Done(result=await self._ask(question, meter, timeout=seconds))
         except ModelError as error:
             if error.permanent:
                 return Fail(reason=error.message, code=error.code)
+            if error.code in PUT_OFF and error.unbilled:
+                return HandBack(reason=error.message, code=error.code, retry_after=error.retry_after)
             return Retry(reason=error.message, code=error.code, retry_after=error.retry_after)
         except LeaseGone as gone:
             return Dropped(reason=str(gone)) if gone.confirmed else HandBack(reason=str(gone))

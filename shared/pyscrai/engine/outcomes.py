@@ -35,9 +35,14 @@ class Fail:
 
 @dataclass(frozen=True, kw_only=True)
 class HandBack:
-    """Nothing went wrong; another engine shall do it. Counts as neither failure nor loss."""
+    """Nothing went wrong; another engine shall do it. Counts as neither failure nor loss.
+
+    With a `code` the provider put it off, for `retry_after` seconds where it said so; it waits that long.
+    """
 
     reason: str
+    code: str | None = None
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +64,15 @@ def finish_of(outcome: Outcome, event_id: int, lease_no: int) -> Finish | None:
             return _failed(event_id, lease_no, reason, code, retry_after=retry_after)
         case Fail(reason=reason, code=code):
             return _failed(event_id, lease_no, reason, code, permanent=True)
-        case HandBack(reason=reason):
-            return Finish(event_id=event_id, lease_no=lease_no, status="handed_back", error=reason)
+        case HandBack(reason=reason, code=code, retry_after=retry_after):
+            return Finish(
+                event_id=event_id,
+                lease_no=lease_no,
+                status="handed_back",
+                error=redact(reason),
+                code=code,
+                retry_after=retry_after,
+            )
         case Dropped():
             return None
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pyscrai.contract.events import Usage
@@ -36,11 +39,24 @@ _TOO_LONG = (
     "prompt is too long",
     "exceeds the maximum number of tokens",
     "reduce the length of the messages",
+    "request too large for",  # more at once than a minute allows: it never fits
 )
 _NO_FORMAT = ("response_format", "response format", "json_schema", "json schema", "structured output")
 _NO_TOOL = ("tool_choice", "input_schema", "tool use", "output_config", "grammar", "schema is too complex")
 _BAD_KEY = ("api key not valid", "api_key_invalid", "api key expired")
-_NO_CREDIT = ("insufficient_quota", "insufficient credits", "insufficient funds", "credit balance is too low")
+_NO_CREDIT = (
+    "insufficient_quota",
+    "insufficient credits",
+    "insufficient funds",
+    "insufficient balance",
+    "credit balance is too low",
+    "credit_balance_exhausted",
+    "billing_hard_limit_reached",
+    "enforced_spend_limit_reached",
+    "specified api usage limits",
+)
+_NO_MEMORY = "requires more system memory"
+"""Ollama's, with status 500; trying again does not make the machine larger."""
 _REFUSED = ("content_filter", "content management policy", "moderation")
 _REFUSED_PART = re.compile(
     r"(unsupported|unknown|unrecognized|unexpected|deprecated|not support|not permitted).{0,40}[\"'`](seed|temperature)"
@@ -48,6 +64,11 @@ _REFUSED_PART = re.compile(
 )
 _BUSY = (498, 529)
 """Groq's and Anthropic's way to say that a request was not begun, for want of room."""
+_BUSY_SAID = ("overloaded", "server busy", "at capacity", "no instances available", "loading model", "slow down")
+"""The same in words, with status 503: of OpenAI and Gemini, Ollama, Groq, OpenRouter, llama.cpp."""
+_AGAIN_IN = re.compile(r"(?:try again|retry) in ((?:\d+(?:\.\d+)?(?:ms|s|m|h))+)")
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True)
@@ -96,9 +117,12 @@ def _by_status(response: Any, chain: list[BaseException], model: str) -> Failure
     told = _told(chain)
     said = _said(told, chain)
     text = f"{model}: {said}" if said else f"{model}: the provider answered with status {status}"
-    after = _retry_after(response, told)
-    if status in _BUSY:
-        return Failure(Overloaded(text, retry_after=after), sent=True, usage=Usage())
+    after = wait_of(response.headers, told, said)
+    lower = said.lower()
+    if status in _BUSY or (status == 503 and (after is not None or any(words in lower for words in _BUSY_SAID))):
+        return Failure(Overloaded(text, retry_after=after, unbilled=True), sent=True, usage=Usage())
+    if status == 500 and _NO_MEMORY in lower:
+        return Failure(Rejected(text), sent=True, usage=Usage())
     if status >= 500:
         return Failure(Overloaded(text, retry_after=after), sent=True)
     return Failure(_refusal(status, said.lower(), text, after), sent=True, usage=Usage())
@@ -117,7 +141,9 @@ def _refusal(status: int, said: str, text: str, retry_after: float | None) -> Mo
     if status in (408, 425):
         return TimedOut(text)
     if status == 429:
-        return RateLimited(text, retry_after=retry_after)
+        return RateLimited(text, retry_after=retry_after, unbilled=True)
+    if status == 409:
+        return Overloaded(text, retry_after=retry_after)
     if status in (400, 422) and (found := _REFUSED_PART.search(said)):
         return Unsupported(text, found[2] or found[3])
     if any(words in said for words in (*_NO_FORMAT, *_NO_TOOL)):
@@ -125,20 +151,43 @@ def _refusal(status: int, said: str, text: str, retry_after: float | None) -> Mo
     return Rejected(text)
 
 
-def _retry_after(response: Any, told: dict[str, Any]) -> float | None:
-    """In seconds, from the headers, or from the details of Google's errors."""
-    headers = response.headers
+def wait_of(headers: Mapping[str, str], told: Mapping[str, Any], said: str) -> float | None:
+    """Seconds for which a provider asks to be left alone: in the headers, else in the details of Google's errors and
+    those that OpenRouter passes on, else in words."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            return max(0.0, float(headers[name]) * unit)
-        except (KeyError, ValueError):
-            continue
+        if (seconds := _number(headers.get(name))) is not None:
+            return max(0.0, seconds * unit)
+    if (seconds := _until(headers.get("retry-after"))) is not None:
+        return seconds
     details = told.get("details")
     for detail in details if isinstance(details, list) else []:
         delay = detail.get("retryDelay") if isinstance(detail, dict) else None
-        if isinstance(delay, str) and (seconds := re.fullmatch(r"(\d+(?:\.\d+)?)s", delay)):
-            return float(seconds[1])
+        if isinstance(delay, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)s", delay)):
+            return float(found[1])
+    metadata = told.get("metadata")
+    passed_on = metadata.get("headers") if isinstance(metadata, dict) else None
+    if isinstance(passed_on, dict) and (at := _number(passed_on.get("X-RateLimit-Reset"))) is not None:
+        return max(0.0, at / 1000 - time.time())  # milliseconds of the day that all clocks count from
+    if found := _AGAIN_IN.search(said.lower()):
+        return sum(float(number) * _UNITS[unit] for number, unit in _SPAN.findall(found[1]))
     return None
+
+
+def _number(text: Any) -> float | None:
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _until(text: str | None) -> float | None:
+    """Seconds until a date as HTTP writes it."""
+    try:
+        at = parsedate_to_datetime(text or "")
+    except ValueError:
+        return None
+    return max(0.0, at.timestamp() - time.time())
 
 
 def _told(chain: list[BaseException]) -> dict[str, Any]:
@@ -156,7 +205,8 @@ def _told(chain: list[BaseException]) -> dict[str, Any]:
 def _said(told: dict[str, Any], chain: list[BaseException]) -> str:
     if not told:
         return str(chain[-1])[:500]
-    code = told.get("code")
+    details = told.get("details")
+    code = (details.get("error_code") if isinstance(details, dict) else None) or told.get("code")
     shown = f"[{code}]" if code and not isinstance(code, int) else ""
     return " ".join(str(part) for part in (told.get("message"), shown) if part)[:500]
 

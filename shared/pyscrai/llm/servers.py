@@ -12,6 +12,7 @@ from agno.metrics import MessageMetrics
 from agno.models.openai.like import OpenAILike
 from agno.models.response import ModelResponse
 
+from pyscrai.llm.classify import wait_of
 from pyscrai.llm.errors import ModelError, Overloaded, RateLimited, Refused, Rejected
 
 
@@ -101,8 +102,11 @@ def _inner_error(model: str, error: Any) -> ModelError:
     code = error.get("code") if isinstance(error, dict) else None
     said = error.get("message", "") if isinstance(error, dict) else str(error)
     text = f"{model}: {said or 'the provider reported an error'}"
+    told = error if isinstance(error, dict) else {}
     if code == 429:
-        return RateLimited(text, unbilled=True)
+        return RateLimited(text, retry_after=wait_of({}, told, str(said)), unbilled=True)
+    if code in (503, 529):
+        return Overloaded(text, retry_after=wait_of({}, told, str(said)), unbilled=True)
     if code == 403:
         return Refused(text)
     return Overloaded(text) if not isinstance(code, int) or code >= 500 else Rejected(text)

@@ -23,7 +23,7 @@ from pyscrai.engine.metrics import Metrics
 from pyscrai.engine.outcomes import Done, Dropped, Fail, HandBack, Retry, finish_of
 from pyscrai.engine.redaction import redact
 from pyscrai.engine.settings import EngineSettings
-from pyscrai.llm import Meter, MissingKey, Question, RateLimited
+from pyscrai.llm import Meter, MissingKey, Overloaded, Question, RateLimited
 from pyscrai_actor.handlers import plain as actor
 from pyscrai_analyst.handlers import plain as analyst
 from pyscrai_narrator.handlers import plain as narrator
@@ -101,7 +101,12 @@ def answers(value: Any) -> Asks:
 @pytest.mark.parametrize(
     ("value", "outcome"),
     [
-        (RateLimited("slow down", retry_after=3), Retry(reason="slow down", code="model_rate_limited", retry_after=3)),
+        (
+            RateLimited("slow down", retry_after=3, unbilled=True),
+            HandBack(reason="slow down", code="model_rate_limited", retry_after=3),
+        ),
+        (Overloaded("full", unbilled=True), HandBack(reason="full", code="model_overloaded")),
+        (Overloaded("broken", retry_after=2), Retry(reason="broken", code="model_overloaded", retry_after=2)),
         (MissingKey("set OPENAI_API_KEY"), Fail(reason="set OPENAI_API_KEY", code="model_key_missing")),
         (LeaseGone("lost"), Dropped(reason="lost")),
         (LeaseGone("late", confirmed=False), HandBack(reason="late")),
