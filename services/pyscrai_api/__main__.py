@@ -18,6 +18,8 @@ def main() -> int:
 
     parser = argparse.ArgumentParser(prog="python -m pyscrai_api", description="Serve the PyScrAI API.")
     for item in fields(Settings):
+        if not item.metadata.get("option", True):
+            continue
         option = "--" + item.name.replace("_", "-")
         parser.add_argument(option, metavar="X", help=f"{item.metadata['help']} ({item.metadata['env']})")
     try:

@@ -7,10 +7,8 @@ open sends a foreign Origin, or a Host that was rebound, or a content type that 
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import re
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
@@ -21,7 +19,6 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from pyscrai_api.database import Pool
 from pyscrai_api.errors import (
     ApiError,
     Forbidden,
@@ -33,7 +30,6 @@ from pyscrai_api.errors import (
     from_exception,
     problem,
 )
-from pyscrai_api.ids import new_token
 from pyscrai_api.settings import LOOPBACK_NAMES, Settings
 
 LOCAL_OWNER = "local"
@@ -49,23 +45,29 @@ ENGINE_ROUTES = (
     re.compile(r"^POST /api/v1/events/(?:claim|reserve)$"),
     re.compile(r"^PUT /api/v1/events/(?:[^/]+/)?status$"),
 )
-TOKEN = re.compile(r"^pye_([0-9a-f]{32})_[A-Za-z0-9_-]{20,100}$")
-REMEMBERED_TOKENS = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who sent a request: a person or program with the service's token, or an engine with its own."""
+    """Who sent a request: a person or program with the service's token or their own, or an engine with its own.
+
+    `owner` of an engine is who registered it.
+    """
 
     kind: Literal["user", "engine"]
     owner: str = LOCAL_OWNER
     engine_id: UUID | None = None
 
+    @property
+    def admin(self) -> bool:
+        """Whether it is the holder of the installation's token; without one, anybody on this machine."""
+        return self.kind == "user" and self.owner == LOCAL_OWNER
+
 
 class TokenLookup(Protocol):
-    """Finds the engine that a token was given to."""
+    """Finds the person or engine that a token was given to."""
 
-    async def engine(self, token: str) -> Caller | None: ...
+    async def find(self, token: str) -> Caller | None: ...
 
 
 def caller(connection: HTTPConnection) -> Caller:
@@ -79,6 +81,14 @@ def user(connection: HTTPConnection) -> Caller:
     found = caller(connection)
     if found.kind == "engine":
         raise Forbidden("an engine's token is good for that engine's own routes only")
+    return found
+
+
+def admin(connection: HTTPConnection) -> Caller:
+    """Who sent this request, where only the holder of the installation's token has business. Raises Forbidden."""
+    found = user(connection)
+    if not found.admin:
+        raise Forbidden("this is for the holder of the installation's token")
     return found
 
 
@@ -97,42 +107,6 @@ def acting_engine(who: Caller, named: str | UUID | None) -> UUID:
     if engine is None:
         raise Invalid("name the engine: send engine_id, or the token of its registration")
     return engine
-
-
-def engine_token(engine_id: UUID) -> tuple[str, str]:
-    """A new token for an engine, and the hash of it that is stored. The token says whose it is: no search is needed."""
-    token = f"pye_{engine_id.hex}_{new_token()}"
-    return token, token_hash(token)
-
-
-def token_hash(token: str) -> str:
-    """What is stored of a token. The tokens are random, so a plain hash is enough."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-class EngineTokens:
-    """Engines' tokens as the database has them. A token never changes, so what was found is remembered."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._known: OrderedDict[str, Caller] = OrderedDict()
-
-    async def engine(self, token: str) -> Caller | None:
-        match = TOKEN.match(token)
-        if match is None:
-            return None
-        hashed = token_hash(token)
-        if hashed in self._known:
-            self._known.move_to_end(hashed)
-            return self._known[hashed]
-        row = await self._pool.fetchrow("SELECT token_hash, owner FROM engines WHERE id = $1", UUID(match[1]))
-        if row is None or not hmac.compare_digest(row["token_hash"], hashed):
-            return None
-        found = Caller(kind="engine", owner=row["owner"], engine_id=UUID(match[1]))
-        self._known[hashed] = found
-        if len(self._known) > REMEMBERED_TOKENS:
-            self._known.popitem(last=False)
-        return found
 
 
 def check_exposure(settings: Settings) -> None:
@@ -203,10 +177,10 @@ class Access:
         if self._token is not None and hmac.compare_digest(token.encode(), self._token):
             return Caller(kind="user")
         lookup: TokenLookup = scope["app"].state.deps.tokens
-        found = await lookup.engine(token)
+        found = await lookup.find(token)
         if found is None:
             raise Unauthorized("this token is not known here") if scope["path"] != PAGE else page_unauthorized()
-        if not may_engine(found, scope.get("method", "GET"), scope["path"]):
+        if found.kind == "engine" and not may_engine(found, scope.get("method", "GET"), scope["path"]):
             raise Forbidden("an engine's token is good for that engine's own routes only")
         return found
 
@@ -240,7 +214,7 @@ def sent_token(headers: Headers, path: str) -> str:
 
 def page_unauthorized() -> Unauthorized:
     """Makes a browser ask for the token."""
-    refused = Unauthorized("the password is the installation's token; any user name will do")
+    refused = Unauthorized("the password is your token; any user name will do")
     refused.headers["WWW-Authenticate"] = 'Basic realm="PyScrAI", charset="UTF-8"'
     return refused
 

@@ -24,7 +24,9 @@ from pyscrai_api.routes import (
     events,
     executions,
     health,
+    keys,
     page,
+    people,
     runs,
     scenarios,
     sockets,
@@ -56,7 +58,8 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
         app.state.deps = deps
     for kind in (ApiError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, render)
-    for noun in (page, health, catalog, scenarios, executions, engines, events, runs, conversations, sockets):
+    app.include_router(page.router)
+    for noun in (health, people, keys, catalog, scenarios, executions, engines, events, runs, conversations, sockets):
         app.include_router(noun.router)
     # The last one added is the outermost.
     app.add_middleware(Access, settings=settings)

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
-from pyscrai_api.access import EngineTokens, TokenLookup
+from pyscrai_api.access import TokenLookup
 from pyscrai_api.catalog import seed
 from pyscrai_api.catalog.lazy import Catalog
 from pyscrai_api.database import Pool, connect, migrate
 from pyscrai_api.metrics import Metrics
-from pyscrai_api.money.prices import read_prices
+from pyscrai_api.money.terms import Terms
+from pyscrai_api.people.keys import Keys
+from pyscrai_api.people.users import Users
 from pyscrai_api.queue.metrics import watch_queue
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.ports import RunFinisher
@@ -23,6 +25,7 @@ from pyscrai_api.room import Room
 from pyscrai_api.runs.service import Runs
 from pyscrai_api.settings import Settings
 from pyscrai_api.stream.hub import Hub
+from pyscrai_api.tokens import Tokens
 
 CLOSE_SECONDS = 5.0
 
@@ -42,6 +45,8 @@ class Deps:
     run_finisher: RunFinisher
     hub: Hub
     queue: Queue
+    users: Users
+    keys: Keys
     room: Room = field(default_factory=Room)
 
 
@@ -65,13 +70,15 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
         metrics.watch_pool(pool)
         bell = Bell(settings.listen_url or settings.database_url)
         await stack.enter_async_context(bell.running())
-        prices = read_prices(settings.prices)
-        runs = Runs(pool, bell, settings, prices)
+        terms = Terms.of(settings)
+        runs = Runs(pool, bell, settings, terms)
         hub = Hub(pool, bell)
         await stack.enter_async_context(hub.running())
         stopping = asyncio.Event()
+        keys = Keys(pool, settings)
+        await keys.renew()
         queue = await stack.enter_async_context(
-            open_queue(settings, pool, bell, runs.events, prices=prices, stopping=stopping)
+            open_queue(settings, pool, bell, runs.events, terms=terms, stopping=stopping, keys=keys)
         )
         watch_queue(metrics, pool, queue)
         opened = Deps(
@@ -79,13 +86,15 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
             pool=pool,
             stopping=stopping,
             metrics=metrics,
-            tokens=EngineTokens(pool),
+            tokens=Tokens(pool),
             catalog=catalog,
             bell=bell,
             runs=runs,
             run_finisher=runs.events,
             hub=hub,
             queue=queue,
+            users=Users(pool),
+            keys=keys,
         )
         yield opened
 

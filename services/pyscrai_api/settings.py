@@ -95,6 +95,12 @@ class Settings:
     token: str | None = field(
         default=None, repr=False, metadata=_option("PYSCRAI_TOKEN", "the token that callers must show")
     )
+    secret: str | None = field(
+        default=None,
+        repr=False,
+        # No option: what a program was called with is in the machine's list of processes.
+        metadata={**_option("PYSCRAI_SECRET", "encrypts people's keys; former ones behind commas"), "option": False},
+    )
     allowed_hosts: tuple[str, ...] = field(
         default=(),
         metadata=_option("PYSCRAI_ALLOWED_HOSTS", "further names that this service is called by, with commas", _hosts),
@@ -104,6 +110,18 @@ class Settings:
         metadata=_option(
             "PYSCRAI_DEFAULT_LIMIT", "limit of a run in US dollars where none is given, or `none`", _limit
         ),
+    )
+    day_limit: Decimal | None = field(
+        default=None,
+        metadata=_option("PYSCRAI_DAY_LIMIT", "limit of a person's day in US dollars, or `none`", _limit),
+    )
+    week_limit: Decimal | None = field(
+        default=None,
+        metadata=_option("PYSCRAI_WEEK_LIMIT", "limit of a person's week in US dollars, or `none`", _limit),
+    )
+    installation_limit: Decimal | None = field(
+        default=None,
+        metadata=_option("PYSCRAI_INSTALLATION_LIMIT", "limit of everything in US dollars, or `none`", _limit),
     )
     default_model: str = field(
         default="rehearsal", metadata=_option("PYSCRAI_DEFAULT_MODEL", "model where none is named")

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from pyscrai.contract.runs import Run
 from pyscrai_api.database import Pool
+from pyscrai_api.people.pools import may_see_lane
 from pyscrai_api.queue.statements import sql
 from pyscrai_api.queue.states import Live
 from pyscrai_api.runs import reading
@@ -74,12 +75,15 @@ async def look(pool: Pool, owner: str, *, links: bool) -> Facts:
     lanes = {name: Lane(name=name) for name in KINDS}
     async with pool.acquire() as conn:
         for row in await conn.fetch(_ENGINES):
+            if not may_see_lane(owner, row["lane"]):
+                continue
             lanes.setdefault(row["lane"], Lane(name=row["lane"]))
             there = lanes[row["lane"]]
             there.engines, there.draining = row["active"], row["draining"]
             there.room, there.seen = int(row["room"]), row["seen"]
         for row in await conn.fetch(sql("loops", "depth")):
-            lanes.setdefault(row["lane"], Lane(name=row["lane"])).events[Live(row["state"])] = row["events"]
+            if may_see_lane(owner, row["lane"]):
+                lanes.setdefault(row["lane"], Lane(name=row["lane"])).events[Live(row["state"])] = row["events"]
         counts = {row["status"]: row["runs"] for row in await conn.fetch(_COUNTS, owner)}
         page = await reading.list_runs(conn, owner, scenario=None, status=None, after=None, limit=RUNS)
     return Facts(version=version("pyscrai"), lanes=list(lanes.values()), counts=counts, runs=page.items, links=links)

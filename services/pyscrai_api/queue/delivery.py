@@ -16,6 +16,8 @@ import structlog
 from pyscrai.contract.events import Claimed, Event, Finish
 from pyscrai_api.database import Pool
 from pyscrai_api.errors import from_exception
+from pyscrai_api.people.handing import with_keys
+from pyscrai_api.people.keys import Keys
 from pyscrai_api.queue.engines import Held
 from pyscrai_api.queue.finishing import Finishing
 from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure, RunFinisher
@@ -32,18 +34,22 @@ VIEW_BYTES = 256 * 1024
 class Delivery:
     """Builds answers of claims for this process."""
 
-    def __init__(self, pool: Pool, runs: RunFinisher, finishing: Finishing) -> None:
+    def __init__(self, pool: Pool, runs: RunFinisher, finishing: Finishing, keys: Keys) -> None:
         self._pool = pool
         self._runs = runs
         self._finishing = finishing
+        self._keys = keys
 
-    async def answer(self, engine_id: UUID, claim_id: UUID, ids: Sequence[int]) -> bytes:
-        """The JSON list for those of `ids` that are leased to the engine under this claim."""
+    async def answer(self, engine_id: UUID, claim_id: UUID, ids: Sequence[int], *, trusted: str | None = None) -> bytes:
+        """The JSON list for those of `ids` that are leased to the engine under this claim.
+
+        `trusted`: whose engine it is, where it has shown its own token; only then keys go along.
+        """
         rows = await self._leased(engine_id, claim_id, ids)
         if not rows:
             return b"[]"
         self._finishing.remember(rows)
-        details = await self._details(rows)
+        details = await with_keys(self._keys, rows, await self._details(rows), trusted)
         poison = [item for item in details if isinstance(item, PermanentFailure)]
         texts: list[bytes] = []
         left: list[Held] = []
@@ -64,9 +70,9 @@ class Delivery:
         await self._finishing.hand_back(engine_id, left)
         return b"[" + b",".join(texts) + b"]"
 
-    async def peek(self, lane: str, most: int, types: Sequence[str] | None) -> bytes:
-        """The JSON list of what would be claimed next in a lane; locks nothing."""
-        rows = await self._pool.fetch(sql("claim", "peek"), lane, most, types)
+    async def peek(self, lane: str, most: int, types: Sequence[str] | None, *, owner: str) -> bytes:
+        """The JSON list of what would be claimed next in a lane of what an owner may see; locks nothing."""
+        rows = await self._pool.fetch(sql("claim", "peek"), lane, most, types, owner)
         return b"[" + b",".join(_peeked(row).model_dump_json().encode() for row in rows) + b"]"
 
     async def give_back(self, engine_id: UUID, claim_id: UUID, ids: Sequence[int]) -> None:

@@ -10,12 +10,13 @@ from uuid import UUID
 
 from pyscrai.contract.engines import EngineInstance, Heartbeat, RegisterEngine
 from pyscrai.domain.canonical import normalise
-from pyscrai_api.access import engine_token
 from pyscrai_api.database import Pool
 from pyscrai_api.errors import Invalid, NotFound
 from pyscrai_api.ids import new_id
+from pyscrai_api.people.pools import check_engine_pool
 from pyscrai_api.queue.lanes import is_lane, lane_of
 from pyscrai_api.queue.statements import sql
+from pyscrai_api.tokens import engine_token
 
 LEASE_SECONDS = 300.0
 """For clients that register without asking; ours ask for 20."""
@@ -62,8 +63,10 @@ class Engines:
         self._pool = pool
 
     async def register(self, wanted: RegisterEngine, owner: str) -> tuple[EngineInstance, str]:
-        """A new engine and its token, which is not shown again. Raises Invalid for a name that no lane can have."""
+        """A new engine and its token, which is not shown again. Raises Invalid for a name that no lane can have,
+        Forbidden for a lane of other people's work."""
         engine_type = wanted.engine_type.strip()
+        check_engine_pool(owner, wanted.pool)
         lane = lane_of(engine_type, wanted.pool)
         if not is_lane(lane) or ":" in engine_type:
             raise Invalid(f"{lane[:100]!r} cannot name a lane: letters, digits, `_`, `.` and `-`, a letter first")
@@ -79,22 +82,28 @@ class Engines:
         )  # fmt: skip
         return shown(row), token
 
-    async def get(self, engine_id: UUID) -> EngineInstance:
-        """One engine, also one that is gone. Raises NotFound."""
-        row = await self._pool.fetchrow(sql("engines", "one"), engine_id)
+    async def get(self, engine_id: UUID, viewer: str) -> EngineInstance:
+        """One engine, also one that is gone. Raises NotFound, also for other people's."""
+        row = await self._pool.fetchrow(sql("engines", "one"), engine_id, viewer)
         if row is None:
             raise _unknown(engine_id)
         return shown(row)
 
+    async def own(self, engine_id: UUID, owner: str) -> None:
+        """Raises NotFound for an engine that this owner did not register."""
+        if await self._pool.fetchval(sql("engines", "owner"), engine_id) != owner:
+            raise _unknown(engine_id)
+
     async def page(
-        self, *, engine_type: str | None, status: str | None, lane: str | None, limit: int
+        self, viewer: str, *, engine_type: str | None, status: str | None, lane: str | None, limit: int
     ) -> list[EngineInstance]:
         """Engines in the order of their registration; without a status, those that live."""
-        return [shown(row) for row in await self._pool.fetch(sql("engines", "page"), engine_type, status, limit, lane)]
+        rows = await self._pool.fetch(sql("engines", "page"), engine_type, status, limit, lane, viewer)
+        return [shown(row) for row in rows]
 
-    async def health(self) -> list[dict[str, Any]]:
+    async def health(self, viewer: str) -> list[dict[str, Any]]:
         """How many engines of each lane live."""
-        return [dict(row) for row in await self._pool.fetch(sql("engines", "health"))]
+        return [dict(row) for row in await self._pool.fetch(sql("engines", "health"), viewer)]
 
     async def claimant(self, engine_id: UUID, claim_id: UUID | None) -> Claimant:
         """An engine that asks for work, which is a sign of life too. Raises NotFound, also for one that is gone."""

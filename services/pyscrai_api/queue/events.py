@@ -17,8 +17,9 @@ from pyscrai.domain.canonical import canonical, normalise
 from pyscrai.domain.model_names import UnknownModel, parse
 from pyscrai_api.catalog import store as catalog
 from pyscrai_api.database import Connection, Pool
-from pyscrai_api.errors import Conflict, Invalid, NotFound, TooLarge
+from pyscrai_api.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
 from pyscrai_api.idempotency import Answer, Key, once
+from pyscrai_api.people.pools import check_lane
 from pyscrai_api.queue.engines import BIGGEST_ID
 from pyscrai_api.queue.finishing import WITHOUT_SCHEMA
 from pyscrai_api.queue.lanes import is_lane
@@ -101,9 +102,11 @@ class Events:
                 parse(item.model)
             except UnknownModel as error:
                 raise _invalid(f"{at}/model", str(error)) from None
+        lane = await _lane(conn, owner, item, data, at)
+        check_lane(owner, lane, f"{at}/engine_type")
         return Prepared(
             event_type=item.event_type,
-            lane=await _lane(conn, owner, item, data, at),
+            lane=lane,
             priority=item.priority,
             payload=payload,
             model=item.model,
@@ -145,7 +148,7 @@ class Events:
 
     async def cancel(self, owner: str, event_id: int) -> Event:
         """An event without a run ends. Raises NotFound; Conflict where it is over, or belongs to a run."""
-        found = await self.get(owner, event_id)
+        found = await self._own(owner, event_id)
         if found.run_id is not None:
             raise Conflict(f"the event belongs to run {found.run_id}: cancel the run, or discard the event when dead")
         if not await self._loose.cancel([event_id]) and found.state != "cancelled":
@@ -167,6 +170,13 @@ class Events:
             back += await self._runs.redrive(run, groups[run])
         return sorted(back)
 
+    async def _own(self, owner: str, event_id: int) -> Event:
+        """An event that its owner may change. Raises NotFound, Forbidden."""
+        found = await self.get(owner, event_id)
+        if await self._pool.fetchval(sql("events", "owner"), event_id) != owner:
+            raise Forbidden("this event belongs to somebody else; you may read it")
+        return found
+
     async def _some(self, owner: str, ids: Sequence[int]) -> list[Event]:
         known = [event_id for event_id in ids if 0 < event_id <= BIGGEST_ID]
         return [event(row) for row in await self._pool.fetch(sql("events", "some"), owner, known)]
@@ -178,7 +188,7 @@ class Events:
         of_run: Callable[[UUID, Sequence[int]], Awaitable[list[int]]],
         loose: Callable[[Sequence[int]], Awaitable[list[int]]],
     ) -> None:
-        found = await self.get(owner, event_id)
+        found = await self._own(owner, event_id)
         done = await (of_run(UUID(found.run_id), [event_id]) if found.run_id else loose([event_id]))
         if not done:
             raise Conflict(f"the event is not a dead letter: {found.state}")

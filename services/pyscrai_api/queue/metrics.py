@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Gauge
 
+from pyscrai_api.access import LOCAL_OWNER
 from pyscrai_api.database import Pool
 from pyscrai_api.metrics import Metrics
 from pyscrai_api.queue.service import Queue
@@ -20,7 +21,7 @@ def watch_queue(metrics: Metrics, pool: Pool, queue: Queue) -> None:
 
     async def refresh() -> None:
         rows = await pool.fetch(sql("loops", "depth"))
-        live = await queue.engines.health()
+        live = await queue.engines.health(LOCAL_OWNER)
         depth.clear()
         engines.clear()
         for row in rows:

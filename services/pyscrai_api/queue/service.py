@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from pyscrai.domain.choices import Price
 from pyscrai_api.database import Pool
+from pyscrai_api.money.terms import Terms
+from pyscrai_api.people.keys import Keys
 from pyscrai_api.queue.claimer import Claimers
 from pyscrai_api.queue.delivery import Delivery
 from pyscrai_api.queue.engines import Engines
@@ -39,13 +40,14 @@ async def open_queue(
     bell: Bell,
     runs: RunFinisher,
     *,
-    prices: Mapping[str, Price],
+    terms: Terms,
     stopping: asyncio.Event,
+    keys: Keys,
 ) -> AsyncIterator[Queue]:
     """Claims are served for as long as the block lasts; parked ones are answered when `stopping` is set."""
-    loose = Loose(pool, bell, prices=prices, default_limit=settings.default_limit, retry_base=settings.retry_base)
+    loose = Loose(pool, bell, terms=terms, default_limit=settings.default_limit, retry_base=settings.retry_base)
     finishing = Finishing(pool, runs, loose)
-    delivery = Delivery(pool, runs, finishing)
+    delivery = Delivery(pool, runs, finishing, keys)
     claimers = Claimers(pool, delivery.give_back)
     silence = bell.listen_lanes(claimers.ring)
     stopper = asyncio.create_task(_stop(claimers, stopping), name="claimers:stop")

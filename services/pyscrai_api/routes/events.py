@@ -22,7 +22,7 @@ from pyscrai.contract.events import (
     ReserveBatch,
 )
 from pyscrai.contract.wire import Page, Wire
-from pyscrai_api.access import acting_engine
+from pyscrai_api.access import Caller, acting_engine
 from pyscrai_api.deps import Deps
 from pyscrai_api.errors import Invalid, NotFound, StaleLease
 from pyscrai_api.idempotency import key_of
@@ -104,17 +104,15 @@ async def poll(
     most = limit or max_events or batch_size or BATCH
     types = [name for text in event_types for name in text.split(",") if name] if event_types else None
     if engine_id is None and who.engine_id is None:
-        return _json(await shared.queue.delivery.peek(engine_type.lower(), most, types))
-    return await _claim(
-        request, shared, acting_engine(who, engine_id), engine_type, most=most, wait=wait, types=types, claim_id=None
-    )
+        return _json(await shared.queue.delivery.peek(engine_type.lower(), most, types, owner=who.owner))
+    return await _claim(request, shared, who, engine_id, engine_type, most=most, wait=wait, types=types, claim_id=None)
 
 
 @router.post("/claim", response_model=list[Claimed])
 async def claim(request: Request, wanted: Claim, shared: Shared, who: Who) -> Response:
     """Claim events, holding the request open until there are some. A repeated `claim_id` answers the same."""
     return await _claim(
-        request, shared, acting_engine(who, wanted.engine_id), wanted.lane,
+        request, shared, who, wanted.engine_id, wanted.lane,
         most=wanted.max, wait=wanted.wait, types=wanted.event_types, claim_id=wanted.claim_id,
     )  # fmt: skip
 
@@ -122,7 +120,8 @@ async def claim(request: Request, wanted: Claim, shared: Shared, who: Who) -> Re
 async def _claim(
     request: Request,
     shared: Deps,
-    engine_id: UUID,
+    who: Caller,
+    named: str | None,
     lane: str | None,
     *,
     most: int,
@@ -131,13 +130,16 @@ async def _claim(
     claim_id: str | None,
 ) -> Response:
     queue = shared.queue
+    engine_id = await _acting(shared, who, named)
+    # Keys go to an engine that has shown that it is that engine, not to whoever names it.
+    trusted = who.owner if who.kind == "engine" else None
     repeated = None if claim_id is None else _claim_uuid(engine_id, claim_id)
     engine = await queue.engines.claimant(engine_id, repeated)
     if lane is not None and lane.lower() not in (engine.lane, engine.engine_type):
         raise Invalid(f"engine {engine_id} is registered for the lane {engine.lane!r}, not for {lane[:60]!r}")
     claim = repeated or new_id()
     if engine.held:
-        return _json(await queue.delivery.answer(engine_id, claim, engine.held))
+        return _json(await queue.delivery.answer(engine_id, claim, engine.held, trusted=trusted))
     offered = engine.types if types is None else frozenset(types) & (engine.types or frozenset(types))
     if engine.draining or offered == frozenset():
         return _json(b"[]")
@@ -150,7 +152,7 @@ async def _claim(
     ):  # fmt: skip
         if gone.done() or not poll.ids:
             return _json(b"[]")
-        body = await queue.delivery.answer(engine_id, claim, poll.ids)
+        body = await queue.delivery.answer(engine_id, claim, poll.ids, trusted=trusted)
         # Nothing awaits between this look and the answer's first byte.
         poll.delivered = not gone.done()
         return _json(body)
@@ -159,13 +161,13 @@ async def _claim(
 @router.post("/reserve")
 async def reserve(wanted: ReserveBatch, shared: Shared, who: Who) -> list[Grant]:
     """Money for model calls about to be made, in order."""
-    return await shared.queue.finishing.reserve(acting_engine(who, wanted.engine_id), wanted.calls)
+    return await shared.queue.finishing.reserve(await _acting(shared, who, wanted.engine_id), wanted.calls)
 
 
 @router.put("/status")
 async def finish(wanted: FinishBatch, shared: Shared, who: Who) -> FinishAnswer:
     """Finish events and settle model calls. `calls` are settled first, whatever the answer about the leases."""
-    engine_id = acting_engine(who, wanted.engine_id)
+    engine_id = await _acting(shared, who, wanted.engine_id)
     return FinishAnswer(results=await shared.queue.finishing.finish(engine_id, wanted.events, wanted.calls))
 
 
@@ -174,7 +176,7 @@ async def finish_one(
     event_id: str, update: StatusUpdate, shared: Shared, who: Who, engine_id: str | None = None
 ) -> StatusAnswer:
     """Finish one event. 409 by any other than the present lease; a repeat of the accepted finish is 200."""
-    engine = acting_engine(who, engine_id or update.engine_id)
+    engine = await _acting(shared, who, engine_id or update.engine_id)
     status = STATUSES.get(update.status.lower())
     if status is None:
         raise Invalid(f"status {update.status[:60]!r}: one of {', '.join(STATUSES)}")
@@ -275,6 +277,14 @@ async def cancel(event_id: str, shared: Shared, who: Who) -> Event:
 async def discard(event_id: str, shared: Shared, who: Who) -> Event:
     """Give up a dead letter: it counts as finished, without a result. 409 where it is none."""
     return await shared.queue.events.discard(who.owner, event_id_of(event_id))
+
+
+async def _acting(shared: Deps, who: Caller, named: str | None) -> UUID:
+    """The engine that acts. Raises NotFound where it is somebody else's, and as `acting_engine`."""
+    engine_id = acting_engine(who, named)
+    if who.kind == "user" and not who.admin:
+        await shared.queue.engines.own(engine_id, who.owner)
+    return engine_id
 
 
 def _claim_uuid(engine_id: UUID, text: str) -> UUID:

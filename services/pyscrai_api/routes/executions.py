@@ -11,6 +11,7 @@ from pyscrai.contract.runs import Resume
 from pyscrai.contract.scenarios import Execute, Execution, ExecutionStatus
 from pyscrai_api import executions
 from pyscrai_api.idempotency import key_of
+from pyscrai_api.people.pools import check_pool
 from pyscrai_api.queue.cleaning import CleanRoute
 from pyscrai_api.routes import runs
 from pyscrai_api.routes.runs import SeatQuery
@@ -48,6 +49,7 @@ async def resume(scenario: str, shared: Shared, who: Who, wanted: Resume | None 
     """Go on, perhaps with another limit or other models."""
     async with shared.pool.acquire() as conn:
         run_id = await executions.latest_run(conn, scenario, who.owner)
+    check_pool(who.owner, wanted.pool if wanted else None)
     await shared.runs.control.resume(run_id, wanted or Resume())
     async with shared.pool.acquire() as conn:
         return await executions.status(conn, run_id)

@@ -16,6 +16,7 @@ from pyscrai_api.access import Caller
 from pyscrai_api.deps import Deps
 from pyscrai_api.errors import Forbidden, Invalid, NotFound
 from pyscrai_api.idempotency import key_of
+from pyscrai_api.people.pools import check_pool
 from pyscrai_api.queue.cleaning import CleanRoute
 from pyscrai_api.routes.shared import Shared, Who
 from pyscrai_api.runs import reading
@@ -106,6 +107,7 @@ async def pause(run: str, shared: Shared, who: Who) -> Run:
 async def resume(run: str, shared: Shared, who: Who, wanted: Resume | None = None) -> Run:
     """Go on, perhaps with another limit or on another pool. Dead letters get another chance."""
     run_id = await own_run(shared, who, run)
+    check_pool(who.owner, wanted.pool if wanted else None)
     await shared.runs.control.resume(run_id, wanted or Resume())
     return await _shown(shared, run_id)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from pyscrai.contract.runs import NewRun, Snapshot
-from pyscrai.domain.choices import Price
 from pyscrai_api.database import Connection, Pool
 from pyscrai_api.idempotency import Answer, Key, once
+from pyscrai_api.money.terms import Terms
+from pyscrai_api.people.pools import check_pool
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.runs import reading
 from pyscrai_api.runs.claims import Claims
@@ -28,20 +29,21 @@ Told = Callable[[Connection, UUID], Awaitable[Answer]]
 class Runs:
     """`events` is what the queue calls for events of runs; `control` is what people do."""
 
-    def __init__(self, pool: Pool, bell: Bell, settings: Settings, prices: Mapping[str, Price]) -> None:
+    def __init__(self, pool: Pool, bell: Bell, settings: Settings, terms: Terms) -> None:
         self._pool = pool
         self._settings = settings
-        self._prices = prices
+        self._terms = terms
         self._plans = Plans(settings.default_model)
         self._folds = Folds()
         claims = Claims(pool, self._plans, self._folds, settings.default_model)
-        self.events = RunEvents(pool, bell, self._plans, claims, prices, self._folds)
-        self.control = Control(self.events, self._plans, prices)
+        self.events = RunEvents(pool, bell, self._plans, claims, terms, self._folds)
+        self.control = Control(self.events, self._plans, terms)
 
     async def start(self, wanted: NewRun, owner: str, key: Key | None = None, told: Told | None = None) -> Answer:
         """Start a run; when this returns, its first events may be claimed. The answer is the run (201), or what `told`
         makes of it in the same transaction.
         """
+        check_pool(owner, wanted.pool)
         started: list[tuple[LockedRun, Committed]] = []
 
         async def work() -> Answer:
@@ -51,7 +53,7 @@ class Runs:
                 wanted,
                 owner=owner,
                 default_limit=self._settings.default_limit,
-                prices=self._prices,
+                prices=self._terms.prices,
             )
             await run.save()
             started.append((run, first))

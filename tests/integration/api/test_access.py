@@ -9,10 +9,10 @@ from uuid import UUID
 import httpx
 import pytest
 
-from pyscrai_api.access import engine_token
 from pyscrai_api.app import create_app
 from pyscrai_api.deps import Deps
 from pyscrai_api.ids import new_id
+from pyscrai_api.tokens import engine_token
 
 JSON = {"content-type": "application/json"}
 REGISTER = """

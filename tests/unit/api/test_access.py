@@ -12,15 +12,14 @@ from pyscrai_api.access import (
     acting_engine,
     check_exposure,
     counted,
-    engine_token,
     host_name,
     may_engine,
     same_host,
-    token_hash,
 )
 from pyscrai_api.errors import Forbidden, Invalid, StartupError, TooLarge
 from pyscrai_api.layers import canonical_path
 from pyscrai_api.settings import Settings
+from pyscrai_api.tokens import engine_token, token_hash
 
 ONE = UUID("01a1f7d6-dc42-764d-a62a-43ecd5471cc7")
 TWO = UUID("01a1f7d6-dc42-764d-a62a-43ecd5471cc8")

@@ -6,12 +6,15 @@ INSERT INTO engines (id, engine_type, pool, lane, owner, token_hash, status, cap
 VALUES ($1, $2, $3, $4, $5, $6, 'active', $7::jsonb, $8::jsonb, $9::jsonb, $10, $11, $12)
 RETURNING *;
 
--- name: one  an engine
-SELECT * FROM engines WHERE id = $1;
+-- name: owner  who registered an engine
+SELECT owner FROM engines WHERE id = $1;
 
--- name: page  engines in the order of their registration; without a status, those that live
+-- name: one  an engine that $2 may see: their own, and those that work for everybody; `local` sees all
+SELECT * FROM engines WHERE id = $1 AND ($2 IN ('local', owner) OR (owner = 'local' AND pool IS NULL));
+
+-- name: page  engines that $5 may see, in the order of their registration; without a status, those that live
 SELECT * FROM engines
-WHERE ($1::text IS NULL OR engine_type = $1) AND ($4::text IS NULL OR lane = $4)
+WHERE ($5 IN ('local', owner) OR (owner = 'local' AND pool IS NULL)) AND ($1::text IS NULL OR engine_type = $1) AND ($4::text IS NULL OR lane = $4)
   AND CASE WHEN $2::text IS NULL THEN status <> 'gone' ELSE status = $2 END
 ORDER BY id LIMIT $3;
 
@@ -76,5 +79,6 @@ UPDATE engines SET status = 'gone', current_workload = 0 WHERE id IN (
   ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
 RETURNING id;
 
--- name: health  how many engines of each lane live
-SELECT lane, status, count(*) AS engines FROM engines WHERE status <> 'gone' GROUP BY lane, status ORDER BY lane, status;
+-- name: health  how many engines of each lane that $1 may see live
+SELECT lane, status, count(*) AS engines FROM engines
+WHERE status <> 'gone' AND ($1 IN ('local', owner) OR (owner = 'local' AND pool IS NULL)) GROUP BY lane, status ORDER BY lane, status;
