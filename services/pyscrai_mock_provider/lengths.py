@@ -41,6 +41,8 @@ def stretched(text: str, schema: dict[str, Any] | None, tokens: int, more: list[
         return _of_length(text, tokens * BYTES, more)
     answer = json.loads(text)
     texts = list(texts_of(answer, schema, schema))
+    # Items of lists are names and catchwords: they stay short where there is anything else to write.
+    texts = [one for one in texts if isinstance(one.key, str)] or texts
     missing = tokens * BYTES - len(text.encode())
     # The one with least room first, so that what it cannot take goes to the others.
     texts.sort(key=lambda one: one.most - len(one.value))

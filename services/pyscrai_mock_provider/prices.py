@@ -28,21 +28,30 @@ class Prices:
     output: Decimal
     cached_input: Decimal
     cache_write: Decimal
-    request: Decimal = Decimal(0)
+    request: Decimal
+    reasoning: Decimal
 
     @classmethod
     def read(cls, text: str) -> Prices:
-        """From `INPUT,OUTPUT[,CACHED_INPUT[,CACHE_WRITE[,REQUEST]]]`. Raises ValueError.
+        """From `INPUT,OUTPUT[,CACHED_INPUT[,CACHE_WRITE[,REQUEST[,REASONING]]]]`. Raises ValueError.
 
-        Left out, what goes through the cache costs what other input does, and a request nothing.
+        Left out, what goes through the cache costs what other input does, reasoning what other output does, and a
+        request nothing.
         """
         told = text.split(",")
-        if not 2 <= len(told) <= 5:
-            raise ValueError(f"{text!r}: write INPUT,OUTPUT[,CACHED_INPUT[,CACHE_WRITE[,REQUEST]]]")
+        if not 2 <= len(told) <= 6:
+            raise ValueError(f"{text!r}: write INPUT,OUTPUT[,CACHED_INPUT[,CACHE_WRITE[,REQUEST[,REASONING]]]]")
         amounts = [_dollars(amount) for amount in told]
-        left_out = [amounts[0], amounts[0], Decimal(0)]
-        read, written, cached, cache_write, request = amounts + left_out[len(amounts) - 2 :]
-        return cls(input=read, output=written, cached_input=cached, cache_write=cache_write, request=request)
+        left_out = [amounts[0], amounts[0], Decimal(0), amounts[1]]
+        read, written, cached, cache_write, request, reasoning = amounts + left_out[len(amounts) - 2 :]
+        return cls(
+            input=read,
+            output=written,
+            cached_input=cached,
+            cache_write=cache_write,
+            request=request,
+            reasoning=reasoning,
+        )
 
     def cost(self, usage: Usage) -> Decimal:
         """To the last digit: nothing is rounded."""
@@ -52,7 +61,8 @@ class Prices:
                 self.input * plain
                 + self.cached_input * usage.cached
                 + self.cache_write * usage.cache_write
-                + self.output * usage.output
+                + self.output * (usage.output - usage.reasoning)
+                + self.reasoning * usage.reasoning
             )
             return tokens.scaleb(-MILLION) + self.request
 

@@ -44,7 +44,7 @@ OPTIONS: list[click.Parameter] = [
         "US dollars per million tokens.",
         str,
         "0.15,0.6",
-        metavar="IN,OUT[,CACHED[,WRITE[,REQUEST]]]",
+        metavar="IN,OUT[,CACHED,WRITE,REQUEST,THOUGHT]",
     ),
     _option("PYSCRAI_MOCK_LATENCY", "Seconds, or lognormal:MEDIAN,SIGMA.", str, "0", metavar="SPREAD"),
     _option(
