@@ -1,25 +1,29 @@
-"""Reserving the upper bound of model calls from a run's limit, under the run's lock.
+"""Reserving the upper bound of model calls from an account, which is locked: a run, or a budget of events without one.
 
-A refused reservation hands its event back, held with what it needs; it waits for another call of the run to settle.
-The run pauses when no call is open and the smallest need does not fit (DESIGN rule 7).
+Each call goes through the same steps, in this order: is the lease still the engine's; was the call reserved already;
+does its run run; what may it cost; is there room at its provider; is there money for it in the limit and the wider ones.
+Who is refused for want of room or money hands its event back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from uuid import UUID
 
 from pyscrai.contract.events import Grant, Reserve
-from pyscrai.contract.runs import Trouble
 from pyscrai.domain.choices import Price
-from pyscrai.domain.money import affordable, upper_bound
-from pyscrai.domain.plan import Plan
-from pyscrai_api.database import Connection
+from pyscrai.domain.money import upper_bound
+from pyscrai_api.money.account import Account
 from pyscrai_api.money.prices import how_to_declare, price_of
-from pyscrai_api.queue.store import HandBack, hand_back_rows, release_needs
-from pyscrai_api.runs.locked import LockedRun
+from pyscrai_api.money.provider_limits import provider_of
+from pyscrai_api.money.providers import Room
+from pyscrai_api.money.purses import draw
+from pyscrai_api.money.standing import Standing
+from pyscrai_api.money.terms import Terms
+from pyscrai_api.queue.store import HandBack, hand_back_rows
 
 _LEASES = """
 SELECT q.id, q.lease_no, e.step, e.ordinal, array(
@@ -27,177 +31,163 @@ SELECT q.id, q.lease_no, e.step, e.ordinal, array(
     WHERE c.event_id = q.id AND c.lease_no = q.lease_no
   ) AS calls
 FROM queue q JOIN events e ON e.id = q.id
-WHERE q.id = ANY($1) AND (q.state + 0) = 3 AND q.engine_id = $2 AND q.run_id = $3 ORDER BY q.id FOR UPDATE OF q
+WHERE q.id = ANY($1) AND (q.state + 0) = 3 AND q.engine_id = $2 AND q.run_id IS NOT DISTINCT FROM $3
+ORDER BY q.id FOR UPDATE OF q
 """
 _INSERT = """
 INSERT INTO calls (event_id, lease_no, call, run_id, owner, step, ordinal, try_no, state, model, input_bound,
-  max_tokens, input_price, output_price, reserved, request_hash)
+  max_tokens, input_price, output_price, price, reserved, drawn_on, request_hash, provider)
 SELECT event_id, lease_no, call, $1, $2, step, ordinal, try_no, 1, model, input_bound, max_tokens,
-  input_price, output_price, reserved, request_hash
+  input_price, output_price, price, reserved, drawn_on, request_hash, provider
 FROM unnest($3::bigint[], $4::int[], $5::int[], $6::int[], $7::int[], $8::int[], $9::text[], $10::int[], $11::int[],
-  $12::numeric[], $13::numeric[], $14::numeric[], $15::text[])
+  $12::numeric[], $13::numeric[], $14::text[], $15::numeric[], $16::date[], $17::text[],
+  $18::text[])
   AS line (event_id, lease_no, call, step, ordinal, try_no, model, input_bound, max_tokens, input_price, output_price,
-    reserved, request_hash)
+    price, reserved, drawn_on, request_hash, provider)
 """
-_NEEDS = "SELECT id, need FROM queue WHERE run_id = $1 AND state = 5 AND need IS NOT NULL ORDER BY need, id"
 _NOT_RUNNING = "the run does not run now; the event was handed back"
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """Where a lease's event stands in its run; `calls`: number → what is reserved already, None where it was made."""
 
     lease_no: int
-    step: int
-    ordinal: int
+    step: int | None
+    ordinal: int | None
     calls: dict[int, Decimal | None]
 
 
 @dataclass(frozen=True)
-class _Granted:
+class Granted:
+    """A call that may be made. `day`: whose purses it was taken from; None for what is free."""
+
     call: Reserve
-    place: _Place
+    place: Place
     price: Price
     bound: Decimal
+    day: date | None
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """A batch of calls of one locked account. `declared`: prices of the run itself, which go before the others."""
+
+    account: Account
+    engine_id: UUID
+    terms: Terms
+    declared: Mapping[str, Price]
+    leases: Mapping[int, Place]
+    calls: Sequence[Reserve]
+    room: Room | None = None
+    granted: list[Granted] = field(default_factory=list)
+    back: list[HandBack] = field(default_factory=list)
+
+    async def answer(self, call: Reserve) -> Grant:
+        """What becomes of one call; books it where it is granted. `write` then makes it so."""
+        place = self.leases.get(call.event_id)
+        if place is None or place.lease_no != call.lease_no or any(b.event_id == call.event_id for b in self.back):
+            return grant(call, "stale", detail="the lease is no longer this engine's")
+        if call.call in place.calls:
+            return _again(call, place.calls[call.call])
+        if not self.account.running:
+            self.back.append(HandBack(call.event_id, call.lease_no, hold=True))
+            return grant(call, "not_running", detail=_NOT_RUNNING)
+        price = price_of(call.model, self.declared, self.terms.prices)
+        if price is None:
+            return grant(call, "unpriced", detail=how_to_declare(call.model))
+        bound = upper_bound(call.input_bound, call.max_tokens, price)
+        if self.account.limit_usd is None and bound:
+            return grant(call, "limit_required", detail=f"{call.model} costs money, and no limit is set; set one")
+        room = await self._room()
+        if (full := room.refusal(call)) is not None:
+            self.back.append(full.hand_back(call))
+            return grant(call, "rate_limited", bound, full.detail)
+        lacking = None if price.free else await self._take(bound)
+        if lacking is not None:
+            self.back.append(self.account.refused(call, bound, lacking))
+            return grant(call, "refused", bound, lacking.refusal(bound))
+        room.take(call)
+        return self._grant(call, place, price, bound)
+
+    async def _room(self) -> Room:
+        """At the providers of the whole batch: once opened, before any money is drawn, so that all lock alike."""
+        if self.room is None:
+            self.room = await self.terms.providers.room(self.account.conn, self.calls)
+        return self.room
+
+    async def _take(self, bound: Decimal) -> Standing | None:
+        """Money for one call: first of the account's own limit, then of the wider ones. The limit that lacks it."""
+        own = self.account.own_standing()
+        if own is not None and own.free < bound:
+            return own
+        return await draw(self.account, bound, self.terms.wider)
+
+    def _grant(self, call: Reserve, place: Place, price: Price, bound: Decimal) -> Grant:
+        day = None if price.free else self.account.drawn_on
+        self.account.reserve(bound, day)
+        place.calls[call.call] = bound
+        self.granted.append(Granted(call, place, price, bound, day))
+        return grant(call, "granted", bound)
+
+    async def write(self) -> None:
+        """The calls that were granted, and the events that go back."""
+        if self.room is not None:
+            await self.room.save()
+        await _insert(self.account, self.granted)
+        await hand_back_rows(self.account.conn, self.engine_id, self.back)
 
 
 async def reserve(
-    run: LockedRun, plan: Plan, engine_id: UUID, calls: Sequence[Reserve], installation: Mapping[str, Price]
-) -> list[Grant]:
-    """Answer each call of one locked run, in order. The caller saves the run.
+    account: Account, engine_id: UUID, calls: Sequence[Reserve], terms: Terms, declared: Mapping[str, Price]
+) -> tuple[list[Grant], list[HandBack]]:
+    """Answer each call of one locked account, in order; also what was handed back. The caller saves the account.
 
     A repeat of a reservation that is still open is granted again and takes nothing.
     """
-    leases = await _leases(run.conn, run.id, engine_id, calls)
-    grants: list[Grant] = []
-    granted: list[_Granted] = []
-    back: list[HandBack] = []
-    for call in calls:
-        place = leases.get(call.event_id)
-        if place is None or place.lease_no != call.lease_no or any(b.event_id == call.event_id for b in back):
-            grants.append(_grant(call, "stale", detail="the lease is no longer this engine's"))
-        elif call.call in place.calls:
-            grants.append(_again(call, place.calls[call.call]))
-        elif not run.running:
-            back.append(HandBack(call.event_id, call.lease_no, hold=True))
-            grants.append(_grant(call, "not_running", detail=_NOT_RUNNING))
-        else:
-            grants.append(_decide(run, plan, call, place, installation, granted, back))
-    await _insert(run, granted)
-    await hand_back_rows(run.conn, engine_id, back)
-    if any(item.need is not None for item in back):
-        run.short_of_money = True
-        await pause_if_broke(run)
-    return grants
-
-
-def _decide(
-    run: LockedRun,
-    plan: Plan,
-    call: Reserve,
-    place: _Place,
-    installation: Mapping[str, Price],
-    granted: list[_Granted],
-    back: list[HandBack],
-) -> Grant:
-    price = price_of(call.model, plan.choices.prices, installation)
-    if price is None:
-        return _grant(call, "unpriced", detail=how_to_declare(call.model))
-    bound = upper_bound(call.input_bound, call.max_tokens, price)
-    if run.limit_usd is None and bound > 0:
-        return _grant(call, "limit_required", detail=f"{call.model} costs money and this run has no limit; set one")
-    available = run.available
-    if available is not None and bound > available:
-        back.append(HandBack(call.event_id, call.lease_no, hold=True, need=bound))
-        return _grant(call, "refused", bound, f"the call may cost {bound:f} USD, and {available:f} are free")
-    run.reserved += bound
-    run.open_calls += 1
-    place.calls[call.call] = bound
-    granted.append(_Granted(call, place, price, bound))
-    return _grant(call, "granted", bound)
-
-
-def _again(call: Reserve, reserved: Decimal | None) -> Grant:
-    if reserved is None:
-        return _grant(call, "stale", detail="the call was made already")
-    return _grant(call, "granted", reserved)
-
-
-async def pause_if_broke(run: LockedRun) -> None:
-    """Out of money: pause, saying what would be needed, when no call is open and the smallest need does not fit."""
-    if not run.running or run.open_calls or run.available is None:
-        return
-    needs = [row["need"] for row in await run.conn.fetch(_NEEDS, run.id)]
-    if not needs or needs[0] <= run.available:
-        return
-    needed = run.spent + run.reserved + needs[0]
-    message = (
-        f"the limit of ${run.limit_usd or 0:.4f} is reached: ${run.spent:.4f} is spent, and the next call may cost "
-        f"${needs[0]:.4f}. With a limit of ${_rounded_up(needed):f} or more the run goes on at exactly that call."
+    desk = Desk(
+        account=account,
+        engine_id=engine_id,
+        terms=terms,
+        declared=declared,
+        calls=calls,
+        leases=await _leases(account, engine_id, calls),
     )
-    run.stop("paused", "run_paused", Trouble(code="out_of_money", message=message, needed=needed))
+    grants = [await desk.answer(call) for call in calls]
+    await desk.write()
+    return grants, desk.back
 
 
-def _rounded_up(amount: Decimal) -> Decimal:
-    """To what a person types: a limit that is rounded down would not be enough."""
-    return amount.quantize(Decimal("0.0001"), ROUND_CEILING)
-
-
-async def release_affordable(run: LockedRun) -> bool:
-    """After a settlement or a raised limit: let those events go on whose needs fit together now, smallest first.
-
-    Returns whether there were any; pauses the run where nothing fits and nothing is open.
-    """
-    if not run.running or not run.short_of_money:
-        return False
-    rows = await run.conn.fetch(_NEEDS, run.id)
-    run.short_of_money = bool(rows)
-    fitting = len(rows) if run.available is None else affordable([row["need"] for row in rows], run.available)
-    if fitting:
-        woken = await release_needs(run.conn, [row["id"] for row in rows[:fitting]])
-        run.lanes |= {row.lane for row in woken}
-        run.short_of_money = fitting < len(rows)
-        return True
-    if rows:
-        await pause_if_broke(run)
-    return False
-
-
-async def release_all(run: LockedRun) -> None:
-    """Let everything that waits for money ask again, because what it asks for may cost something else now."""
-    if not run.short_of_money:
-        return
-    woken = await release_needs(run.conn, [row["id"] for row in await run.conn.fetch(_NEEDS, run.id)])
-    run.lanes |= {row.lane for row in woken}
-    run.short_of_money = False
-
-
-def _grant(call: Reserve, state: str, reserved: Decimal | None = None, detail: str = "") -> Grant:
+def grant(call: Reserve, state: str, reserved: Decimal | None = None, detail: str = "") -> Grant:
+    """An answer about one call."""
     return Grant.model_validate(
         {"event_id": call.event_id, "call": call.call, "state": state, "reserved": reserved, "detail": detail}
     )
 
 
-async def _leases(conn: Connection, run_id: UUID, engine_id: UUID, calls: Sequence[Reserve]) -> dict[int, _Place]:
-    rows = await conn.fetch(_LEASES, sorted({call.event_id for call in calls}), engine_id, run_id)
-    return {row["id"]: _Place(row["lease_no"], row["step"], row["ordinal"], dict(row["calls"])) for row in rows}
+def _again(call: Reserve, reserved: Decimal | None) -> Grant:
+    if reserved is None:
+        return grant(call, "stale", detail="the call was made already")
+    return grant(call, "granted", reserved)
 
 
-async def _insert(run: LockedRun, granted: list[_Granted]) -> None:
+async def _leases(account: Account, engine_id: UUID, calls: Sequence[Reserve]) -> dict[int, Place]:
+    ids = sorted({call.event_id for call in calls})
+    rows = await account.conn.fetch(_LEASES, ids, engine_id, account.run_id)
+    return {row["id"]: Place(row["lease_no"], row["step"], row["ordinal"], dict(row["calls"])) for row in rows}
+
+
+async def _insert(account: Account, granted: Sequence[Granted]) -> None:
     if not granted:
         return
-    calls = [item.call for item in granted]
-    await run.conn.execute(
-        *(
-            _INSERT,
-            run.id,
-            run.owner,
-            [c.event_id for c in calls],
-            [c.lease_no for c in calls],
-            [c.call for c in calls],
-        ),
-        *([g.place.step for g in granted], [g.place.ordinal for g in granted], [c.try_no for c in calls]),
-        *([c.model for c in calls], [c.input_bound for c in calls], [c.max_tokens for c in calls]),
-        *([g.price.input for g in granted], [g.price.output for g in granted], [g.bound for g in granted]),
-        [c.request_hash for c in calls],
-    )
+    calls, places, prices = ([getattr(g, name) for g in granted] for name in ("call", "place", "price"))
+    await account.conn.execute(
+        _INSERT, account.run_id, account.owner,
+        [c.event_id for c in calls], [c.lease_no for c in calls], [c.call for c in calls],
+        [p.step for p in places], [p.ordinal for p in places], [c.try_no for c in calls],
+        [c.model for c in calls], [c.input_bound for c in calls], [c.max_tokens for c in calls],
+        [p.input for p in prices], [p.output for p in prices],
+        [p.model_dump_json(exclude_defaults=True) for p in prices],
+        [g.bound for g in granted], [g.day for g in granted], [c.request_hash for c in calls],
+        [provider_of(c.model) for c in calls],
+    )  # fmt: skip

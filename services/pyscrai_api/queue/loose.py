@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from uuid import UUID
 
 from pyscrai.contract.events import CallRecord, Finish, Finished, Grant, Reserve
 from pyscrai.domain.canonical import canonical
-from pyscrai.domain.choices import Price
 from pyscrai_api.database import Pool
 from pyscrai_api.money.bills import log_bills
+from pyscrai_api.money.terms import Terms
 from pyscrai_api.queue import budget, store
+from pyscrai_api.queue.deferring import put_off
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.statements import sql
 
@@ -20,11 +21,11 @@ class Loose:
     """Finishing, money and the sweep of events without a run. `retry_base`: seconds before their first retry."""
 
     def __init__(
-        self, pool: Pool, bell: Bell, *, prices: Mapping[str, Price], default_limit: Decimal | None, retry_base: float
+        self, pool: Pool, bell: Bell, *, terms: Terms, default_limit: Decimal | None, retry_base: float
     ) -> None:
         self._pool = pool
         self._bell = bell
-        self._prices = prices
+        self._terms = terms
         self._default_limit = default_limit
         self._retry_base = retry_base
 
@@ -32,9 +33,11 @@ class Loose:
         """Outcomes, failures and hand-backs in one transaction. Results are normalised already."""
         completed = [_finish_row(item) for item in items if item.status == "completed"]
         failed = [_fail_row(item) for item in items if item.status == "failed"]
-        back = [store.HandBack(i.event_id, i.lease_no) for i in items if i.status == "handed_back"]
+        handed = [item for item in items if item.status == "handed_back"]
         async with self._pool.acquire() as conn, conn.transaction():
-            await store.lock_rows(conn, completed, failed, back)
+            await store.lock_rows(conn, completed, failed, handed)
+            back, given_up = await put_off(conn, handed, hold=False)
+            failed += given_up
             rows = [
                 *await store.finish_rows(conn, engine_id, completed),
                 *await store.fail_rows(conn, engine_id, failed, base=self._retry_base),
@@ -48,13 +51,13 @@ class Loose:
     async def settle(self, engine_id: UUID, owner: str, calls: Sequence[CallRecord]) -> None:
         """Model calls of one owner's events, whatever became of their leases."""
         async with self._pool.acquire() as conn, conn.transaction():
-            bills = await budget.settle(await budget.lock_budget(conn, owner, self._default_limit), engine_id, calls)
-        log_bills(bills)
+            paid = await budget.settle(conn, owner, engine_id, calls, self._default_limit)
+        log_bills(paid.bills)
 
     async def reserve(self, engine_id: UUID, owner: str, calls: Sequence[Reserve]) -> list[Grant]:
         """Money for model calls of one owner's events, in order; a refused event has been handed back."""
         async with self._pool.acquire() as conn, conn.transaction():
-            return await budget.reserve(conn, owner, engine_id, calls, self._prices, self._default_limit)
+            return await budget.reserve(conn, owner, engine_id, calls, self._terms, self._default_limit)
 
     async def sweep(self, ids: Sequence[int]) -> int:
         """Take back expired leases; returns how many."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from uuid import UUID
 
 from pyscrai.contract.runs import ChangeRun, Resume, Trouble
-from pyscrai.domain.choices import Price
 from pyscrai_api.errors import Conflict, Invalid, NotFound
-from pyscrai_api.money import reservations
+from pyscrai_api.money import waiting
+from pyscrai_api.money.terms import Terms
 from pyscrai_api.queue import store
 from pyscrai_api.runs.finisher import RunEvents, ring_ready
 from pyscrai_api.runs.locked import LockedRun
@@ -24,10 +24,10 @@ _DEAD = "SELECT id FROM queue WHERE run_id = $1 AND state = 6 ORDER BY id"
 class Control:
     """Commands on runs; all of them may be repeated without harm."""
 
-    def __init__(self, events: RunEvents, plans: Plans, prices: Mapping[str, Price]) -> None:
+    def __init__(self, events: RunEvents, plans: Plans, terms: Terms) -> None:
         self._events = events
         self._plans = plans
-        self._prices = prices
+        self._terms = terms
 
     async def pause(self, run_id: UUID, by: str) -> None:
         """Let calls in flight finish, and start no new ones. Raises Conflict where it cannot be paused."""
@@ -54,7 +54,7 @@ class Control:
             if run.terminal:
                 raise Conflict(f"the run is {run.status}; it cannot go on")
             self._set_limit(run, wanted.limit)
-            await reseat(run, self._plans, wanted, self._prices)
+            await reseat(run, self._plans, wanted, self._terms.prices)
             if wanted.move:
                 run.pool = wanted.pool
                 await store.move_pool(run.conn, run_id, wanted.pool)
@@ -75,7 +75,7 @@ class Control:
         tries = (run.choices["max_failures"], run.choices["max_losses"])
         await store.redrive_rows(run.conn, dead, failures=tries[0], losses=tries[1])
         # What waits for money first: had it been released with the rest, it would only be refused again.
-        await reservations.release_affordable(run)
+        await waiting.release_affordable(run, self._terms.wider)
         if run.running:
             await store.release_held(run.conn, run.id)
         await ring_ready(run)
@@ -106,7 +106,7 @@ class Control:
             self._set_limit(run, wanted.limit)
             if run.status == "paused" and (run.reason or {}).get("code") == "out_of_money":
                 await self._go_on(run)
-            await reservations.release_affordable(run)
+            await waiting.release_affordable(run, self._terms.wider)
             return True
 
         await self._change(run_id, work)

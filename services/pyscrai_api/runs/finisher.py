@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from typing import TypeVar
 from uuid import UUID
@@ -13,13 +13,14 @@ import jsonschema_rs
 from pyscrai.contract.events import CallRecord, Claimed, Finish, Finished, Grant, Reserve
 from pyscrai.contract.runs import Trouble
 from pyscrai.domain.canonical import canonical, normalise
-from pyscrai.domain.choices import Price
 from pyscrai.domain.view import result_schema
 from pyscrai.domain.work import Work as PlannedWork
 from pyscrai_api.database import Pool
-from pyscrai_api.money import reservations, settlements
+from pyscrai_api.money import reservations, settlements, waiting
 from pyscrai_api.money.bills import log_bills
+from pyscrai_api.money.terms import Terms
 from pyscrai_api.queue import store
+from pyscrai_api.queue.deferring import put_off
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure, Validator
 from pyscrai_api.runs.claims import Claims
@@ -37,14 +38,12 @@ _DEAD = "SELECT id, event_type, seat FROM events WHERE id = ANY($1) ORDER BY id"
 class RunEvents:
     """The queue's port into runs (`queue.ports.RunFinisher`), and the transactions that `control` shares."""
 
-    def __init__(
-        self, pool: Pool, bell: Bell, plans: Plans, claims: Claims, prices: Mapping[str, Price], folds: Folds
-    ) -> None:
+    def __init__(self, pool: Pool, bell: Bell, plans: Plans, claims: Claims, terms: Terms, folds: Folds) -> None:
         self._pool = pool
         self._bell = bell
         self._plans = plans
         self._claims = claims
-        self._prices = prices
+        self._terms = terms
         self.committer = Committer(plans, folds)
 
     async def change(self, run_id: UUID, work: Work[T], *, if_free: bool = False) -> T | None:
@@ -108,13 +107,14 @@ class RunEvents:
         of = {status: [i for i in items if i.status == status] for status in ("completed", "failed", "handed_back")}
         await store.lock_rows(run.conn, *of.values())
         done = await store.finish_rows(run.conn, engine_id, [_finish_row(item) for item in of["completed"]])
-        failed = await store.fail_rows(run.conn, engine_id, [_fail_row(item) for item in of["failed"]], own_retry=True)
-        back = [store.HandBack(item.event_id, item.lease_no, hold=not run.running) for item in of["handed_back"]]
+        back, given_up = await put_off(run.conn, of["handed_back"], hold=not run.running)
+        failures = [*(_fail_row(item) for item in of["failed"]), *given_up]
+        failed = await store.fail_rows(run.conn, engine_id, failures, own_retry=True)
         handed = await store.hand_back_rows(run.conn, engine_id, back)
         run.open -= sum(row.removed for row in done)
         await settlements.assume(run, [(r.event_id, r.lease_no) for r in (*done, *failed, *handed) if r.ended])
         await self._bury(run, [row.event_id for row in failed if row.died])
-        await reservations.release_affordable(run)
+        await waiting.release_affordable(run, self._terms.wider)
         if any(row.ended for row in handed):
             await ring_ready(run)
         return {row.event_id: row.finished() for row in (*done, *failed, *handed)}
@@ -151,7 +151,7 @@ class RunEvents:
 
         async def work(run: LockedRun) -> None:
             await settlements.settle(run, engine_id, calls)
-            await reservations.release_affordable(run)
+            await waiting.release_affordable(run, self._terms.wider)
 
         if calls:
             await self.change(run_id, work)
@@ -161,7 +161,10 @@ class RunEvents:
 
         async def work(run: LockedRun) -> list[Grant]:
             plan = await self._plans.of(run.conn, run_id, run.plan_version)
-            return await reservations.reserve(run, plan, engine_id, calls, self._prices)
+            grants, back = await reservations.reserve(run, engine_id, calls, self._terms, plan.choices.prices)
+            if any(item.need is not None for item in back):
+                await waiting.refused(run, self._terms.wider)
+            return grants
 
         return await self.change(run_id, work) or []
 
@@ -172,7 +175,7 @@ class RunEvents:
             expired = await store.expire_rows(run.conn, list(event_ids))
             await settlements.assume(run, [(row.event_id, row.lease_no) for row in expired])
             await self._bury(run, [row.event_id for row in expired if row.died])
-            await reservations.release_affordable(run)
+            await waiting.release_affordable(run, self._terms.wider)
             await ring_ready(run)
             return len(expired)
 
@@ -183,7 +186,7 @@ class RunEvents:
 
         async def work(run: LockedRun) -> None:
             await settlements.assume(run, list(leases))
-            await reservations.release_affordable(run)
+            await waiting.release_affordable(run, self._terms.wider)
 
         await self.change(run_id, work)
 

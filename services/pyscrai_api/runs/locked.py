@@ -13,22 +13,31 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import structlog
+
+from pyscrai.contract.events import CallRecord, Reserve
 from pyscrai.contract.runs import TERMINAL, Trouble
 from pyscrai.domain.digest import canonical_entry, link
 from pyscrai.domain.entry import Entry, draft
 from pyscrai_api.database import Connection
-from pyscrai_api.money.bills import Bill
+from pyscrai_api.money.account import TODAY, Account
+from pyscrai_api.money.purses import flush, let_go, warning, worth_a_warning
+from pyscrai_api.money.standing import Standing
+from pyscrai_api.queue.store import HandBack
+
+log = structlog.get_logger(__name__)
 
 _COLUMNS = (
     "status, reason, outcome, turn, turns, phase, step, open, last_seq, at_seq, last_pass, digest, limit_usd, spent, "
-    "reserved, open_calls, model_calls, pool, short_of_money, plan_version"
+    "reserved, open_calls, model_calls, pool, short_of_money, plan_version, tranche, drawn_on, warned_at, group_name, "
+    "replay_of, cached, seed"
 )
-_LOCK = f"SELECT id, owner, choices, {_COLUMNS} FROM runs WHERE id = $1 FOR UPDATE"
+_LOCK = f"SELECT id, owner, choices, {_COLUMNS}, {TODAY} FROM runs WHERE id = $1 FOR UPDATE"
 _LOCK_IF_FREE = _LOCK + " SKIP LOCKED"
 _SAVE = """
 UPDATE runs SET status = $2, reason = $3, outcome = $4, turn = $5, turns = $6, phase = $7, step = $8, open = $9,
   last_seq = $10, at_seq = $11, last_pass = $12, digest = $13, limit_usd = $14, spent = $15, reserved = $16,
-  open_calls = $17, model_calls = $18, pool = $19, short_of_money = $20,
+  open_calls = $17, model_calls = $18, pool = $19, short_of_money = $20, tranche = $21, drawn_on = $22, warned_at = $23,
   started_at = coalesce(started_at, CASE WHEN $2 = 'running' THEN now() END),
   ended_at = coalesce(ended_at, CASE WHEN $2 IN ('completed', 'failed', 'cancelled') THEN now() END)
 WHERE id = $1
@@ -42,15 +51,14 @@ FROM unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[
 
 
 @dataclass(kw_only=True)
-class LockedRun:
+class LockedRun(Account):
     """One run, locked by the transaction of `conn`. Change the fields, `log` lines, then `save` once.
 
-    `lanes` are rung and `bills` logged after the commit. `short_of_money`: some event may be held for want of it.
+    `lanes` are rung after the commit. `short_of_money`: some event may be held for want of it. `warned_at`: the limit
+    that people were warned of.
     """
 
-    conn: Connection
     id: UUID
-    owner: str
     choices: dict[str, Any]
     status: str
     reason: dict[str, Any] | None
@@ -64,16 +72,14 @@ class LockedRun:
     at_seq: int
     last_pass: int
     digest: str
-    limit_usd: Decimal | None
-    spent: Decimal
-    reserved: Decimal
-    open_calls: int
-    model_calls: int
+    warned_at: Decimal | None
     pool: str | None
     short_of_money: bool
     plan_version: int
+    replay_of: UUID | None
+    cached: bool
+    seed: int
     lanes: set[str] = field(default_factory=set)
-    bills: list[Bill] = field(default_factory=list)
     _lines: list[Entry] = field(default_factory=list)
 
     @property
@@ -85,9 +91,25 @@ class LockedRun:
         return self.status == "running"
 
     @property
-    def available(self) -> Decimal | None:
-        """What may still be reserved; None where there is no limit."""
-        return None if self.limit_usd is None else self.limit_usd - self.spent - self.reserved
+    def run_id(self) -> UUID:
+        return self.id
+
+    def refused(self, call: Reserve, bound: Decimal, lacking: Standing) -> HandBack:
+        """Held until there is so much money."""
+        return HandBack(call.event_id, call.lease_no, hold=True, need=bound)
+
+    def alarm(self, record: CallRecord, paid: Decimal, reserved: Decimal) -> None:
+        """The provider counted more than the proven bound: a person is to look before more is spent."""
+        message = (
+            f"a call to {record.model} cost {paid:f} USD, more than the {reserved:f} that were reserved as its bound: "
+            "the provider counts tokens otherwise than assumed. The cost is booked. Check the model's price and limits."
+        )
+        log.error("bound_exceeded", run=str(self.id), event_id=record.event_id, model=record.model, reason=message)
+        if self.running:
+            self.stop("paused", "run_paused", Trouble(code="bound_exceeded", message=message, event_id=record.event_id))
+
+    def warn(self, body: dict[str, Any]) -> None:
+        self.log("credit_limit_warning", body)
 
     def log(self, kind: str, body: dict[str, Any] | None = None, seat: str | None = None) -> None:
         """One control line; it is numbered now and written by `save`."""
@@ -111,7 +133,10 @@ class LockedRun:
         self.log(kind, self.reason, seat=trouble.seat)
 
     async def save(self) -> None:
-        """Write the lines and the row. Call it once, at the end of what the lock was taken for."""
+        """Write the lines, the row and what purses get back. Once, at the end of what the lock was taken for."""
+        if not self.running:
+            let_go(self)
+        self._warn_of_limit()
         if self._lines:
             await self._write_lines()
         reason = None if self.reason is None else json.dumps(self.reason)
@@ -130,7 +155,16 @@ class LockedRun:
             ),
             *(self.last_seq, self.at_seq, self.last_pass, self.digest, self.limit_usd, self.spent, self.reserved),
             *(self.open_calls, self.model_calls, self.pool, self.short_of_money),
+            *(self.tranche, self.drawn_on, self.warned_at),
         )
+        await flush(self.conn, [self])
+
+    def _warn_of_limit(self) -> None:
+        """Once for each value of the limit."""
+        used, limit = self.spent + self.reserved, self.limit_usd
+        if limit is not None and limit != self.warned_at and worth_a_warning(used, limit):
+            self.warned_at = limit
+            self.warn(warning("run", "", limit, used))
 
     async def _write_lines(self) -> None:
         lines, self._lines = self._lines, []

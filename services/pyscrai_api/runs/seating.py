@@ -14,7 +14,7 @@ from pyscrai.domain.choices import Choices, Price, SeatChoice
 from pyscrai.domain.overrides import refused
 from pyscrai.domain.scenario import Scenario
 from pyscrai_api.errors import Invalid
-from pyscrai_api.money import reservations
+from pyscrai_api.money import waiting
 from pyscrai_api.runs.locked import LockedRun
 from pyscrai_api.runs.plans import Plans
 from pyscrai_api.runs.start import check_money
@@ -45,7 +45,7 @@ async def reseat(run: LockedRun, plans: Plans, wanted: Resume, installation: Map
     run.choices = choices.model_dump(mode="json")
     await run.conn.execute(_CHOOSE, run.id, choices.model_dump_json(), run.plan_version)
     # What is held for want of money is held for what the old model would have cost.
-    await reservations.release_all(run)
+    await waiting.release_all(run)
     return True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
@@ -33,9 +34,23 @@ from pyscrai_api.runs.plans import Plans
 _NUMBER = "UPDATE templates SET next_run = next_run + 1 WHERE id = $1 RETURNING next_run - 1"
 _INSERT = """
 INSERT INTO runs (id, template_id, scenario_version_id, number, title, owner, visibility, created_by, status, choices,
-  pins, seed, pool, labels, turns, digest, limit_usd, default_model, seats, started_at)
-VALUES ($1, $2, $3, $4, $5, $6, 'private', $6, 'running', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, now())
+  pins, seed, pool, labels, turns, digest, limit_usd, default_model, seats, group_name, replay_of, cached, started_at)
+VALUES ($1, $2, $3, $4, $5, $6, 'private', $6, 'running', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+  now())
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """A run that may begin: everything about it has been checked. `replay_of`: the run whose answers it takes."""
+
+    pin: catalog.Pin
+    pins: Mapping[str, UUID]
+    plan: Plan
+    owner: str
+    pool: str | None
+    limit: Decimal | None
+    replay_of: UUID | None = None
 
 
 async def start_run(
@@ -54,19 +69,27 @@ async def start_run(
     pin = await catalog.resolve(conn, "scenarios", wanted.scenario, wanted.version, owner=owner)
     scenario = Scenario.model_validate(json.loads(pin.canonical))
     choices = wanted.choices
-    _check(scenario, choices)
-    pins = await _pin_event_types(conn, scenario, owner)
+    check(scenario, choices)
+    pins = await pin_event_types(conn, needed_event_types(scenario), owner)
     plan = await plans.build(conn, pin.version_id, pins, choices)
-    _check_results(plan)
+    check_results(plan)
     limit = default_limit if choices.limit is None else None if choices.limit == "none" else choices.limit
     check_money(plan, limit, prices)
+    opening = Opening(pin=pin, pins=pins, plan=plan, owner=owner, pool=wanted.pool, limit=limit)
+    return await open_run(conn, plans, opening)
+
+
+async def open_run(conn: Connection, plans: Plans, opening: Opening) -> tuple[LockedRun, Committed]:
+    """Write a run down and open its first step. Raises Unprocessable where its policy finds no beginning."""
+    pin, plan, choices, owner = opening.pin, opening.plan, opening.plan.choices, opening.owner
     run_id = new_id()
     number = await conn.fetchval(_NUMBER, pin.template_id)
     await conn.execute(
         *(_INSERT, run_id, pin.template_id, pin.version_id, number, choices.title or pin.title, owner),
-        *(choices.model_dump_json(), json.dumps({phase: str(version) for phase, version in pins.items()})),
-        *(plan.seed, wanted.pool, json.dumps(choices.labels), plan.turns, first_link(plan), limit),
-        *(plan.default_model, json.dumps(plan.seats)),
+        *(choices.model_dump_json(), json.dumps({phase: str(version) for phase, version in opening.pins.items()})),
+        *(plan.seed, opening.pool, json.dumps(choices.labels), plan.turns, first_link(plan), opening.limit),
+        *(plan.default_model, json.dumps(plan.seats), choices.group),
+        *(opening.replay_of, choices.cache and opening.replay_of is None),
     )
     run = await lock(conn, run_id)
     assert run is not None
@@ -78,9 +101,10 @@ async def start_run(
     return run, await write(run, plan, first)
 
 
-async def _pin_event_types(conn: Connection, scenario: Scenario, owner: str) -> dict[str, UUID]:
+async def pin_event_types(conn: Connection, needed: Mapping[str, str], owner: str) -> dict[str, UUID]:
+    """The versions of event types that `needed` (phase → name) means now. Raises Invalid for an unknown one."""
     pins: dict[str, UUID] = {}
-    for phase, wanted in needed_event_types(scenario).items():
+    for phase, wanted in needed.items():
         name, _, version = wanted.partition("@")
         try:
             pin = await catalog.resolve(conn, "event-types", name, int(version) if version else None, owner=owner)
@@ -93,7 +117,8 @@ async def _pin_event_types(conn: Connection, scenario: Scenario, owner: str) -> 
     return pins
 
 
-def _check(scenario: Scenario, choices: Choices) -> None:
+def check(scenario: Scenario, choices: Choices) -> None:
+    """Whether the scenario can be played like this. Raises Invalid, with JSON Pointers."""
     errors = []
     if scenario.schedule.policy not in POLICIES:
         known = ", ".join(sorted(POLICIES))
@@ -113,8 +138,11 @@ def _check(scenario: Scenario, choices: Choices) -> None:
         raise Invalid("the run cannot start", errors=errors)
 
 
-def _check_results(plan: Plan) -> None:
-    """An event type has to promise what its phase reads of a result; else the run would stand still later."""
+def check_results(plan: Plan) -> None:
+    """An event type has to promise what its phase reads of a result; else the run would stand still later.
+
+    Raises Invalid, with JSON Pointers.
+    """
     errors = []
     for phase, event_type in plan.event_types.items():
         promised = event_type.result_schema.get("required")

@@ -24,6 +24,29 @@ class NewRun(Wire):
     pool: str | None = Field(default=None, pattern=POOL)
 
 
+class NewReplay(Wire):
+    """POST /runs/{id}/replay: play a run again with the answers that its models gave, without asking them.
+
+    What is left out is as it was in the recorded run: the version of its `scenario`, of its event types (`latest`: as
+    they are now), its choices. Of `choices` only what is given replaces the recorded ones.
+    """
+
+    scenario: str | None = None
+    version: int | None = Field(default=None, ge=1)
+    latest: bool = False
+    choices: Choices | None = None
+    title: str | None = None
+    pool: str | None = Field(default=None, pattern=POOL)
+
+
+class RunRef(Wire):
+    """Another run, as one speaks of it: `run-003` of that scenario."""
+
+    id: str
+    label: str
+    scenario: str
+
+
 class ScenarioRef(Wire):
     id: str
     name: str
@@ -33,13 +56,20 @@ class ScenarioRef(Wire):
 
 
 class Trouble(Wire):
-    """Why a run stands still or failed, in words for a person."""
+    """Why a run stands still or failed, in words for a person.
+
+    Out of money: `scope` (run, group, day, week, installation) and `name` say which limit it is, `free` what that leaves,
+    and `needed` the limit with which the run goes on.
+    """
 
     code: str
     message: str
     event_id: int | None = None
     seat: str | None = None
     needed: Money | None = None
+    scope: str | None = None
+    name: str | None = None
+    free: Money | None = None
 
 
 class Run(Wire):
@@ -75,6 +105,7 @@ class Run(Wire):
     created_at: str
     started_at: str | None = None
     ended_at: str | None = None
+    replay_of: RunRef | None = None
     scenario_set_id: str | None = None
     scenario_label: str = "Single Scenario"
     scenario_kind: str | None = None
