@@ -20,6 +20,7 @@ from pyscrai_api.loops.all import all_running
 from pyscrai_api.routes import (
     catalog,
     conversations,
+    costs,
     engines,
     events,
     executions,
@@ -27,6 +28,7 @@ from pyscrai_api.routes import (
     keys,
     page,
     people,
+    providers,
     runs,
     scenarios,
     sockets,
@@ -59,7 +61,8 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
     for kind in (ApiError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, render)
     app.include_router(page.router)
-    for noun in (health, people, keys, catalog, scenarios, executions, engines, events, runs, conversations, sockets):
+    work = (providers, events, runs, costs, conversations, sockets)
+    for noun in (health, people, keys, catalog, scenarios, executions, engines, *work):
         app.include_router(noun.router)
     # The last one added is the outermost.
     app.add_middleware(Access, settings=settings)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
+from pyscrai.domain.choices import Price
 from pyscrai_api.access import TokenLookup
 from pyscrai_api.catalog import seed
 from pyscrai_api.catalog.lazy import Catalog
 from pyscrai_api.database import Pool, connect, migrate
 from pyscrai_api.metrics import Metrics
+from pyscrai_api.money.provider_state import watch_providers
+from pyscrai_api.money.providers import Providers
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.people.keys import Keys
 from pyscrai_api.people.users import Users
@@ -47,6 +50,8 @@ class Deps:
     queue: Queue
     users: Users
     keys: Keys
+    prices: Mapping[str, Price]
+    providers: Providers
     room: Room = field(default_factory=Room)
 
 
@@ -81,6 +86,7 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
             open_queue(settings, pool, bell, runs.events, terms=terms, stopping=stopping, keys=keys)
         )
         watch_queue(metrics, pool, queue)
+        watch_providers(metrics, pool, terms.providers)
         opened = Deps(
             settings=settings,
             pool=pool,
@@ -95,6 +101,8 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
             queue=queue,
             users=Users(pool),
             keys=keys,
+            prices=terms.prices,
+            providers=terms.providers,
         )
         yield opened
 
