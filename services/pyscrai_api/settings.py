@@ -129,6 +129,9 @@ class Settings:
     prices: Path | None = field(
         default=None, metadata=_option("PYSCRAI_PRICES", "file with declared prices of models", Path)
     )
+    providers: Path | None = field(
+        default=None, metadata=_option("PYSCRAI_PROVIDERS", "file with limits of model providers", Path)
+    )
     seed: Path | None = field(
         default=None, metadata=_option("PYSCRAI_SEED", "folder with the seeded event types", Path)
     )

@@ -6,6 +6,7 @@ Each process keeps its own, in memory: a line only spreads, and is never what ke
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -16,20 +17,16 @@ EAGER = 0.75
 
 
 class Lines:
-    """`counted(provider, by)` hears of each that is sent away: by our `limits`, or by the `provider`."""
+    """`refusals`: how many were sent away by this process, by provider and by whom: our `limits`, or the `provider`."""
 
-    def __init__(
-        self,
-        counted: Callable[[str, str], None] | None = None,
-        chance: Callable[[float, float], float] = random.uniform,
-    ) -> None:
-        self._counted = counted
+    def __init__(self, chance: Callable[[float, float], float] = random.uniform) -> None:
+        self.refusals: Counter[tuple[str, str]] = Counter()
         self._chance = chance
         self._ends: dict[str, datetime] = {}
 
     def refused(self, provider: str, by: str) -> None:
-        if self._counted is not None:
-            self._counted(provider, by)
+        """Count one that was sent away."""
+        self.refusals[provider, by] += 1
 
     def ticket(self, provider: str, now: datetime, wait: float, pace: float) -> float:
         """Seconds after which the next one in line comes back: at least `wait`, and `pace` after the one before."""

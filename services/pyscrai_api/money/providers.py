@@ -18,10 +18,13 @@ from pyscrai.domain.canonical import clean_text
 from pyscrai_api.database import Connection, Pool
 from pyscrai_api.money.lines import Lines
 from pyscrai_api.money.provider_limits import Declared, ProviderLimits, provider_of
+from pyscrai_api.queue.store import HandBack
 
 LONGEST_BLOCK = 600.0
 """Seconds: a provider that asks for more is asked again after that."""
 LONGEST_SAID = 300
+NO_ROOM = "no_room"
+"""The code of what our own limits put off. It may wait for as long as it takes: its turn comes."""
 BACK_PER_SECOND = 20.0
 """How many waiting events come back per second once a provider is open again that has no limits."""
 SHORTEST_CALL, LONGEST_CALL = 0.2, 60.0
@@ -66,6 +69,11 @@ class NoRoom:
     detail: str
     delay: float
     said_so: bool
+
+    def hand_back(self, call: Reserve) -> HandBack:
+        """How the event of the call goes back: uncounted, to come again when there may be room."""
+        code = "model_rate_limited" if self.said_so else NO_ROOM
+        return HandBack(call.event_id, call.lease_no, delay=self.delay, reason=self.detail, code=code)
 
 
 @dataclass(kw_only=True)
@@ -158,8 +166,8 @@ def _tokens(call: Reserve) -> int:
 class Providers:
     """The providers of an installation, as one API process asks for them; `declared` are their limits."""
 
-    def __init__(self, declared: Declared, lines: Lines | None = None) -> None:
-        self.declared = declared
+    def __init__(self, declared: Declared | None = None, lines: Lines | None = None) -> None:
+        self.declared = declared or Declared()
         self.lines = lines or Lines()
 
     async def room(self, conn: Connection, calls: Sequence[Reserve]) -> Room:

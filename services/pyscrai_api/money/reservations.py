@@ -1,8 +1,8 @@
 """Reserving the upper bound of model calls from an account, which is locked: a run, or a budget of events without one.
 
 Each call goes through the same steps, in this order: is the lease still the engine's; was the call reserved already;
-does its run run; what may it cost; is there room at its provider; is there money for it in the limit and the wider ones.
-Who is refused for want of room or money hands its event back.
+does its run run; what may it cost; is there room at its provider; is there money for it in its limit and the wider
+ones. Who is refused for want of room or money hands its event back.
 """
 
 from __future__ import annotations

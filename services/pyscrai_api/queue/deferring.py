@@ -13,7 +13,7 @@ from typing import Any
 from pyscrai.contract.events import Finish
 from pyscrai_api.database import Connection
 from pyscrai_api.queue.statements import sql
-from pyscrai_api.queue.store import FailRow, HandBack
+from pyscrai_api.queue.store import FailRow, HandBack, lock_rows
 
 CODES = ("model_rate_limited", "model_overloaded")
 """What an engine says of such work when it hands it back."""
@@ -26,7 +26,7 @@ FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 async def put_off(conn: Connection, items: Sequence[Finish], *, hold: bool) -> tuple[list[HandBack], list[FailRow]]:
     """Hand-backs as the queue is to take them; those that were put off for too long are failures instead.
 
-    `hold`: the run of these events does not run. Inside the caller's transaction, on rows that are locked.
+    `hold`: the run of these events does not run. Inside the caller's transaction, before it ends their leases.
     """
     late = [item for item in items if item.code in CODES]
     before = await _before(conn, [item.event_id for item in late]) if late else {}
@@ -38,6 +38,7 @@ async def put_off(conn: Connection, items: Sequence[Finish], *, hold: bool) -> t
             failed.append(_given_up(item, row))
         else:
             back.append(_hand_back(item, row, hold))
+    await lock_rows(conn, failed, back)
     return back, failed
 
 

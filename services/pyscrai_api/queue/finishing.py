@@ -23,6 +23,7 @@ from pyscrai.domain.errors import InvalidValue
 from pyscrai_api.catalog import store as catalog
 from pyscrai_api.database import Pool
 from pyscrai_api.errors import NotFound, TooLarge, from_exception
+from pyscrai_api.money.providers import Providers
 from pyscrai_api.queue.engines import BIGGEST_ID, BIGGEST_NUMBER, Held
 from pyscrai_api.queue.loose import Loose
 from pyscrai_api.queue.ports import ClaimedRow, RunFinisher, Validator
@@ -54,10 +55,11 @@ class Place:
 class Finishing:
     """Finishes, reservations and hand-backs of one engine, sorted to where their events belong."""
 
-    def __init__(self, pool: Pool, runs: RunFinisher, loose: Loose) -> None:
+    def __init__(self, pool: Pool, runs: RunFinisher, loose: Loose, providers: Providers) -> None:
         self._pool = pool
         self._runs = runs
         self._loose = loose
+        self._providers = providers
         self._known: OrderedDict[int, Place] = OrderedDict()
 
     def remember(self, rows: Iterable[ClaimedRow]) -> None:
@@ -76,6 +78,7 @@ class Finishing:
         Raises TooLarge for a result that is too large where `refuse_large`; else it is `invalid`, a failure.
         """
         calls = [call for call in calls if _in_range(call.event_id, call.lease_no, call.call)]
+        await self._providers.heed(self._pool, calls)
         once = {item.event_id: item for item in reversed(items) if _in_range(item.event_id, item.lease_no or 0)}
         wanted = {*once, *(call.event_id for call in calls)}
         places = await self._places(wanted, payload=any(item.status == "completed" for item in items))

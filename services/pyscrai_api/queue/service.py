@@ -46,7 +46,7 @@ async def open_queue(
 ) -> AsyncIterator[Queue]:
     """Claims are served for as long as the block lasts; parked ones are answered when `stopping` is set."""
     loose = Loose(pool, bell, terms=terms, default_limit=settings.default_limit, retry_base=settings.retry_base)
-    finishing = Finishing(pool, runs, loose)
+    finishing = Finishing(pool, runs, loose, terms.providers)
     delivery = Delivery(pool, runs, finishing, keys)
     claimers = Claimers(pool, delivery.give_back)
     silence = bell.listen_lanes(claimers.ring)

@@ -19,6 +19,7 @@ from pyscrai.domain.work import EventType, Work
 from pyscrai_api.catalog import store as catalog
 from pyscrai_api.database import Connection, Pool
 from pyscrai_api.errors import NotFound, from_exception
+from pyscrai_api.money.provider_limits import Declared
 from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure
 from pyscrai_api.runs.folds import Folds
 from pyscrai_api.runs.plans import Plans
@@ -29,11 +30,12 @@ log = structlog.get_logger(__name__)
 class Claims:
     """Builds what engines see. One event that cannot be built fails by itself; the others are delivered."""
 
-    def __init__(self, pool: Pool, plans: Plans, folds: Folds, default_model: str) -> None:
+    def __init__(self, pool: Pool, plans: Plans, folds: Folds, default_model: str, providers: Declared) -> None:
         self._pool = pool
         self._plans = plans
         self._folds = folds
         self._default_model = default_model
+        self._providers = providers
 
     async def details(self, items: Sequence[ClaimedRow]) -> list[Claimed | PermanentFailure]:
         """In the order of `items`."""
@@ -63,11 +65,12 @@ class Claims:
             event_type,
             view=view(plan, state, recent, work),
             schema=result_schema(plan, work),
-            model=model_for(plan, work, item.step or 0, item.ordinal or 0),
+            model=self._limited(model_for(plan, work, item.step or 0, item.ordinal or 0)),
         )
 
     async def _without_run(self, conn: Connection, item: ClaimedRow) -> Claimed:
-        model = ModelChoice(id=item.model or self._default_model, max_tokens=DEFAULT_MAX_TOKENS, seed=item.id)
+        choice = ModelChoice(id=item.model or self._default_model, max_tokens=DEFAULT_MAX_TOKENS, seed=item.id)
+        model = self._limited(choice)
         try:
             pin = await catalog.resolve(conn, "event-types", item.event_type, owner=item.owner)
         except NotFound:
@@ -77,6 +80,11 @@ class Claims:
             return _claimed(item, None, model=model)
         event_type = EventType.model_validate_json(pin.canonical)
         return _claimed(item, event_type, schema=dict(event_type.result_schema), model=model)
+
+    def _limited(self, model: ModelChoice) -> ModelChoice:
+        """With the time that the installation gives its provider's calls, where it says so."""
+        timeout = self._providers.timeout_of(model.id)
+        return model if timeout is None else model.model_copy(update={"timeout": timeout})
 
 
 def work_of(item: ClaimedRow) -> Work:

@@ -35,7 +35,7 @@ class Runs:
         self._terms = terms
         self._plans = Plans(settings.default_model)
         self._folds = Folds()
-        claims = Claims(pool, self._plans, self._folds, settings.default_model)
+        claims = Claims(pool, self._plans, self._folds, settings.default_model, terms.providers.declared)
         self.events = RunEvents(pool, bell, self._plans, claims, terms, self._folds)
         self.control = Control(self.events, self._plans, terms)
 
