@@ -59,8 +59,9 @@ async def _child(module: str, options: Sequence[str]) -> int:
     tied = [sys.executable, "-I", "-S", str(leash.__file__), str(os.getpid()), "SIGTERM"]
     argv = [*(tied if sys.platform == "linux" else []), *_argv(module, options)]
     loop = asyncio.get_running_loop()
-    with embedded_database(data_home()) as address:
-        env = {**os.environ, "PYSCRAI_DATABASE_URL": address}
+    folder = data_home()
+    with embedded_database(folder) as address:
+        env = {**os.environ, "PYSCRAI_DATABASE_URL": address, "PYSCRAI_DATA": str(folder)}
         child = await asyncio.create_subprocess_exec(*argv, env=env, process_group=0)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, child.send_signal, number)

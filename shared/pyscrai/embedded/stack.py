@@ -15,6 +15,7 @@ from typing import Any
 
 import anyio
 
+from pyscrai.domain.model_keys import ALL_VARIABLES
 from pyscrai.embedded.database import connect, embedded_database, supervisor_alive
 from pyscrai.embedded.errors import EmbeddedError
 from pyscrai.embedded.folder import Folder
@@ -28,8 +29,10 @@ __all__ = ["ENGINES", "Stack", "running_api", "stack"]
 
 ENGINES: Mapping[str, int] = {"actor": 1, "narrator": 1, "analyst": 1}
 API = "api"
+SECRET = "PYSCRAI_SECRET"
 SETTINGS_OF_OTHERS = frozenset(
     {"PYSCRAI_API_URL", "PYSCRAI_DATABASE_URL", "PYSCRAI_HOST", "PYSCRAI_LISTEN_URL", "PYSCRAI_PORT", "PYSCRAI_TOKEN"}
+    | {SECRET}
 )
 WATCH_SECONDS = 1.0
 KEPT_LOGS = 10
@@ -90,14 +93,15 @@ async def stack(
     say = on_progress or (lambda text: None)
     port = _usable_port(host, port)
     url = f"http://{LOOPBACK if host in ('', '0.0.0.0', '::') else host}:{port}"
-    base = _environment(folder, extra_env or {})
+    given = {**os.environ, **(extra_env or {})}
+    base = _environment(folder, given)
     async with Processes(logs=_log_folder(folder), grace=grace, on_event=say) as processes:
         for spec in _engine_specs(engines, pool, url, token, base):
             # They need no database, take a while to import, and try again until the API answers.
             processes.start(spec)
         async with _database(folder, database_url, say) as (dsn, watch):
             try:
-                spec = _api_spec(dsn, host, port, token, base)
+                spec = _api_spec(dsn, host, port, token, base, given.get(SECRET))
                 processes.start(spec)
                 await wait_ready(f"{url}/readyz", timeout=ready_timeout, token=token)
                 processes.restart_from_now(API)
@@ -124,9 +128,9 @@ def _usable_port(host: str, port: int) -> int:
     return port
 
 
-def _environment(folder: Folder, extra: Mapping[str, str]) -> dict[str, str]:
+def _environment(folder: Folder, given: Mapping[str, str]) -> dict[str, str]:
     """What every child gets. Addresses and secrets are added for those that may know them."""
-    merged = {**os.environ, **extra, "PYSCRAI_DATA": str(folder.path)}
+    merged = {**given, "PYSCRAI_DATA": str(folder.path)}
     return {name: value for name, value in merged.items() if name not in SETTINGS_OF_OTHERS}
 
 
@@ -146,8 +150,13 @@ def _engine_specs(
     ]
 
 
-def _api_spec(dsn: str, host: str, port: int, token: str | None, base: Mapping[str, str]) -> ChildSpec:
-    env = {**base, "PYSCRAI_DATABASE_URL": dsn, "PYSCRAI_HOST": host, **({"PYSCRAI_TOKEN": token} if token else {})}
+def _api_spec(
+    dsn: str, host: str, port: int, token: str | None, base: Mapping[str, str], secret: str | None
+) -> ChildSpec:
+    # The keys of the environment are for the engines; the API asks no model.
+    env = {name: value for name, value in base.items() if name not in ALL_VARIABLES}
+    env |= {"PYSCRAI_DATABASE_URL": dsn, "PYSCRAI_HOST": host}
+    env |= {name: value for name, value in (("PYSCRAI_TOKEN", token), (SECRET, secret)) if value}
     return ChildSpec(
         name=API,
         argv=[sys.executable, "-P", "-m", "pyscrai_api", "--port", str(port)],

@@ -92,6 +92,7 @@ class Handler:
             event_id=event.id,
             lease_no=event.lease_no,
             view=event.view,
+            key=event.key,
         )
 
     def _prompts(self, event: Claimed) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
+from pyscrai.domain.model_keys import OTHER_NAMES, VARIABLES
 from pyscrai.domain.model_names import ModelRef
 from pyscrai.llm.errors import PaidModelBlocked, Rejected
 from pyscrai.llm.keys import find_key, missing
@@ -37,64 +38,69 @@ PROVIDERS: dict[str, Provider] = {
     "openai": Provider(
         base_url="https://api.openai.com/v1",
         base_variable="OPENAI_BASE_URL",
-        key_variable="OPENAI_API_KEY",
+        key_variable=VARIABLES["openai"],
         limit="max_completion_tokens",
     ),
     "anthropic": Provider(
         base_url="https://api.anthropic.com",
         base_variable="ANTHROPIC_BASE_URL",
-        key_variable="ANTHROPIC_API_KEY",
+        key_variable=VARIABLES["anthropic"],
         seed=False,
         overhead=1024,
     ),
     "gemini": Provider(
         base_url="https://generativelanguage.googleapis.com/v1beta/openai",
         base_variable="GEMINI_BASE_URL",
-        key_variable="GEMINI_API_KEY",
+        key_variable=VARIABLES["gemini"],
         seed=False,  # the request is refused with it
     ),
     "groq": Provider(
         base_url="https://api.groq.com/openai/v1",
         base_variable="GROQ_BASE_URL",
-        key_variable="GROQ_API_KEY",
+        key_variable=VARIABLES["groq"],
         limit="max_completion_tokens",
     ),
     "openrouter": Provider(
         base_url="https://openrouter.ai/api/v1",
         base_variable="OPENROUTER_BASE_URL",
-        key_variable="OPENROUTER_API_KEY",
+        key_variable=VARIABLES["openrouter"],
     ),
     "ollama": Provider(
         base_url="http://127.0.0.1:11434",
         base_variable="OLLAMA_HOST",
-        key_variable="OLLAMA_API_KEY",
+        key_variable=VARIABLES["ollama"],
         needs_key=False,
     ),
-    "openai-like": Provider(base_url="", base_variable="", key_variable="PYSCRAI_MODEL_API_KEY", needs_key=False),
+    "openai-like": Provider(base_url="", base_variable="", key_variable=VARIABLES["openai-like"], needs_key=False),
 }
-_OTHER_NAMES = {"GEMINI_API_KEY": "GOOGLE_API_KEY"}
 _DIRECT = {"openai": "openai", "anthropic": "anthropic", "google": "gemini"}
 """Vendors at OpenRouter that can be asked themselves."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a model is asked, and with which key."""
+    """Where a model is asked, and with which key. `lent`: the key is somebody's, and came with a lease."""
 
     base_url: str
     key: str = field(repr=False)
+    lent: bool = False
 
 
-def address(ref: ModelRef, environ: Mapping[str, str]) -> Address:
-    """The address and key of a model's server. Raises MissingKey, and PaidModelBlocked where the guard is set."""
+def address(ref: ModelRef, environ: Mapping[str, str], lent: str | None = None) -> Address:
+    """The address and key of a model's server; a `lent` key goes before this process's own.
+
+    Raises MissingKey, and PaidModelBlocked where the guard is set.
+    """
     provider = PROVIDERS.get(ref.provider)
     if provider is None:
         raise Rejected(f"{ref}: there is no provider {ref.provider}")
     base_url = ref.base_url or _base_url(ref.provider, provider, environ)
     if environ.get(GUARD) and not is_loopback(base_url):
         raise PaidModelBlocked(f"{ref}: {GUARD} is set, and {base_url} is not on this machine")
+    if lent:
+        return Address(base_url, lent, lent=True)
     variable = provider.key_variable
-    key = find_key(variable, environ) or find_key(_OTHER_NAMES.get(variable, variable), environ)
+    key = find_key(variable, environ) or find_key(OTHER_NAMES.get(variable, variable), environ)
     if not key and provider.needs_key:
         raise missing(str(ref), variable, environ, _instead(ref))
     return Address(base_url, key or NO_KEY)

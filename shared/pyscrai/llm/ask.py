@@ -28,6 +28,13 @@ async def ask(question: Question, meter: Meter, *, timeout: float) -> dict[str, 
     `timeout` is in seconds, per model call. Raises a ModelError, or untouched what `meter.reserve` raised.
     """
     await warm_up()
+    from pyscrai.llm.clients import lending
+
+    with lending(question.key):
+        return await _ask(question, meter, timeout)
+
+
+async def _ask(question: Question, meter: Meter, timeout: float) -> dict[str, Any]:
     from agno.models.message import Message
 
     from pyscrai.llm.metered import MeteredModel

@@ -3,12 +3,17 @@
 None of them retries by itself, since each attempt needs a reservation of its own. None has a limit of time but for
 connecting: an answer is bounded by its question's own limit, around the whole call. None follows a redirection: what is
 asked, and with which key, is for the named address alone.
+
+A client knows its key for as long as it lives. Those of lent keys live while questions use them (`lending`), and a
+little longer, so that one event after the other need not connect anew.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -18,11 +23,40 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 10.0
 
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str, str], Any]] = WeakKeyDictionary()
+LINGER_SECONDS = 20.0
+"""How long a client of a lent key outlives the last question that used it."""
+MOST_LINGERING = 32
+
+Name = tuple[str, str, str]
+"""Protocol, address, key."""
 
 
-def openai_client(base_url: str, key: str, *, own: bool) -> AsyncOpenAI:
-    """The shared client of a server that speaks OpenAI's protocol; `own`: it is OpenAI's."""
+@dataclass
+class _Lent:
+    """What belongs to one lent key. `users`: questions that it was lent for; `end`: the timer that drops it."""
+
+    users: int = 0
+    clients: dict[Name, Any] = field(default_factory=dict)
+    end: asyncio.TimerHandle | None = None
+
+
+@dataclass
+class _Clients:
+    """Those of one event loop. `closing` keeps what is being closed from being forgotten half-way."""
+
+    own: dict[Name, Any] = field(default_factory=dict)
+    lent: dict[str, _Lent] = field(default_factory=dict)
+    closing: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Clients] = WeakKeyDictionary()
+
+
+def openai_client(base_url: str, key: str, *, own: bool, lent: bool = False) -> AsyncOpenAI:
+    """The shared client of a server that speaks OpenAI's protocol; `own`: it is OpenAI's.
+
+    With a `lent` key it is good inside `lending` only.
+    """
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Omit, Timeout
 
     def make() -> AsyncOpenAI:
@@ -39,12 +73,12 @@ def openai_client(base_url: str, key: str, *, own: bool) -> AsyncOpenAI:
             http_client=DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False),
         )
 
-    made: AsyncOpenAI = _shared(("openai", base_url, key), make)
+    made: AsyncOpenAI = _shared(("openai", base_url, key), make, lent)
     return made
 
 
-def anthropic_client(base_url: str, key: str) -> AsyncAnthropic:
-    """The shared client of Anthropic's servers."""
+def anthropic_client(base_url: str, key: str, *, lent: bool = False) -> AsyncAnthropic:
+    """The shared client of Anthropic's servers. With a `lent` key it is good inside `lending` only."""
     from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient, Timeout
 
     def make() -> AsyncAnthropic:
@@ -52,18 +86,72 @@ def anthropic_client(base_url: str, key: str) -> AsyncAnthropic:
         http = DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False)
         return AsyncAnthropic(base_url=base_url, api_key=key, max_retries=0, timeout=timeout, http_client=http)
 
-    made: AsyncAnthropic = _shared(("anthropic", base_url, key), make)
+    made: AsyncAnthropic = _shared(("anthropic", base_url, key), make, lent)
     return made
 
 
-def _shared(name: tuple[str, str, str], make: Callable[[], Any]) -> Any:
-    mine = _clients.setdefault(asyncio.get_running_loop(), {})
-    if name not in mine:
-        mine[name] = make()
-    return mine[name]
+def _shared(name: Name, make: Callable[[], Any], lent: bool) -> Any:
+    mine = _mine()
+    clients = mine.lent[name[2]].clients if lent else mine.own
+    if name not in clients:
+        clients[name] = make()
+    return clients[name]
+
+
+def _mine() -> _Clients:
+    return _loops.setdefault(asyncio.get_running_loop(), _Clients())
+
+
+@contextmanager
+def lending(key: str | None) -> Iterator[None]:
+    """A question that may use this lent key, until the block ends; nothing to do for None."""
+    if key is None:
+        yield
+        return
+    mine = _mine()
+    lent = mine.lent.pop(key, None) or _Lent()
+    mine.lent[key] = lent  # the latest is the last
+    lent.users += 1
+    if lent.end is not None:
+        lent.end.cancel()
+        lent.end = None
+    try:
+        yield
+    finally:
+        lent.users -= 1
+        if not lent.users:
+            lent.end = asyncio.get_running_loop().call_later(LINGER_SECONDS, _drop, mine, key)
+            _drop_most(mine)
+
+
+def _drop_most(mine: _Clients) -> None:
+    idle = [key for key, lent in mine.lent.items() if not lent.users]
+    for key in idle[: max(0, len(idle) - MOST_LINGERING)]:
+        _drop(mine, key)
+
+
+def _drop(mine: _Clients, key: str) -> None:
+    lent = mine.lent.pop(key, None)
+    if lent is None:
+        return
+    if lent.end is not None:
+        lent.end.cancel()
+    if lent.clients:
+        task = asyncio.get_running_loop().create_task(_close(list(lent.clients.values())))
+        mine.closing.add(task)
+        task.add_done_callback(mine.closing.discard)
+
+
+async def _close(clients: list[Any]) -> None:
+    for client in clients:
+        await client.close()
 
 
 async def close_clients() -> None:
     """Close those of the running event loop."""
-    for each in _clients.pop(asyncio.get_running_loop(), {}).values():
-        await each.close()
+    mine = _loops.pop(asyncio.get_running_loop(), _Clients())
+    for lent in mine.lent.values():
+        if lent.end is not None:
+            lent.end.cancel()
+    await _close([*mine.own.values(), *(client for lent in mine.lent.values() for client in lent.clients.values())])
+    await asyncio.gather(*mine.closing)

@@ -81,7 +81,7 @@ class MeteredModel(Model):
             max_tokens=choice.max_tokens,
             request_hash=digest,
         )
-        keys = known_keys()
+        keys = known_keys(self.question.key or "")
         record = CallRecord(
             event_id=self.question.event_id,
             lease_no=self.question.lease_no,

@@ -56,7 +56,7 @@ def build(question: Question, environ: Mapping[str, str] = os.environ) -> Model:
         from pyscrai.llm.local import local
 
         return local(question.model, seed_of(question), environ)
-    where = address(ref, environ)
+    where = address(ref, environ, question.key)
     if ref.provider == "anthropic":
         return _anthropic(ref, question.model, where)
     return _openai_like(ref, question.model, seed_of(question), where)
@@ -83,7 +83,7 @@ def _openai_like(ref: ModelRef, choice: ModelChoice, seed: int, where: Address) 
         retries=0,
         **limit,
     )
-    model.async_client = openai_client(where.base_url, where.key, own=own)
+    model.async_client = openai_client(where.base_url, where.key, own=own, lent=where.lent)
     return model
 
 
@@ -99,5 +99,5 @@ def _anthropic(ref: ModelRef, choice: ModelChoice, where: Address) -> Model:
         max_tokens=choice.max_tokens,
         retries=0,
     )
-    model.async_client = anthropic_client(where.base_url, where.key)
+    model.async_client = anthropic_client(where.base_url, where.key, lent=where.lent)
     return model

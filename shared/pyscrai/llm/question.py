@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pyscrai.contract.events import CallRecord, Grant, ModelChoice
@@ -29,6 +29,8 @@ class Question:
     event_id: int
     lease_no: int
     view: dict[str, Any] | None = None
+    key: str | None = field(default=None, repr=False)
+    """The key of the model's provider that came with the lease; None: this process has its own."""
 
 
 class Meter(Protocol):
