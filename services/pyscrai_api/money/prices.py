@@ -19,7 +19,7 @@ from pyscrai_api.money.names import canonical_name
 from pyscrai_api.money.price_file import read_prices
 from pyscrai_api.money.published import list_version, published
 
-__all__ = ["FREE", "Found", "how_to_declare", "look_up", "price_of", "read_prices", "restored", "stored", "today"]
+__all__ = ["FREE", "Found", "how_to_declare", "look_up", "price_of", "read_prices", "today"]
 
 Source = Literal["run", "installation", "published", "free"]
 FREE = Price(input=Decimal(0), output=Decimal(0), source="free")
@@ -64,17 +64,6 @@ def today() -> date:
     """The day in UTC, for which published prices are asked. A list of prices is dated by the day, so the clock of
     this process is good enough; nothing is put in order by it."""
     return datetime.fromtimestamp(time.time(), UTC).date()
-
-
-def stored(price: Price) -> str | None:
-    """The whole price as `calls.price` keeps it: its fields in a fixed order, without those that say nothing. None for
-    a free price."""
-    return None if price.free else price.model_dump_json(exclude_defaults=True)
-
-
-def restored(text: str | None, input_price: Decimal, output_price: Decimal) -> Price:
-    """The price that a call was reserved at, from its row."""
-    return Price(input=input_price, output=output_price) if text is None else Price.model_validate_json(text)
 
 
 def how_to_declare(model: str) -> str:

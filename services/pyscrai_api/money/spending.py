@@ -23,24 +23,23 @@ WITH told AS (
   FROM calls c WHERE c.state = 1 AND c.reserved > 0 AND ($2::text IS NULL OR c.owner = $2)
 )
 """
-_KEYS: dict[Part, str] = {
-    "user": "told.owner",
-    "model": "told.model",
-    "day": "told.day::text",
-    "scenario": "t.name",
-    "group": "r.group_name",
+_RUNS = "LEFT JOIN runs r ON r.id = told.run_id"
+_TEMPLATES = "LEFT JOIN templates t ON t.id = r.template_id"
+_KEYED: dict[Part, str] = {
+    "user": "SELECT told.*, told.owner AS key FROM told",
+    "model": "SELECT told.*, told.model AS key FROM told",
+    "day": "SELECT told.*, told.day::text AS key FROM told",
+    "scenario": f"SELECT told.*, coalesce(t.name, '') AS key FROM told {_RUNS} {_TEMPLATES}",
+    "group": f"SELECT told.*, coalesce(r.group_name, '') AS key FROM told {_RUNS}",
 }
-_RUNS = "LEFT JOIN runs r ON r.id = told.run_id LEFT JOIN templates t ON t.id = r.template_id"
 
 
 def _statement(part: Part) -> str:
     """Lines by one part and their total; `$3` is how many lines."""
-    runs = _RUNS if part in ("scenario", "group") else ""
     order = "key DESC" if part == "day" else "cost DESC, key"
     return f"""{_TOLD}
 SELECT * FROM (
-  SELECT grouping({_KEYS[part]}) AS level, coalesce({_KEYS[part]}, '') AS key, {SUMS}
-  FROM told {runs} GROUP BY GROUPING SETS (({_KEYS[part]}), ())
+  SELECT grouping(key) AS level, key, {SUMS} FROM ({_KEYED[part]}) keyed GROUP BY GROUPING SETS ((key), ())
 ) line ORDER BY level DESC, {order} LIMIT $3
 """
 

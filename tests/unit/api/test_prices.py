@@ -9,7 +9,7 @@ import pytest
 
 from pyscrai.domain.choices import Price, Tier
 from pyscrai_api.errors import StartupError
-from pyscrai_api.money.prices import look_up, price_of, read_prices, restored, stored
+from pyscrai_api.money.prices import look_up, price_of, read_prices
 
 
 def price(read: str, written: str, cached: str | None = None, kept: str | None = None) -> Price:
@@ -111,7 +111,8 @@ def test_a_price_says_where_it_is_from() -> None:
     assert price_of("claude-9", {}, installation) == price("1", "2").model_copy(update={"source": "installation"})
 
 
-def test_what_is_stored_of_a_price_is_the_whole_of_it() -> None:
+def test_a_whole_price_survives_its_json() -> None:
+    """As `calls.price` keeps it, from the reservation to the settlement."""
     whole = Price(
         input=Decimal("1.5"),
         output=Decimal(6),
@@ -121,14 +122,12 @@ def test_what_is_stored_of_a_price_is_the_whole_of_it() -> None:
         tiers=(Tier(input=Decimal(3), output=Decimal(12), above=200_000),),
         source="run",
     )
-    text = stored(whole)
+    text = whole.model_dump_json(exclude_defaults=True)
     assert text == (
         '{"input":"1.5","output":"6","cached_input":"0.15","reasoning":"7","request":"0.005",'
         '"tiers":[{"input":"3","output":"12","above":200000}],"source":"run"}'
     )
-    assert restored(text, Decimal(0), Decimal(0)) == whole
-    assert stored(FREE) is None
-    assert restored(None, Decimal(1), Decimal(2)) == price("1", "2")
+    assert Price.model_validate_json(text) == whole
 
 
 PRICES = """\
