@@ -19,6 +19,7 @@ from pyscrai_api.money.standing import Standing
 if TYPE_CHECKING:
     from pyscrai.contract.events import CallRecord, Reserve
     from pyscrai_api.money.purses import Purse, PurseKey
+    from pyscrai_api.money.recorded import Memory
     from pyscrai_api.queue.store import HandBack
 
 TODAY = "(clock_timestamp() AT TIME ZONE 'UTC')::date AS today"
@@ -60,6 +61,11 @@ class Account:
     @property
     def run_id(self) -> UUID | None:
         """The run that pays; None for a budget."""
+        return None
+
+    @property
+    def memory(self) -> Memory | None:
+        """Where it takes answers from that were given before; None: it asks models only."""
         return None
 
     @property

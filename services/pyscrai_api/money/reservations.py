@@ -1,8 +1,8 @@
 """Reserving the upper bound of model calls from an account, which is locked: a run, or a budget of events without one.
 
 Each call goes through the same steps, in this order: is the lease still the engine's; was the call reserved already;
-does its run run; what may it cost; is there room at its provider; is there money for it in its limit and the wider
-ones. Who is refused for want of room or money hands its event back.
+does its run run; was it answered before (`money.recorded`); what may it cost; is there room at its provider; is there
+money for it in its limit and the wider ones. Who is refused for want of room or money hands its event back.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pyscrai_api.money.prices import how_to_declare, price_of
 from pyscrai_api.money.provider_limits import provider_of
 from pyscrai_api.money.providers import Room
 from pyscrai_api.money.purses import draw
+from pyscrai_api.money.recorded import Recordings, look_up
 from pyscrai_api.money.standing import Standing
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.queue.store import HandBack, hand_back_rows
@@ -79,6 +80,7 @@ class Desk:
     declared: Mapping[str, Price]
     leases: Mapping[int, Place]
     calls: Sequence[Reserve]
+    recordings: Recordings | None = None
     room: Room | None = None
     granted: list[Granted] = field(default_factory=list)
     back: list[HandBack] = field(default_factory=list)
@@ -89,10 +91,12 @@ class Desk:
         if place is None or place.lease_no != call.lease_no or any(b.event_id == call.event_id for b in self.back):
             return grant(call, "stale", detail="the lease is no longer this engine's")
         if call.call in place.calls:
-            return _again(call, place.calls[call.call])
+            return (self.recordings and self.recordings.again(call)) or _again(call, place.calls[call.call])
         if not self.account.running:
             self.back.append(HandBack(call.event_id, call.lease_no, hold=True))
             return grant(call, "not_running", detail=_NOT_RUNNING)
+        if self.recordings is not None and (given := self._remembered(self.recordings, call, place)) is not None:
+            return given
         price = price_of(call.model, self.declared, self.terms.prices)
         if price is None:
             return grant(call, "unpriced", detail=how_to_declare(call.model))
@@ -109,6 +113,14 @@ class Desk:
             return grant(call, "refused", bound, lacking.refusal(bound))
         room.take(call)
         return self._grant(call, place, price, bound)
+
+    def _remembered(self, recordings: Recordings, call: Reserve, place: Place) -> Grant | None:
+        """An answer that was given before, or why a replay has none: no model is asked, and nothing is paid."""
+        given = recordings.take(call)
+        if given is not None and given.state == "granted":
+            self.account.reserve(Decimal(0), None)
+            place.calls[call.call] = Decimal(0)
+        return given
 
     async def _room(self) -> Room:
         """At the providers of the whole batch: once opened, before any money is drawn, so that all lock alike."""
@@ -134,6 +146,8 @@ class Desk:
         """The calls that were granted, and the events that go back."""
         if self.room is not None:
             await self.room.save()
+        if self.recordings is not None:
+            await self.recordings.write()
         await _insert(self.account, self.granted)
         await hand_back_rows(self.account.conn, self.engine_id, self.back)
 
@@ -145,13 +159,15 @@ async def reserve(
 
     A repeat of a reservation that is still open is granted again and takes nothing.
     """
+    leases = await _leases(account, engine_id, calls)
     desk = Desk(
         account=account,
         engine_id=engine_id,
         terms=terms,
         declared=declared,
         calls=calls,
-        leases=await _leases(account, engine_id, calls),
+        leases=leases,
+        recordings=await _recordings(account, calls, leases),
     )
     grants = [await desk.answer(call) for call in calls]
     await desk.write()
@@ -175,6 +191,16 @@ async def _leases(account: Account, engine_id: UUID, calls: Sequence[Reserve]) -
     ids = sorted({call.event_id for call in calls})
     rows = await account.conn.fetch(_LEASES, ids, engine_id, account.run_id)
     return {row["id"]: Place(row["lease_no"], row["step"], row["ordinal"], dict(row["calls"])) for row in rows}
+
+
+async def _recordings(account: Account, calls: Sequence[Reserve], leases: Mapping[int, Place]) -> Recordings | None:
+    if account.memory is None:
+        return None
+    positions = {
+        event: (p.step, p.ordinal) for event, p in leases.items() if p.step is not None and p.ordinal is not None
+    }
+    made = {(event, place.lease_no, call) for event, place in leases.items() for call in place.calls}
+    return await look_up(account.conn, account.memory, calls, positions, made)
 
 
 async def _insert(account: Account, granted: Sequence[Granted]) -> None:

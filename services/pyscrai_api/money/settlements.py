@@ -30,7 +30,7 @@ RESERVED, SETTLED, ASSUMED, RELEASED = 1, 2, 3, 4
 # Not locked: whoever changes calls holds the lock of their account.
 _CALLS = """
 SELECT c.event_id, c.lease_no, c.call, c.state, c.reserved, c.cost, c.input_price, c.output_price, c.price, c.drawn_on,
-  c.seconds IS NOT NULL AS told FROM calls c
+  c.source, c.seconds IS NOT NULL AS told FROM calls c
 JOIN unnest($1::bigint[], $2::int[], $3::int[]) AS asked (event_id, lease_no, call) USING (event_id, lease_no, call)
 WHERE c.run_id IS NOT DISTINCT FROM $4 AND c.owner = $5 AND c.state IN (1, 3)
 """
@@ -73,7 +73,9 @@ async def settle(account: Account, engine_id: UUID, records: Sequence[CallRecord
     if not lines:
         return
     if account.run_id is not None:
-        await _keep_texts(account, account.run_id, [by_key[key] for key in known])
+        # A replay asks word for word what its recording asked: the texts are there already, under the same hashes.
+        asked = [by_key[key] for key, row in known.items() if row["source"] != "replay"]
+        await _keep_texts(account, account.run_id, asked)
     await account.conn.execute(_SETTLE, *(list(column) for column in zip(*lines, strict=True)))
 
 
@@ -95,7 +97,8 @@ async def assume(account: Account, leases: Sequence[tuple[int, int]]) -> None:
 
 def _line(account: Account, engine_id: UUID, row: Any, record: CallRecord) -> tuple[Any, ...]:
     state, paid = _paid(row, record)
-    if record.sent:
+    sent = record.sent and row["source"] is None
+    if sent:
         account.bills.append(bill_of(record, paid, run_id=account.run_id, engine_id=engine_id))
     if row["state"] == RESERVED:
         account.reserved -= row["reserved"]
@@ -105,7 +108,7 @@ def _line(account: Account, engine_id: UUID, row: Any, record: CallRecord) -> tu
     else:
         account.spent += paid - row["cost"]
         give_back(account, row["drawn_on"], row["cost"] - paid)
-    account.model_calls += record.sent and not row["told"]  # a repeat where nobody knows the usage comes here again
+    account.model_calls += sent and not row["told"]  # a repeat where nobody knows the usage comes here again
     if paid > row["reserved"]:
         account.alarm(record, paid, row["reserved"])
     usage = None if record.usage is None else record.usage.model_dump_json()
@@ -124,6 +127,8 @@ def _seconds(record: CallRecord) -> float:
 def _paid(row: Any, record: CallRecord) -> tuple[int, Decimal]:
     if not record.sent:
         return RELEASED, Decimal(0)
+    if row["source"] is not None:
+        return SETTLED, Decimal(0)
     if record.usage is None:
         return ASSUMED, row["reserved"]
     usage = record.usage

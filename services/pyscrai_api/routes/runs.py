@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.responses import JSONResponse
 
 from pyscrai.contract.calls import ModelCall
-from pyscrai.contract.runs import ChangeRun, Delivered, NewRun, Resume, Run, RunStatus, Snapshot
+from pyscrai.contract.runs import ChangeRun, Delivered, NewReplay, NewRun, Resume, Run, RunStatus, Snapshot
 from pyscrai.contract.wire import Page
 from pyscrai_api.access import Caller
 from pyscrai_api.deps import Deps
@@ -118,6 +118,15 @@ async def cancel(run: str, shared: Shared, who: Who) -> Run:
     run_id = await own_run(shared, who, run)
     await shared.runs.control.cancel(run_id)
     return await _shown(shared, run_id)
+
+
+@router.post("/runs/{run}/replay", status_code=201)
+async def replay(request: Request, run: str, shared: Shared, who: Who, wanted: NewReplay | None = None) -> Response:
+    """Play a run again with the answers that were recorded: no model is asked, and it costs nothing. Under the same
+    versions and choices it ends with the same digest; where it asks something else, it stops and shows what."""
+    run_id = await own_run(shared, who, run)
+    key = key_of(request, owner=who.owner, route=f"POST /runs/{run_id}/replay", body=await request.body())
+    return (await shared.runs.replay(run_id, wanted or NewReplay(), who.owner, key)).response()
 
 
 @router.get("/runs/{run}/snapshot")

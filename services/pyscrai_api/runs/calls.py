@@ -19,13 +19,17 @@ STATES: Mapping[int, CallState] = {RESERVED: "reserved", SETTLED: "settled", ASS
 _START: Place = (-1, -1, -1, -1)
 _PAGE = """
 SELECT c.event_id, e.event_type, c.step, c.ordinal, e.turn, e.phase, e.seat, c.lease_no, c.try_no, c.call, c.model,
-  c.state, c.reserved, c.cost, c.usage, c.request, c.request_hash, c.answer, c.error, c.seconds,
+  c.state, c.reserved, c.cost, c.usage, c.request, c.request_hash, c.answer, c.source, c.error, c.seconds,
   c.reserved_at, c.settled_at
 FROM calls c JOIN events e ON e.id = c.event_id
 WHERE c.run_id = $1 AND (c.step, c.ordinal, c.lease_no, c.call) > ($2::int, $3::int, $4::int, $5::int)
 ORDER BY c.step, c.ordinal, c.lease_no, c.call LIMIT $6
 """
-_TEXTS = "SELECT hash, role, content FROM request_texts WHERE run_id = $1 AND hash = ANY($2::text[])"
+# What a replay asked is kept with its recording.
+_TEXTS = """
+SELECT hash, role, content FROM request_texts
+WHERE run_id IN (SELECT unnest(array[id, replay_of]) FROM runs WHERE id = $1) AND hash = ANY($2::text[])
+"""
 
 
 async def read_calls(conn: Connection, run_id: UUID, after: str | None, limit: int) -> Page[ModelCall]:

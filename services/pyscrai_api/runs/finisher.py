@@ -16,7 +16,7 @@ from pyscrai.domain.canonical import canonical, normalise
 from pyscrai.domain.view import result_schema
 from pyscrai.domain.work import Work as PlannedWork
 from pyscrai_api.database import Pool
-from pyscrai_api.money import reservations, settlements, waiting
+from pyscrai_api.money import cache, reservations, settlements, waiting
 from pyscrai_api.money.bills import log_bills
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.queue import store
@@ -113,6 +113,8 @@ class RunEvents:
         handed = await store.hand_back_rows(run.conn, engine_id, back)
         run.open -= sum(row.removed for row in done)
         await settlements.assume(run, [(r.event_id, r.lease_no) for r in (*done, *failed, *handed) if r.ended])
+        if run.cached:
+            await cache.keep(run.conn, run.owner, run.seed, [(row.event_id, row.lease_no) for row in done if row.ended])
         await self._bury(run, [row.event_id for row in failed if row.died])
         await waiting.release_affordable(run, self._terms.wider)
         if any(row.ended for row in handed):

@@ -22,6 +22,7 @@ from pyscrai.domain.entry import Entry, draft
 from pyscrai_api.database import Connection
 from pyscrai_api.money.account import TODAY, Account
 from pyscrai_api.money.purses import flush, let_go, warning, worth_a_warning
+from pyscrai_api.money.recorded import Memory
 from pyscrai_api.money.standing import Standing
 from pyscrai_api.queue.store import HandBack
 
@@ -93,6 +94,12 @@ class LockedRun(Account):
     @property
     def run_id(self) -> UUID:
         return self.id
+
+    @property
+    def memory(self) -> Memory | None:
+        if self.replay_of is None and not self.cached:
+            return None
+        return Memory(run_id=self.id, owner=self.owner, replay_of=self.replay_of, cached=self.cached, seed=self.seed)
 
     def refused(self, call: Reserve, bound: Decimal, lacking: Standing) -> HandBack:
         """Held until there is so much money."""

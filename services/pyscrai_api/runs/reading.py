@@ -6,7 +6,7 @@ import json
 from typing import Any
 from uuid import UUID
 
-from pyscrai.contract.runs import Run, ScenarioRef, Snapshot, Trouble
+from pyscrai.contract.runs import PutOff, Run, RunRef, ScenarioRef, Snapshot, Trouble
 from pyscrai.contract.wire import Page
 from pyscrai.domain.choices import Choices
 from pyscrai.domain.plan import Plan
@@ -21,10 +21,16 @@ from pyscrai_api.runs.plans import Plans
 
 _SELECT = """
 SELECT r.*, t.name AS scenario_name, v.version AS scenario_version, v.title AS scenario_title,
-  v.sha256 AS scenario_sha256
+  v.sha256 AS scenario_sha256, recorded.number AS recorded_number, told.name AS recorded_scenario
 FROM runs r JOIN templates t ON t.id = r.template_id JOIN template_versions v ON v.id = r.scenario_version_id
+LEFT JOIN runs recorded ON recorded.id = r.replay_of LEFT JOIN templates told ON told.id = recorded.template_id
 """
 _ONE = _SELECT + " WHERE r.id = $1"
+_PUT_OFF = """
+SELECT count(*) AS events, extract(epoch FROM min(run_at) - now())::float8 AS seconds,
+  coalesce((array_agg(error ORDER BY run_at))[1], 'its time') AS reason
+FROM queue WHERE run_id = $1 AND state = 1 AND run_at > now()
+"""
 _BY_SERIAL = "SELECT id FROM runs WHERE serial = $1"
 _PAGE = (
     _SELECT
@@ -53,7 +59,10 @@ async def read_run(conn: Connection, run_id: UUID) -> Run:
     row = await conn.fetchrow(_ONE, run_id)
     if row is None:
         raise NotFound(f"there is no run {run_id}")
-    return shown(row)
+    run = shown(row)
+    if run.status == "running" and (late := await conn.fetchrow(_PUT_OFF, run_id))["events"]:
+        run.waiting_for = PutOff.model_validate(dict(late))
+    return run
 
 
 async def list_runs(
@@ -108,7 +117,15 @@ def shown(row: Any) -> Run:
         created_at=row["created_at"].isoformat(),
         started_at=_time(row["started_at"]),
         ended_at=_time(row["ended_at"]),
+        replay_of=_recorded(row),
     )
+
+
+def _recorded(row: Any) -> RunRef | None:
+    if row["replay_of"] is None:
+        return None
+    label = f"run-{row['recorded_number']:03d}"
+    return RunRef(id=str(row["replay_of"]), label=label, scenario=row["recorded_scenario"])
 
 
 async def snapshot(conn: Connection, plans: Plans, folds: Folds, run_id: UUID, seat: str | None) -> Snapshot:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
-from pyscrai.contract.runs import NewRun, Snapshot
+from pyscrai.contract.runs import NewReplay, NewRun, Snapshot
 from pyscrai_api.database import Connection, Pool
 from pyscrai_api.idempotency import Answer, Key, once
 from pyscrai_api.money.terms import Terms
@@ -17,17 +17,20 @@ from pyscrai_api.runs.commit import Committed
 from pyscrai_api.runs.control import Control
 from pyscrai_api.runs.finisher import RunEvents
 from pyscrai_api.runs.folds import Folds
+from pyscrai_api.runs.going import Going
 from pyscrai_api.runs.locked import LockedRun
 from pyscrai_api.runs.plans import Plans
+from pyscrai_api.runs.replays import start_replay
 from pyscrai_api.runs.start import start_run
 from pyscrai_api.settings import Settings
 
 Told = Callable[[Connection, UUID], Awaitable[Answer]]
 """What is answered about a run that has just been made."""
+Begun = Awaitable[tuple[LockedRun, Committed]]
 
 
 class Runs:
-    """`events` is what the queue calls for events of runs; `control` is what people do."""
+    """`events` is what the queue calls for events of runs; `control` is what people do; `going` is what money does."""
 
     def __init__(self, pool: Pool, bell: Bell, settings: Settings, terms: Terms) -> None:
         self._pool = pool
@@ -38,23 +41,30 @@ class Runs:
         claims = Claims(pool, self._plans, self._folds, settings.default_model, terms.providers.declared)
         self.events = RunEvents(pool, bell, self._plans, claims, terms, self._folds)
         self.control = Control(self.events, self._plans, terms)
+        self.going = Going(pool, self.events, terms.wider)
 
     async def start(self, wanted: NewRun, owner: str, key: Key | None = None, told: Told | None = None) -> Answer:
         """Start a run; when this returns, its first events may be claimed. The answer is the run (201), or what `told`
         makes of it in the same transaction.
         """
         check_pool(owner, wanted.pool)
+
+        def begin(conn: Connection) -> Begun:
+            default, prices = self._settings.default_limit, self._terms.prices
+            return start_run(conn, self._plans, wanted, owner=owner, default_limit=default, prices=prices)
+
+        return await self._open(begin, key, told)
+
+    async def replay(self, recorded: UUID, wanted: NewReplay, owner: str, key: Key | None = None) -> Answer:
+        """Start a run that takes its answers from the recording of another; otherwise as `start`."""
+        check_pool(owner, wanted.pool)
+        return await self._open(lambda conn: start_replay(conn, self._plans, recorded, wanted, owner=owner), key, None)
+
+    async def _open(self, begin: Callable[[Connection], Begun], key: Key | None, told: Told | None) -> Answer:
         started: list[tuple[LockedRun, Committed]] = []
 
         async def work() -> Answer:
-            run, first = await start_run(
-                conn,
-                self._plans,
-                wanted,
-                owner=owner,
-                default_limit=self._settings.default_limit,
-                prices=self._terms.prices,
-            )
+            run, first = await begin(conn)
             await run.save()
             started.append((run, first))
             if told is not None:

@@ -17,6 +17,7 @@ class ModelCall(Wire):
 
     `reserved`: still under way. `settled`: paid as the provider counted. `assumed`: nobody knows what became of it,
     so its upper bound is charged. `released`: never sent. `request` and `answer` are there once it is settled.
+    `source`: no model was asked, the answer is that of a recording (`replay`) or of the `cache`.
     """
 
     event_id: int
@@ -37,6 +38,7 @@ class ModelCall(Wire):
     request: list[RequestMessage] = []
     request_hash: str = ""
     answer: str | None = None
+    source: Literal["replay", "cache"] | None = None
     error: str | None = None
     seconds: float | None = None
     reserved_at: str
