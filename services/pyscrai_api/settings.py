@@ -156,6 +156,10 @@ class Settings:
         default=30.0,
         metadata=_option("PYSCRAI_RETENTION_DAYS", "days that ended events without a run are kept", _positive),
     )
+    cache_days: float = field(
+        default=30.0,
+        metadata=_option("PYSCRAI_CACHE_DAYS", "days that answers in the cache are kept", _positive),
+    )
     grace: float = field(
         default=10.0,
         metadata=_option("PYSCRAI_GRACE", "seconds that requests get to end when the service stops", _positive),

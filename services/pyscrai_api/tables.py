@@ -152,6 +152,7 @@ class RunRow(Base, table=True):
         Index("ix_runs_pool", "pool", postgresql_where=text("pool IS NOT NULL")),
         Index("ix_runs_running", "owner", postgresql_where=text("status = 'running'")),
         Index("ix_runs_pending", "owner", "id", postgresql_where=text("status = 'pending'")),
+        Index("ix_runs_broke", "id", postgresql_where=text("status = 'paused' AND short_of_money")),
         Index("ix_runs_group_name", "owner", "group_name", postgresql_where=text("group_name IS NOT NULL")),
         CheckConstraint("tranche >= 0 AND (tranche = 0 OR drawn_on IS NOT NULL)", name="tranche"),
     )
@@ -420,6 +421,7 @@ class CallRow(Base, table=True):
         Index("ix_calls_open", "run_id", "event_id", postgresql_where=text("state = 1")),
         Index("ix_calls_provider", "provider", postgresql_where=text("state = 1 AND provider IS NOT NULL")),
         Index("ix_calls_paid", "settled_at", "owner", postgresql_where=text("cost > 0")),
+        Index("ix_calls_cached", "owner", postgresql_where=text("source = 'cache'")),
         CheckConstraint("source IN ('replay', 'cache')", name="source"),
     )
     event_id: int = Field(sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False))
@@ -489,8 +491,12 @@ class LimitRow(Base, table=True):
     )
     scope: str = Field(sa_column=Column(Text, primary_key=True))
     owner: str = Field(sa_column=Column(Text, primary_key=True))  # "" for the installation
-    name: str = Field(sa_column=Column(Text, primary_key=True))  # of the group, else ""
+    # Of the group, else ""; "own" is what a person set for themselves, below what was set for them.
+    name: str = Field(sa_column=Column(Text, primary_key=True))
     limit_usd: Decimal | None = Field(default=None, sa_column=usd(nullable=True))  # None: no limit
+    # What the purse of that period had taken when this was set: a limit may be set below it.
+    taken: Decimal = Field(sa_column=usd())
+    period: date = Field(sa_column=Column(Date, nullable=False))
     set_by: str = Field(sa_column=Column(Text, nullable=False))
     set_at: datetime = Field(sa_column=now())
 

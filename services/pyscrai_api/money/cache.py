@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyscrai.contract.calls import CachedAnswers
 from pyscrai.domain.canonical import sha256
 from pyscrai.domain.chance import chance
 from pyscrai_api.database import Connection
@@ -34,6 +35,16 @@ _PRUNE = """
 DELETE FROM cached_answers WHERE (owner, request_hash) IN (
     SELECT owner, request_hash FROM cached_answers WHERE created_at < now() - make_interval(secs => $1)
     ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+"""
+# Hits are counted where they were taken: on the calls of runs.
+_HELD = """
+SELECT count(*) AS answers, coalesce(sum(octet_length(answer)), 0) AS bytes,
+  (SELECT count(*) FROM calls WHERE owner = $1 AND source = 'cache') AS hits
+FROM cached_answers WHERE owner = $1
+"""
+_CLEAR = """
+DELETE FROM cached_answers WHERE (owner, request_hash) IN (
+    SELECT owner, request_hash FROM cached_answers WHERE owner = $1 ORDER BY request_hash LIMIT 5000 FOR UPDATE)
 """
 
 
@@ -62,7 +73,24 @@ async def keep(conn: Connection, owner: str, seed: int, leases: Sequence[tuple[i
     )  # fmt: skip
 
 
+async def held(conn: Connection, owner: str, days: float) -> CachedAnswers:
+    """What an owner's cache holds, and how often it was of use."""
+    row = await conn.fetchrow(_HELD, owner)
+    return CachedAnswers(answers=row["answers"], bytes=row["bytes"], hits=row["hits"], days=days)
+
+
+async def clear(conn: Connection, owner: str) -> int:
+    """Forget an owner's answers, in batches; returns how many."""
+    total = 0
+    while done := _count(await conn.execute(_CLEAR, owner)):
+        total += done
+    return total
+
+
 async def prune(conn: Connection, seconds: float, most: int) -> int:
     """Forget up to `most` answers that are older than so many seconds; returns how many."""
-    done: str = await conn.execute(_PRUNE, seconds, most)
+    return _count(await conn.execute(_PRUNE, seconds, most))
+
+
+def _count(done: str) -> int:
     return int(done.rpartition(" ")[2])

@@ -12,10 +12,10 @@ from urllib.parse import quote
 from pydantic import BaseModel
 
 from pyscrai.client.http import Http
-from pyscrai.contract.calls import ModelCall
+from pyscrai.contract.calls import CachedAnswers, ModelCall
 from pyscrai.contract.engines import EngineInstance
 from pyscrai.contract.events import Event, NewEvent
-from pyscrai.contract.runs import ChangeRun, Delivered, NewRun, Resume, Run, Snapshot
+from pyscrai.contract.runs import ChangeRun, Delivered, NewReplay, NewRun, Resume, Run, Snapshot
 from pyscrai.contract.scenarios import (
     Conversation,
     HydratedConversation,
@@ -138,6 +138,17 @@ class Api:
         async with aclosing(cast(AsyncGenerator[tuple[str, str, str], None], events)):
             async for _id, _kind, data in events:
                 yield Delivered.model_validate_json(data)
+
+    async def replay(self, run_id: str, wanted: NewReplay) -> Run:
+        """Start a run that takes its answers from the recording of this one. Raises InvalidRequest, NotFound."""
+        return _one(Run, await self.http.request("POST", _path("runs", run_id, "replay"), json=wanted, headers=_once()))
+
+    async def cache(self) -> CachedAnswers:
+        """What the caller's cache of answers holds."""
+        return _one(CachedAnswers, await self.http.request("GET", "/cache"))
+
+    async def clear_cache(self) -> None:
+        await self.http.request("DELETE", "/cache")
 
     async def pause(self, run_id: str) -> Run:
         return _one(Run, await self.http.request("POST", _path("runs", run_id, "pause")))

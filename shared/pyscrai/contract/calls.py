@@ -43,3 +43,12 @@ class ModelCall(Wire):
     seconds: float | None = None
     reserved_at: str
     settled_at: str | None = None
+
+
+class CachedAnswers(Wire):
+    """GET /cache: what the caller's cache holds, and how many calls of runs it answered. Kept for `days`."""
+
+    answers: int
+    bytes: int
+    hits: int
+    days: float

@@ -30,6 +30,8 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("limit_usd", sa.Numeric(precision=20, scale=10), nullable=True),
+        sa.Column("taken", sa.Numeric(precision=20, scale=10), server_default=sa.text("0"), nullable=False),
+        sa.Column("period", sa.Date(), nullable=False),
         sa.Column("set_by", sa.Text(), nullable=False),
         sa.Column("set_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("scope IN ('group', 'day', 'week', 'installation')", name=op.f("ck_limits_scope")),
@@ -101,6 +103,13 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("replay_of", sa.Uuid(), nullable=True))
     op.add_column("runs", sa.Column("cached", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.create_index(
+        "ix_runs_broke",
+        "runs",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("status = 'paused' AND short_of_money"),
+    )
+    op.create_index(
         "ix_runs_group_name",
         "runs",
         ["owner", "group_name"],
@@ -111,6 +120,7 @@ def upgrade() -> None:
         "ix_runs_pending", "runs", ["owner", "id"], unique=False, postgresql_where=sa.text("status = 'pending'")
     )
     op.create_index("ix_runs_running", "runs", ["owner"], unique=False, postgresql_where=sa.text("status = 'running'"))
+    op.create_index("ix_calls_cached", "calls", ["owner"], unique=False, postgresql_where=sa.text("source = 'cache'"))
     op.create_check_constraint(op.f("ck_calls_source"), "calls", "source IN ('replay', 'cache')")
     op.create_check_constraint(
         op.f("ck_runs_tranche"), "runs", "tranche >= 0 AND (tranche = 0 OR drawn_on IS NOT NULL)"
@@ -125,6 +135,7 @@ def downgrade() -> None:
     op.drop_index("ix_runs_running", table_name="runs", postgresql_where=sa.text("status = 'running'"))
     op.drop_index("ix_runs_pending", table_name="runs", postgresql_where=sa.text("status = 'pending'"))
     op.drop_index("ix_runs_group_name", table_name="runs", postgresql_where=sa.text("group_name IS NOT NULL"))
+    op.drop_index("ix_runs_broke", table_name="runs", postgresql_where=sa.text("status = 'paused' AND short_of_money"))
     op.drop_column("runs", "cached")
     op.drop_column("runs", "replay_of")
     op.drop_column("runs", "warned_at")
@@ -136,6 +147,7 @@ def downgrade() -> None:
         "ix_calls_provider", table_name="calls", postgresql_where=sa.text("state = 1 AND provider IS NOT NULL")
     )
     op.drop_column("calls", "provider")
+    op.drop_index("ix_calls_cached", table_name="calls", postgresql_where=sa.text("source = 'cache'"))
     op.drop_column("calls", "source")
     op.drop_column("calls", "drawn_on")
     op.drop_column("calls", "price")
