@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 
+from pyscrai.contract.runs import Trouble
 from pyscrai.domain.canonical import canonical, normalise, read
 from pyscrai.domain.documents import to_keep
 from pyscrai.domain.entry import Entry
@@ -89,6 +90,9 @@ async def write(run: LockedRun, plan: Plan, move: Advance) -> Committed:
         await store(run.conn, run.id, move.state)
     if move.work:
         await _enqueue(run, plan, move.work)
+        if halt := move.halt:
+            message = f"a check that halts the run found: {'; '.join(halt)[:2000]}. Resume it to go on all the same."
+            run.stop("paused", "run_paused", Trouble(code="halted_by_check", message=message))
     else:
         run.status, run.phase, run.reason = "completed", None, None
         run.outcome = None if move.state.end is None else move.state.end.outcome

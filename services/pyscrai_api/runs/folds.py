@@ -79,4 +79,4 @@ async def fold_at(conn: Connection, run_id: UUID, plan: Plan, at_seq: int) -> St
 
 async def store(conn: Connection, run_id: UUID, state: State) -> None:
     """Keep a fold in the database; one per turn bounds what a cold replica reads."""
-    await conn.execute(_STORE, run_id, state.seq, state.model_dump_json())
+    await conn.execute(_STORE, run_id, state.seq, state.model_dump_json(exclude_defaults=True))

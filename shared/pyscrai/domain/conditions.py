@@ -45,11 +45,7 @@ class Comparison:
             found = found.get(self.seat) if self.seat else None
         elif self.seat:
             return False
-        if found is None or isinstance(found, bool) != isinstance(self.value, bool):
-            return False
-        if isinstance(found, str) != isinstance(self.value, str):
-            return False
-        return _OPERATORS[self.op](found, self.value)
+        return _holds(self.op, found, self.value)
 
 
 @dataclass(frozen=True)
@@ -78,6 +74,19 @@ def parse(text: str) -> Condition:
         for group in re.split(r"\s+or\s+", text)
     ]
     return Condition(tuple(groups))
+
+
+def compare(op: str, found: Any, constant: str) -> bool:
+    """Whether a value compares as told to a constant in an author's words; False where they are of different kinds."""
+    return _holds(op, found, _constant(constant))
+
+
+def _holds(op: str, found: Any, value: Value) -> bool:
+    if found is None or isinstance(found, bool) != isinstance(value, bool):
+        return False
+    if isinstance(found, str) != isinstance(value, str):
+        return False
+    return _OPERATORS[op](found, value)
 
 
 def _comparison(part: str, whole: str) -> Comparison:

@@ -16,7 +16,18 @@ Audience = Literal["all", "none"] | list[str]
 STORY = frozenset(
     {
         *("run_started", "turn_started", "phase_complete", "turn_complete", "run_complete", "outcome"),
-        *("decision", "message", "proposal", "thought", "world_update", "exogenous", "metric", "check", "report"),
+        *(
+            "decision",
+            "message",
+            "proposal",
+            "thought",
+            "world_update",
+            "exogenous",
+            "metric",
+            "check",
+            "alert",
+            "report",
+        ),
         *("tool_call", "tool_result", "input", "edit"),
     }
 )

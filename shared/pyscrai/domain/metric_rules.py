@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Literal
 
+from pyscrai.domain.alerts import COMPARISON
 from pyscrai.domain.canonical import escape
 from pyscrai.domain.errors import InvalidValue
 from pyscrai.domain.metrics import compile_pattern
@@ -105,5 +106,7 @@ def _unused(here: str, metric: Metric) -> Iterator[Found]:
     for key, way in (("pattern", "pattern"), ("keywords", "keyword"), ("prompt", "model")):
         if getattr(metric, key) and metric.by != way:
             yield f"{here}/{key}", f"{key} is not used by: {metric.by}", f"did you mean by: {way}?", "warning"
-    if metric.thresholds:
-        yield f"{here}/thresholds", "thresholds are not used yet: they are kept", None, "note"
+    for name, level in metric.thresholds.items():
+        if not isinstance(level, int | float) and not (isinstance(level, str) and COMPARISON.match(level)):
+            what = f"the threshold {name} is neither a number nor a comparison: it is kept and not used"
+            yield f"{here}/thresholds/{escape(name)}", what, 'a number, or a text such as ">= 8"', "warning"

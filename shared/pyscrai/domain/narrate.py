@@ -5,28 +5,53 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pyscrai.domain import flow, pacts, talk
+from pyscrai.domain import alerts, disclosure, facts, flow, pacts, talk
 from pyscrai.domain.documents import documents_of
 from pyscrai.domain.entry import Draft, draft
 from pyscrai.domain.metrics import coerce
 from pyscrai.domain.plan import Plan
+from pyscrai.domain.state import State
 from pyscrai.domain.work import Result, Work
 
+FACTS = "facts"
+"""The check that the system itself makes of new facts."""
 
-def narrate(plan: Plan, results: list[Result]) -> list[Draft]:
+
+def narrate(plan: Plan, state: State, results: list[Result]) -> list[Draft]:
     """The entries that a step's results make, in the order of its events, then `phase_complete` per phase.
 
-    A discarded event (value None) makes no entry of its own: the seat said nothing.
+    A discarded event (value None) makes no entry of its own: the seat said nothing. `state` is the one that the step
+    was asked in.
     """
     drafts: list[Draft] = []
     for result in results:
         if result.value is not None:
-            drafts += _WRITERS[result.work.phase](plan, result.work, result.value)
+            drafts += _WRITERS[result.work.phase](plan, state, result.work, result.value)
+    drafts += _disclosures(plan, state, drafts)
     for phase in dict.fromkeys(result.work.phase for result in results):
         done = sum(result.work.phase == phase and result.value is not None for result in results)
         work = next(result.work for result in results if result.work.phase == phase)
-        drafts.append(phase_complete(work.turn, phase, done, **_round(work)))
+        again = {"again": True} if _asks_again(phase, drafts) else {}
+        drafts.append(phase_complete(work.turn, phase, done, **_round(work), **again))
     return drafts
+
+
+def _asks_again(phase: str, drafts: list[Draft]) -> bool:
+    """Whether something of this phase was found that the narrator is to mend."""
+    return any(line.body.get("action") == "reask" and line.phase == phase for line in drafts)
+
+
+def _disclosures(plan: Plan, state: State, drafts: list[Draft]) -> list[Draft]:
+    """What was told in this step that only its speaker had known."""
+    disclosed = dict(state.disclosed)
+    found: list[Draft] = []
+    for entry in drafts:
+        for key, told in disclosure.found_in(plan.scenario, entry, disclosed):
+            disclosed[key] = disclosure.widened(disclosed.get(key), entry.visible_to)
+            body: dict[str, Any] = {"check": disclosure.CHECK, "consistent": False, "issues": [told], "severity": "low"}
+            body |= {"key": key, "heard": disclosed[key]}
+            found.append(draft("check", body, turn=entry.turn, phase=entry.phase, seat=entry.seat))
+    return found
 
 
 def phase_complete(turn: int, phase: str, events: int, **more: Any) -> Draft:
@@ -36,6 +61,19 @@ def phase_complete(turn: int, phase: str, events: int, **more: Any) -> Draft:
 
 def _round(work: Work) -> dict[str, Any]:
     return {"round": work.payload["round"]} if work.phase in (talk.PHASE, pacts.PHASE) else {}
+
+
+def measured(plan: Plan, state: State, entries: list[Draft]) -> list[Draft]:
+    """Entries of metrics, each followed by the alerts of thresholds that its value crosses."""
+    found: list[Draft] = []
+    for entry in entries:
+        found.append(entry)
+        name, before = str(entry.body["metric"]), state.metrics.get(str(entry.body["metric"]))
+        if entry.seat is not None:
+            before = before.get(entry.seat) if isinstance(before, dict) else None
+        metric = plan.scenario.metrics[name]
+        found += alerts.crossed(name, metric, before, entry.body["value"], turn=entry.turn, seat=entry.seat)
+    return found
 
 
 def metric_entry(plan: Plan, turn: int, name: str, value: Any, seat: str | None = None) -> Draft:
@@ -53,13 +91,13 @@ def message_entry(
     return draft("message", body, turn=turn, phase="dialogue", seat=seat)
 
 
-def _decision(_plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+def _decision(_plan: Plan, _state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     thought = {"reasoning": value.get("reasoning", ""), "goals": value.get("goals", [])}
     yield draft("thought", thought, turn=work.turn, phase=work.phase, seat=work.seat)
     yield draft("decision", {"action": value["action"]}, turn=work.turn, phase=work.phase, seat=work.seat)
 
 
-def _message(plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+def _message(plan: Plan, _state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     seat = str(work.seat)
     if value.get("thought"):
         yield draft("thought", {"thought": value["thought"]}, turn=work.turn, phase=work.phase, seat=seat)
@@ -74,7 +112,7 @@ def _message(plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     yield message_entry(work.turn, seat, value["text"], to, closing, documents)
 
 
-def _letters(_plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+def _letters(_plan: Plan, _state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     seat, turn, told = str(work.seat), work.turn, work.payload
     members: Any = told["members"]
     if value.get("thought"):
@@ -89,7 +127,7 @@ def _letters(_plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
             yield talk.letter(turn, seat, one["to"], one["text"], bool(one.get("closing")), members)
 
 
-def _pact(_plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+def _pact(_plan: Plan, _state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     seat, turn = str(work.seat), work.turn
     if value.get("thought"):
         yield draft("thought", {"thought": value["thought"]}, turn=turn, phase=work.phase, seat=seat)
@@ -117,7 +155,7 @@ def _answers(work: Work, seat: str, value: dict[str, Any]) -> Iterator[Draft]:
         yield pacts.line(act, name, turn=work.turn, parties=parties, seat=seat, more=reason)
 
 
-def _tool_result(plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+def _tool_result(plan: Plan, _state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     seat, name = str(work.payload["seat"]), str(work.payload["tool"])
     tool = plan.tool(seat, name)
     body = {"tool": name, "content": value["content"], "ends": tool.ends}
@@ -134,7 +172,7 @@ def _addressed(plan: Plan, seat: str, value: dict[str, Any]) -> str | None:
     return None if found == seat else found
 
 
-def _flow_message(plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+def _flow_message(plan: Plan, _state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     seat, name = str(work.seat), str(work.payload["step"])
     step = plan.scenario.flow[name]
     thought = flow.thought(value)
@@ -147,43 +185,64 @@ def _flow_message(plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Dra
     yield draft("message", body, turn=work.turn, phase=work.phase, seat=seat, parties=parties)
 
 
-def _report(_plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+def _report(_plan: Plan, state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     summary, fields = flow.told(value)
-    body = {"summary": summary, "findings": value.get("findings") or []}
-    body |= {"step": work.payload["step"], "fields": fields}
+    body: dict[str, Any] = {"summary": summary, "findings": value.get("findings") or []}
+    if "step" in work.payload:
+        body |= {"step": work.payload["step"], "fields": fields}
+    else:
+        told = {name: value.get(name) or [] for name in ("turning_points", "influence", "positions")}
+        body |= told | {"at_end": bool(work.payload.get("at_end")), "disclosures": list(state.disclosures)}
     yield draft("report", body, turn=work.turn, phase=work.phase)
 
 
-def _world_update(_plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+def _world_update(plan: Plan, state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     if "step" in work.payload:
         narrative, fields = flow.told(value)
         value = value | {"narrative": narrative}
         extra: dict[str, Any] = {"step": work.payload["step"], "fields": fields}
     else:
         extra = {}
-    body = {"narrative": value["narrative"], "facts": value.get("facts") or {}, "changes": value.get("changes") or []}
+    new = value.get("facts") or {}
+    wrong = dict(facts.contradictions(plan.scenario.world.variables, state.facts, new))
+    again = bool(wrong) and not work.payload.get("again") and "step" not in work.payload
+    if wrong:
+        found: dict[str, Any] = {"check": FACTS, "consistent": False, "issues": list(wrong.values())}
+        found |= {"severity": "medium"} | ({"action": "reask"} if again else {})
+        yield draft("check", found, turn=work.turn, phase=work.phase)
+    if again:
+        return
+    kept = {name: one for name, one in new.items() if name not in wrong}
+    body = {"narrative": value["narrative"], "facts": kept, "changes": value.get("changes") or []}
     yield draft("world_update", body | extra, turn=work.turn, phase=work.phase)
 
 
-def _check(_plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+def _check(plan: Plan, state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     body = {"check": work.payload.get("check"), "consistent": value["consistent"]}
     body |= {"issues": value.get("issues") or [], "severity": value.get("severity") or "none"}
+    declared = plan.scenario.checks.get(str(work.payload.get("check")))
+    if declared is not None and not value["consistent"] and declared.on_issue != "log":
+        asked = "world_update" in plan.event_types and work.phase not in state.reasked
+        # Asked again once; what is still wrong then is recorded.
+        body["action"] = declared.on_issue if declared.on_issue != "reask" or asked else "warn"
     yield draft("check", body, turn=work.turn, phase=work.phase)
 
 
-def _measure(plan: Plan, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+def _measure(plan: Plan, state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     asked = work.payload.get("metrics")
     values = value.get("values") or {}
+    entries: list[Draft] = []
     for name in asked if isinstance(asked, list) else []:
         metric, found = plan.scenario.metrics[str(name)], values.get(name)
         per_seat = found if metric.per_seat and isinstance(found, dict) else {metric.seat: found}
         for seat, one in per_seat.items():
-            measured = coerce(metric, one)
-            if measured is not None and (seat is None or seat in plan.scenario.seats):
-                yield metric_entry(plan, work.turn, str(name), measured, seat)
+            value_ = coerce(metric, one)
+            if value_ is not None and (seat is None or seat in plan.scenario.seats):
+                entries.append(metric_entry(plan, work.turn, str(name), value_, seat))
+    yield from measured(plan, state, entries)
 
 
-_WRITERS: dict[str, Callable[[Plan, Work, dict[str, Any]], Iterator[Draft]]] = {
+_WRITERS: dict[str, Callable[[Plan, State, Work, dict[str, Any]], Iterator[Draft]]] = {
     "decision": _decision,
     "dialogue": _message,
     "message": _flow_message,

@@ -26,10 +26,11 @@ EVENT_TYPE_OF_PHASE = {
     "tool": "oracle",
     "communication": "letters",
     "coalition": "coalition",
+    "report": "turn_report",
 }
 PHASES_OF_POLICY = {
-    "turns@1": ("communication", "coalition", "decision", "world_update", "validation", "metrics"),
-    "dialogue@1": ("dialogue", "validation", "metrics"),
+    "turns@1": ("communication", "coalition", "decision", "world_update", "validation", "metrics", "report"),
+    "dialogue@1": ("dialogue", "validation", "metrics", "report"),
     "flow@1": ("message", "world_update", "report", "validation", "metrics"),
 }
 
@@ -135,8 +136,12 @@ def needed_event_types(scenario: Scenario) -> dict[str, str]:
     if scenario.schedule.policy == "flow@1":
         kinds = {phase: EVENT_TYPE_OF_PHASE[phase] for phase in ("validation", "metrics")}
         return flow.needed(scenario) | {phase: scenario.events.get(phase, kind) for phase, kind in kinds.items()}
-    talked = {"communication": wants_letters(scenario), "coalition": wants_coalitions(scenario)}
-    phases = [phase for phase in PHASES_OF_POLICY.get(scenario.schedule.policy, ()) if talked.get(phase, True)]
+    wanted = {
+        "communication": wants_letters(scenario),
+        "coalition": wants_coalitions(scenario),
+        "report": bool(scenario.reports.every or scenario.reports.at_end),
+    }
+    phases = [phase for phase in PHASES_OF_POLICY.get(scenario.schedule.policy, ()) if wanted.get(phase, True)]
     if scenario.schedule.policy == "dialogue@1" and any(seat.tools for seat in scenario.seats.values()):
         phases.append("tool")
     return {phase: scenario.events.get(phase, EVENT_TYPE_OF_PHASE[phase]) for phase in phases}

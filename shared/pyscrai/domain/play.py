@@ -19,13 +19,22 @@ MAX_MOVES = 1000
 
 
 class Advance(BaseModel):
-    """A step's worth of story, the state after it, and the work to wait for (none: the run is over)."""
+    """A step's worth of story, the state after it, and the work to wait for (none: the run is over).
+
+    `halt`: what a check found that a person is to look at before the run goes on.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     entries: list[Entry]
     state: State
     work: list[Work] = []
+
+    @property
+    def halt(self) -> list[str]:
+        found = [entry for entry in self.entries if entry.kind == "check" and entry.body.get("action") == "halt"]
+        issues: list[Any] = [entry.body.get("issues") or [entry.body.get("check")] for entry in found]
+        return [str(issue) for listed in issues for issue in listed]
 
 
 class _Log:
@@ -69,7 +78,7 @@ def advance(plan: Plan, state: State, results: list[Result], *, seq: int, step: 
     step that these results belong to. Raises PolicyError where the policy has no way on.
     """
     log = _Log(plan, state, seq, step)
-    for line in narrate(plan, results):
+    for line in narrate(plan, log.state, results):
         log.add(line)
     return _go_on(plan, log)
 

@@ -206,8 +206,8 @@ def _checks(scenario: Scenario) -> Iterator[Problem]:
         here = f"/checks/{escape(name)}"
         if not (check.prompt.strip() or check.description.strip()):
             yield Problem(here, "nothing says what is checked", "add a description or a prompt", "warning")
-        if check.on_issue in ("reask", "halt"):
-            message = f"on_issue: {check.on_issue} is not played yet: the issue is logged"
+        if check.on_issue == "reask" and "world_update" not in PHASES_OF_POLICY.get(scenario.schedule.policy, ()):
+            message = f"{scenario.schedule.policy} has no narrator to ask again: the issue is a warning"
             yield Problem(f"{here}/on_issue", message, None, "warning")
 
 

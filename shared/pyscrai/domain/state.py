@@ -10,23 +10,50 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from pyscrai.domain import pacts, talk
-from pyscrai.domain.entry import Entry
+from pyscrai.domain import disclosure, pacts, talk
+from pyscrai.domain.entry import Audience, Entry
 from pyscrai.domain.pacts import Coalition, Offer
 from pyscrai.domain.plan import Plan
 from pyscrai.domain.work import End
 
-WINDOW_TURNS = 4
-"""How many turns back a view reaches; a dialogue counts its messages, a flow its waves, in rounds of all seats."""
+MEMORY_THOUGHTS = 8
+MEMORY_CHARACTERS = 300
+"""Of one thought that a seat remembers."""
+PAST_TURNS = 40
+"""Turns in the summary; older ones are thinned out, every second first."""
+PAST_CHARACTERS = 160
+"""Of one change in the summary."""
+DISCLOSURES = 50
+"""Disclosures that are kept for a report, the latest ones."""
+
+
+class Memory(BaseModel):
+    """What a seat thought, cut to a length that it may carry along for the whole run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    turn: int
+    reasoning: str
+    goals: list[str] = []
 
 
 class SeatState(BaseModel):
-    """What the policies need of a seat: the number of its latest message (0: none yet), and whether that closed."""
+    """What is kept of a seat: the number of its latest message (0: none yet), whether that closed, its own memory."""
 
     model_config = ConfigDict(frozen=True)
 
     last_message: int = 0
     closing: bool = False
+    memory: list[Memory] = []
+
+
+class Past(BaseModel):
+    """A turn as it is remembered when it is out of sight: what the narrator said that it had changed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    turn: int
+    changes: list[str]
 
 
 class ToolCall(BaseModel):
@@ -55,7 +82,8 @@ class State(BaseModel):
     a row; `documents`: what they brought, for the message that follows. `round`: of letters in this turn;
     `awaiting`: seat → the seats and coalitions whose letters of the round before it may answer; `arriving`: the same
     of this round; `happened`: how often each happening
-    did; `reasked`: phases of this turn that were asked again because of `problems`.
+    did; `reasked`: phases of this turn that were asked again because of `problems`; `past`: the summary of turns;
+    `disclosures`: what was found of seats that told what only they knew, `disclosed`: who knows what of it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -91,6 +119,10 @@ class State(BaseModel):
     happened: dict[str, int] = {}
     reasked: list[str] = []
     problems: list[str] = []
+    changes: list[str] = []
+    past: list[Past] = []
+    disclosures: list[str] = []
+    disclosed: dict[str, Audience] = {}
     ended_by_tool: End | None = None
     end: End | None = None
 
@@ -132,10 +164,12 @@ def fold(state: State, entries: list[Entry], window: int) -> State:
 
 
 def window(plan: Plan) -> int:
-    """How many turns of the log a view of this run may reach back."""
+    """How many turns of the log a view of this run may reach back; a dialogue counts its messages, a flow its waves,
+    in rounds of all seats."""
+    turns = plan.scenario.context.window
     if plan.scenario.schedule.policy.startswith(("dialogue@", "flow@")):
-        return WINDOW_TURNS * max(4, len(plan.scenario.seats))
-    return WINDOW_TURNS
+        return turns * max(4, len(plan.scenario.seats))
+    return turns
 
 
 def _turn_started(state: State, entry: Entry) -> dict[str, Any]:
@@ -171,14 +205,32 @@ def _message(state: State, entry: Entry) -> dict[str, Any]:
         return talk.heard(state.arriving, state.coalitions, entry)
     number, seat = state.messages + 1, str(entry.seat)
     said = [part for part in (state.moves.get(seat), str(entry.body["text"])) if part]
-    spoken = SeatState(last_message=number, closing=bool(entry.body.get("closing")))
+    spoken = {"last_message": number, "closing": bool(entry.body.get("closing"))}
     return {
         "messages": number,
         "moves": {**state.moves, seat: "\n\n".join(said)},
         "speaker": seat,
         "addressed": entry.body.get("to"),
-        "seats": {**state.seats, seat: spoken},
+        "seats": {**state.seats, seat: state.seats.get(seat, SeatState()).model_copy(update=spoken)},
     }
+
+
+def _thought(state: State, entry: Entry) -> dict[str, Any]:
+    seat = str(entry.seat)
+    goals: Any = entry.body.get("goals") or []
+    reasoning = str(entry.body.get("reasoning") or entry.body.get("thought") or "")
+    kept = Memory(turn=entry.turn, reasoning=shortened(reasoning, MEMORY_CHARACTERS), goals=[str(g) for g in goals][:3])
+    known = state.seats.get(seat, SeatState())
+    memory = [*known.memory, kept][-MEMORY_THOUGHTS:]
+    return {"seats": {**state.seats, seat: known.model_copy(update={"memory": memory})}}
+
+
+def shortened(text: str, most: int) -> str:
+    """A text cut at a word, so that it is at most so many characters long."""
+    if len(text) <= most:
+        return text
+    cut = text[: most - 1]
+    return f"{cut.rpartition(' ')[0] or cut}…"
 
 
 def _tool_call(state: State, entry: Entry) -> dict[str, Any]:
@@ -199,7 +251,9 @@ def _tool_result(state: State, entry: Entry) -> dict[str, Any]:
 def _world_update(state: State, entry: Entry) -> dict[str, Any]:
     new = entry.body.get("facts")
     facts = {**state.facts, **(new if isinstance(new, dict) else {})}
+    changes: Any = entry.body.get("changes") or []
     return {
+        "changes": [str(change) for change in changes],
         "world": str(entry.body["narrative"]),
         "facts": {name: value for name, value in facts.items() if value is not None},
     }
@@ -214,8 +268,16 @@ def _metric(state: State, entry: Entry) -> dict[str, Any]:
 
 
 def _check(state: State, entry: Entry) -> dict[str, Any]:
-    issues = entry.body.get("issues")
-    return {"issues": state.issues + (len(issues) if isinstance(issues, list) else 0)}
+    found: Any = entry.body.get("issues")
+    issues = [str(issue) for issue in found] if isinstance(found, list) else []
+    change: dict[str, Any] = {"issues": state.issues + len(issues)}
+    if entry.body.get("action") == "reask":
+        change["problems"] = [*state.problems, *issues]
+    if entry.body.get("check") == disclosure.CHECK:
+        change["disclosures"] = [*state.disclosures, *issues][-DISCLOSURES:]
+        told, heard = str(entry.body["key"]), entry.body["heard"]
+        change["disclosed"] = {**state.disclosed, told: heard}
+    return change
 
 
 def _proposal(state: State, entry: Entry) -> dict[str, Any]:
@@ -241,6 +303,8 @@ def _phase_complete(state: State, entry: Entry) -> dict[str, Any]:
     if entry.body.get("again"):  # its result is asked for once more
         return {"reasked": [*state.reasked, phase], "results": results}
     change: dict[str, Any] = {"phases_done": [*state.phases_done, phase], "results": results, "round": 0}
+    if phase == "world_update":
+        change["problems"] = []  # also where the second answer was discarded: nothing is asked a third time
     if phase == "tool" and state.tool is not None:
         # Also where the oracle's event was discarded: the seat is asked again and has to do without.
         change |= {"tool": None, "asks_again": state.tool.seat}
@@ -249,8 +313,20 @@ def _phase_complete(state: State, entry: Entry) -> dict[str, Any]:
     return change
 
 
-def _turn_complete(_state: State, _entry: Entry) -> dict[str, Any]:
-    return {"turn_open": False}
+def _turn_complete(state: State, _entry: Entry) -> dict[str, Any]:
+    change: dict[str, Any] = {"turn_open": False, "changes": []}
+    if state.changes:
+        kept = [shortened(one, PAST_CHARACTERS) for one in state.changes[:3]]
+        change["past"] = _thinned([*state.past, Past(turn=state.turn, changes=kept)])
+    return change
+
+
+def _thinned(past: list[Past]) -> list[Past]:
+    """As many turns as may be kept: of the older half every second one goes, so that the far past is only coarser."""
+    if len(past) <= PAST_TURNS:
+        return past
+    half = len(past) // 2
+    return [*past[:half:2], *past[half:]]
 
 
 def _outcome(_state: State, entry: Entry) -> dict[str, Any]:
@@ -261,6 +337,7 @@ _STEPS = {
     "turn_started": _turn_started,
     "decision": _decision,
     "message": _message,
+    "thought": _thought,
     "proposal": _proposal,
     "exogenous": _exogenous,
     "tool_call": _tool_call,

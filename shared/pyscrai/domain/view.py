@@ -14,11 +14,14 @@ from pyscrai.domain.entry import Entry
 from pyscrai.domain.plan import Plan
 from pyscrai.domain.scenario import Metric, Scenario, Seat, Tool
 from pyscrai.domain.state import State
+from pyscrai.domain.tokens import estimate
 from pyscrai.domain.work import Work
 
 HISTORY_LIMIT = 60
 """At most this many entries of history in a view, the latest ones."""
-MEMORY_LIMIT = 8
+LINE_TOKENS = 12
+"""What stands around each remembered line: its turn, who said it, to whom."""
+_REMEMBERED = (("history", ("text",)), ("summary", ("text",)), ("memory", ("reasoning", "goals")))
 _TEXT_OF = {
     "decision": "action",
     "message": "text",
@@ -33,14 +36,31 @@ def view(plan: Plan, state: State, recent: list[Entry], work: Work) -> dict[str,
     """The view for one event. `recent`: story entries from the window's first mark to `at_seq`, oldest first."""
     common = _common(plan, state, work) | _step(plan, work)
     if work.seat is not None:
-        told = _for_seat(plan, recent, work.seat) | _tools(plan, state, recent, work, work.seat)
+        told = _for_seat(plan, state, recent, work.seat) | _tools(plan, state, recent, work, work.seat)
         seen = [entry for entry in recent if entry.visible(work.seat)]
-        return common | told | view_talk.shown(plan, state, seen, work)
+        return fitted(plan, common | told | view_talk.shown(plan, state, seen, work))
     if work.phase == "tool":
-        return common | _for_oracle(plan, recent, work)
+        return fitted(plan, common | _for_oracle(plan, recent, work))
     if work.phase == "world_update":
-        return common | _for_narrator(plan, state, recent, work)
-    return common | _for_analyst(plan, state, recent, work)
+        return fitted(plan, common | _for_narrator(plan, state, recent, work))
+    return fitted(plan, common | _for_analyst(plan, state, recent, work))
+
+
+def fitted(plan: Plan, found: dict[str, Any]) -> dict[str, Any]:
+    """What is remembered, cut to the scenario's budget of tokens: the history's oldest lines go first, then those of
+    the summary, then thoughts. The budget is the same in turn 60 as in turn 6, and so is what a turn costs."""
+    left = plan.scenario.context.tokens
+    for name, fields in _REMEMBERED:
+        kept: list[dict[str, Any]] = []
+        for line in reversed(found.get(name) or []):
+            left -= sum(estimate(str(line[field])) for field in fields) + LINE_TOKENS
+            if left < 0:
+                break
+            kept.insert(0, line)
+        if name in found:
+            found[name] = kept
+        left = max(left, 0)
+    return found
 
 
 def _common(plan: Plan, state: State, work: Work) -> dict[str, Any]:
@@ -58,7 +78,14 @@ def _common(plan: Plan, state: State, work: Work) -> dict[str, Any]:
         "you": None,
         "instructions": "",
         "memory": [],
+        "summary": _summary(plan, state),
     }
+
+
+def _summary(plan: Plan, state: State) -> list[dict[str, Any]]:
+    """The turns before those of the window: what the narrator said that each had changed, so everybody knows it."""
+    reach = state.turn - plan.scenario.context.window
+    return [{"turn": past.turn, "text": " ".join(past.changes)} for past in state.past if past.turn <= reach]
 
 
 def _step(plan: Plan, work: Work) -> dict[str, Any]:
@@ -66,13 +93,14 @@ def _step(plan: Plan, work: Work) -> dict[str, Any]:
     return {"step": flow.shown(plan.scenario, str(work.payload["step"]))} if "step" in work.payload else {}
 
 
-def _for_seat(plan: Plan, recent: list[Entry], seat: str) -> dict[str, Any]:
+def _for_seat(plan: Plan, state: State, recent: list[Entry], seat: str) -> dict[str, Any]:
     seen = [entry for entry in recent if entry.visible(seat)]
+    memory = state.seats[seat].memory if seat in state.seats else []
     return {
         "you": _you(plan, seat),
         "others": [_at_table(plan.scenario, other) for other in plan.seats if other != seat],
         "history": _history(plan.scenario, seen),
-        "memory": [_memory(entry) for entry in seen if entry.kind == "thought" and entry.seat == seat][-MEMORY_LIMIT:],
+        "memory": [thought.model_dump() for thought in memory],
     }
 
 
@@ -122,6 +150,8 @@ def _for_narrator(plan: Plan, state: State, recent: list[Entry], work: Work) -> 
         "others": [_at_table(plan.scenario, seat) for seat in plan.seats],
         "history": _history(plan.scenario, public),
         "moves": _since_update(plan, public) if "step" in work.payload else _moves(plan, state),
+        "problems": list(state.problems),
+        "variables": [{"name": name, **one.model_dump()} for name, one in plan.scenario.world.variables.items()],
     }
 
 
@@ -136,6 +166,8 @@ def _for_analyst(plan: Plan, state: State, recent: list[Entry], work: Work) -> d
         "previous": dict(state.metrics),
         "check": _check(plan.scenario, work),
         "metrics": _metrics(plan, work),
+        "disclosures": list(state.disclosures),
+        "at_end": bool(work.payload.get("at_end")),
     }
 
 
@@ -200,11 +232,6 @@ def _among(scenario: Scenario, entry: Entry) -> str:
     return ", ".join(
         scenario.seat_title(seat) for seat in entry.visible_to if seat != entry.seat and seat in scenario.seats
     )
-
-
-def _memory(entry: Entry) -> dict[str, Any]:
-    reasoning = entry.body.get("reasoning") or entry.body.get("thought") or ""
-    return {"turn": entry.turn, "reasoning": reasoning, "goals": entry.body.get("goals") or []}
 
 
 def _moves(plan: Plan, state: State) -> list[dict[str, str]]:

@@ -154,7 +154,9 @@ def test_facts_are_merged_and_null_takes_one_away() -> None:
 
 
 def test_the_state_does_not_grow_with_turns() -> None:
-    plan = make_plan(turns=40)
-    _, last = play(plan)
-    assert len(last.state.marks) == 4
-    assert len(last.state.model_dump_json()) < 1500
+    def size(turns: int) -> int:
+        _, last = play(make_plan(turns=turns))
+        assert len(last.state.marks) == 4
+        return len(last.state.model_dump_json(exclude_defaults=True))
+
+    assert size(120) < 1.05 * size(60) < 6000

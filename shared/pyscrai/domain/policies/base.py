@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from pyscrai.domain.conditions import parse
 from pyscrai.domain.entry import Draft, draft
 from pyscrai.domain.metrics import read_metric
-from pyscrai.domain.narrate import metric_entry, phase_complete
+from pyscrai.domain.narrate import measured, metric_entry, phase_complete
 from pyscrai.domain.plan import Plan
 from pyscrai.domain.scenario import TURN_PHASES
 from pyscrai.domain.state import State
@@ -37,11 +37,39 @@ def analysis(plan: Plan, state: State, phases: list[str]) -> Next:
 
     Pattern and keyword metrics are read at once; a phase with nothing for a model is complete at once.
     """
-    entries = _text_metrics(plan, state) if "metrics" in phases else []
+    if "validation" in phases and "metrics" in phases and _may_reask(plan, state):
+        phases = ["validation"]  # what is measured is the world that stays
+    entries = measured(plan, state, _text_metrics(plan, state)) if "metrics" in phases else []
     work = [item for phase in phases for item in _analyst_work(plan, state.turn, phase)]
     waiting = {item.phase for item in work}
     entries += [phase_complete(state.turn, phase, 0) for phase in phases if phase not in waiting]
     return Next(entries=entries, work=work)
+
+
+def _may_reask(plan: Plan, state: State) -> bool:
+    return "validation" not in state.reasked and any(
+        check.on_issue == "reask" for check in plan.scenario.checks.values()
+    )
+
+
+def mending(plan: Plan, state: State) -> Next:
+    """Ask the narrator once more, with what was found wrong with what it said."""
+    payload: dict[str, JsonValue] = {"again": True, "problems": [*state.problems]}
+    event_type = plan.event_types["world_update"].name
+    return Next(work=[Work(event_type=event_type, turn=state.turn, phase="world_update", payload=payload)])
+
+
+def reporting(plan: Plan, state: State) -> Next | None:
+    """The analyst's report, where one is due after this turn; before the turn is complete, so that it is part of it."""
+    wanted = plan.scenario.reports
+    if "report" in state.phases_done:
+        return None
+    last = wanted.at_end and ending(plan, state) is not None
+    if not last and not (wanted.every and state.turn % wanted.every == 0):
+        return None
+    event_type = plan.event_types["report"].name
+    work = Work(event_type=event_type, turn=state.turn, phase="report", payload={"at_end": last})
+    return Next(work=[work])
 
 
 def analysis_phases(plan: Plan, state: State) -> list[str]:
@@ -75,8 +103,8 @@ def _text_metrics(plan: Plan, state: State) -> list[Draft]:
             readings = [(metric.seat, [text for seat, text in in_order if seat == metric.seat])]
         else:
             readings = [(None, [text for _, text in in_order] + [state.world])]
-        measured = ((seat, read_metric(metric, texts)) for seat, texts in readings)
-        entries += [metric_entry(plan, state.turn, name, value, seat) for seat, value in measured if value is not None]
+        values = ((seat, read_metric(metric, texts)) for seat, texts in readings)
+        entries += [metric_entry(plan, state.turn, name, value, seat) for seat, value in values if value is not None]
     return entries
 
 

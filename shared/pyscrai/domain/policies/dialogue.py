@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from pyscrai.domain.entry import draft
 from pyscrai.domain.narrate import message_entry, phase_complete
 from pyscrai.domain.plan import Plan
-from pyscrai.domain.policies.base import Next, analysis, analysis_phases, ending, turn_complete
+from pyscrai.domain.policies.base import Next, analysis, analysis_phases, ending, reporting, turn_complete
 from pyscrai.domain.state import State, ToolCall
 from pyscrai.domain.work import End, Work
 
@@ -34,6 +34,8 @@ def next_step(plan: Plan, state: State) -> Next:
     analysed = [phase for phase in analysis_phases(plan, state) if phase not in state.phases_done]
     if analysed:
         return analysis(plan, state, analysed)
+    if (report := reporting(plan, state)) is not None:
+        return report
     return Next(entries=[turn_complete(state)])
 
 

@@ -6,7 +6,7 @@ from pyscrai.domain import happenings
 from pyscrai.domain.entry import draft
 from pyscrai.domain.plan import Plan
 from pyscrai.domain.policies import talking
-from pyscrai.domain.policies.base import Next, analysis, analysis_phases, ending, turn_complete
+from pyscrai.domain.policies.base import Next, analysis, analysis_phases, ending, mending, reporting, turn_complete
 from pyscrai.domain.state import State
 from pyscrai.domain.work import Work
 
@@ -22,12 +22,16 @@ def next_step(plan: Plan, state: State) -> Next:
         return Next(entries=entries)
     if (talked := talking.next_step(plan, state)) is not None:
         return talked
+    if state.problems:
+        return mending(plan, state)
     for phase in ("decision", "world_update"):
         if phase in plan.scenario.schedule.phases and phase not in state.phases_done:
             return Next(work=_work(plan, state, phase))
     analysed = [phase for phase in analysis_phases(plan, state) if phase not in state.phases_done]
     if analysed:
         return analysis(plan, state, analysed)
+    if (report := reporting(plan, state)) is not None:
+        return report
     return Next(entries=[turn_complete(state)])
 
 
