@@ -27,7 +27,7 @@ NO_ROOM = "no_room"
 """The code of what our own limits put off. It may wait for as long as it takes: its turn comes."""
 BACK_PER_SECOND = 20.0
 """How many waiting events come back per second once a provider is open again that has no limits."""
-SHORTEST_CALL, LONGEST_CALL = 0.2, 60.0
+SHORTEST_CALL, LONGEST_CALL = 1.0, 60.0
 _LOCK = "SELECT name FROM providers WHERE name = ANY($1::text[]) ORDER BY name FOR UPDATE"
 _MAKE = "INSERT INTO providers (name) SELECT unnest($1::text[]) ORDER BY 1 ON CONFLICT DO NOTHING"
 _READ = """

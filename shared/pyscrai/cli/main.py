@@ -26,6 +26,7 @@ COMMANDS = {
     "templates": ("pyscrai.cli.templates:templates", "List, show, add and archive agents, scenarios, event types."),
     "events": ("pyscrai.cli.events:events", "List, show, post and correct events of the queue."),
     "engines": ("pyscrai.cli.engines:engines", "List the engines that are registered."),
+    "providers": ("pyscrai.cli.providers:providers", "List the model providers: limits, open calls, breaks."),
     "validate": ("pyscrai.cli.validate:validate", "Check scenario files; say file, line and what to do."),
     "lint": ("pyscrai.cli.lint:lint", "Check scenarios by the rules of good authorship too."),
     "upgrade": ("pyscrai.cli.upgrade:upgrade", "Write a scenario of another dialect in ours."),

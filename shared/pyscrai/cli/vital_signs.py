@@ -77,6 +77,8 @@ async def _look(at: Session, took: float) -> AsyncIterator[Line]:
     if not at.place.own:
         yield await _engines(at.api)
     yield await _invariants(at.api)
+    if (line := await _providers(at.api)) is not None:
+        yield line
     yield await _standing(at.api)
 
 
@@ -121,6 +123,20 @@ async def _invariants(api: Api) -> Line:
         detail = "; ".join(f"{name}: {count(len(rows), 'row')}" for name, rows in broken.items())
         return Line(name="Invariants", state="fail", detail=detail, todo=todo)
     return Line(name="Invariants", state="ok", detail=f"all {len(found)} hold")
+
+
+async def _providers(api: Api) -> Line | None:
+    """Model providers that cannot be asked now; nothing where none is asked and none has limits."""
+    found = await api.providers()
+    if not found:
+        return None
+    left_alone = [one for one in found if one.blocked_for]
+    if left_alone:
+        detail = "; ".join(f"{one.name} for {seconds(one.blocked_for)} more: {one.blocked_by}" for one in left_alone)
+        todo = "Runs wait for that, and go on by themselves. Who is asked how much: pyscrai providers"
+        return Line(name="Providers", state="warn", detail=f"asked to be left alone: {detail}", todo=todo)
+    names = ", ".join(f"{one.name} ({count(one.open_calls, 'call')} open)" for one in found)
+    return Line(name="Providers", state="ok", detail=f"can be asked: {names}")
 
 
 async def _standing(api: Api) -> Line:

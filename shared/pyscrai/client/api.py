@@ -15,6 +15,7 @@ from pyscrai.client.http import Http
 from pyscrai.contract.calls import CachedAnswers, ModelCall
 from pyscrai.contract.engines import EngineInstance
 from pyscrai.contract.events import Event, NewEvent
+from pyscrai.contract.providers import ProviderState
 from pyscrai.contract.runs import ChangeRun, Delivered, NewReplay, NewRun, Resume, Run, Snapshot
 from pyscrai.contract.scenarios import (
     Conversation,
@@ -213,6 +214,10 @@ class Api:
             "GET", "/engine-instances", params={"engine_type": engine_type, "status": status}
         )
         return _page(EngineInstance, answer).items
+
+    async def providers(self) -> list[ProviderState]:
+        """The model providers that have limits or are being asked."""
+        return _page(ProviderState, await self.http.request("GET", "/providers")).items
 
     async def ready(self, timeout: float | None = None) -> dict[str, Any]:
         """What /readyz says; raises Unavailable where the API is not ready."""

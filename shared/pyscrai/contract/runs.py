@@ -58,8 +58,8 @@ class ScenarioRef(Wire):
 class Trouble(Wire):
     """Why a run stands still or failed, in words for a person.
 
-    Out of money: `scope` (run, group, day, week, installation) and `name` say which limit it is, `free` what that leaves,
-    and `needed` the limit with which the run goes on.
+    Out of money: `scope` (run, group, day, week, installation) and `name` say which limit it is, `free` what that
+    leaves, and `needed` the limit with which the run goes on.
     """
 
     code: str
@@ -70,6 +70,14 @@ class Trouble(Wire):
     scope: str | None = None
     name: str | None = None
     free: Money | None = None
+
+
+class PutOff(Wire):
+    """Events of a run that wait for their time: how many, how many seconds the first of them still waits, and why."""
+
+    events: int
+    seconds: float
+    reason: str
 
 
 class Run(Wire):
@@ -105,6 +113,8 @@ class Run(Wire):
     created_at: str
     started_at: str | None = None
     ended_at: str | None = None
+    waiting_for: PutOff | None = None
+    """Only of one run that is asked for by itself, and only where it runs."""
     replay_of: RunRef | None = None
     scenario_set_id: str | None = None
     scenario_label: str = "Single Scenario"
