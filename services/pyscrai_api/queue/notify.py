@@ -23,6 +23,10 @@ log = structlog.get_logger()
 
 LANES, RUNS = "pyscrai_lane", "pyscrai_run"
 GAP = 0.02
+COST_GAP = 0.25
+"""Seconds between two rings of a run for nothing but its costs."""
+_REMEMBERED = 1000
+"""Runs of which it is known when their costs rang."""
 RECONNECT = 1.0
 CONNECT_SECONDS = 10.0
 _NOTIFY = "SELECT pg_notify(channel, line) FROM unnest($1::text[], $2::text[]) AS rung (channel, line)"
@@ -42,6 +46,7 @@ class Bell:
         self._on_run: list[OnRun] = []
         self._lanes: dict[str, Place | None] = {}
         self._runs: set[UUID] = set()
+        self._costs: dict[UUID, float] = {}
         self._wake = asyncio.Event()
         self.connected = asyncio.Event()
 
@@ -61,6 +66,16 @@ class Bell:
         if self.connected.is_set():
             self._runs.add(run_id)
             self._wake.set()
+
+    def ring_cost(self, run_id: UUID) -> None:
+        """A run has paid for calls. Rings it, unless it has just rung for that: who waits looks once a second."""
+        now = asyncio.get_running_loop().time()
+        if now - self._costs.get(run_id, -COST_GAP) < COST_GAP:
+            return
+        if len(self._costs) >= _REMEMBERED:
+            self._costs = {run: at for run, at in self._costs.items() if now - at < COST_GAP}
+        self._costs[run_id] = now
+        self.ring_run(run_id)
 
     def listen_lanes(self, callback: OnLane) -> Callable[[], None]:
         """Be called at each ring of a lane, from any process. Returns what ends it."""

@@ -1,13 +1,15 @@
-"""A run's log from a number on: what is written already, then what comes."""
+"""A run's log from a number on: what is written already, then what comes, and what is spent meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 
+from pyscrai.contract.costs import CostNow
 from pyscrai.contract.runs import TERMINAL, Delivered
 from pyscrai_api.database import Pool
 from pyscrai_api.runs.entries import read_log
+from pyscrai_api.stream.costs import CostAt
 from pyscrai_api.stream.hub import PAGE, Follower
 
 KEEP_ALIVE_SECONDS = 10.0
@@ -18,8 +20,9 @@ _END = "SELECT last_seq FROM runs WHERE id = $1 AND status = ANY($2::text[])"
 
 async def entries(
     follower: Follower, pool: Pool, stopping: asyncio.Event, after: int
-) -> AsyncIterator[Delivered | None]:
+) -> AsyncIterator[Delivered | CostNow | None]:
     """Every entry after a number, each once and in order, to the run's last; None where nothing came for a while.
+    Between them, while calls are paid for, what the run has cost.
 
     Ends early when the service stops. The follower has to follow before this begins.
     """
@@ -32,14 +35,17 @@ async def entries(
         return
     while not stopping.is_set():
         try:
-            entry = await asyncio.wait_for(follower.queue.get(), KEEP_ALIVE_SECONDS)
+            news = await asyncio.wait_for(follower.queue.get(), KEEP_ALIVE_SECONDS)
         except TimeoutError:
             yield None
             continue
-        if entry.seq > after:
-            after = entry.seq
-            yield entry
-            if entry.kind in LAST:
+        if isinstance(news, CostAt):
+            if news.seq >= after:
+                yield news.now
+        elif news.seq > after:
+            after = news.seq
+            yield news
+            if news.kind in LAST:
                 return
 
 

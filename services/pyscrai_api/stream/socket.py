@@ -1,4 +1,5 @@
-"""A run's log over a WebSocket: each entry is one text message, the JSON that the other streams deliver.
+"""A run's log over a WebSocket: each entry is one text message, the JSON that the other streams deliver. While calls
+are paid for, messages of the kind `cost` come between them, without a `seq`: what the run has spent by now.
 
 Codes of the close: 1000 the run is over, 1001 the service stops, 1013 the reader was too slow. After the last two, come
 back with `after` = the `seq` of the last message. Messages of the client are not looked at.
@@ -11,6 +12,7 @@ from uuid import UUID
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from pyscrai.contract.costs import CostNow
 from pyscrai_api.deps import Deps
 from pyscrai_api.runs.entries import as_seen
 from pyscrai_api.stream.reading import LAST, entries
@@ -48,6 +50,9 @@ class LogSocket:
         async with self._shared.hub.follow(self._run_id, self._dropped) as follower:
             async for entry in entries(follower, self._shared.pool, self._shared.stopping, self._after):
                 if entry is None:
+                    continue
+                if isinstance(entry, CostNow):
+                    await self._text(entry.model_dump_json())
                     continue
                 if (seen := as_seen(entry, self._seat)) is not None:
                     await self._text(seen.model_dump_json())

@@ -1,4 +1,7 @@
-"""A run's log as server-sent events: `id:` is the number, `event:` the kind, `data:` the entry as delivered."""
+"""A run's log as server-sent events: `id:` is the number, `event:` the kind, `data:` the entry as delivered.
+
+While calls are paid for, events `cost` without an `id:` come between the entries: what the run has spent by now.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import anyio
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from pyscrai.contract.costs import CostNow
 from pyscrai.contract.runs import Delivered
 from pyscrai_api.database import Pool
 from pyscrai_api.runs.entries import as_seen
@@ -40,6 +44,8 @@ class LogStream(StreamingResponse):
             async for entry in entries(follower, self._pool, self._stopping, self._after):
                 if entry is None:
                     yield b": keep-alive\n\n"
+                elif isinstance(entry, CostNow):
+                    yield cost_frame(entry)
                 elif (seen := as_seen(entry, self._seat)) is not None:
                     yield frame(seen)
 
@@ -47,3 +53,8 @@ class LogStream(StreamingResponse):
 def frame(entry: Delivered) -> bytes:
     """One entry as an SSE frame."""
     return f"id: {entry.seq}\nevent: {entry.kind}\ndata: {entry.model_dump_json()}\n\n".encode()
+
+
+def cost_frame(now: CostNow) -> bytes:
+    """What a run has spent as an SSE frame. Without an id, so that a reader who resumes does so at an entry."""
+    return f"event: {now.kind}\ndata: {now.model_dump_json()}\n\n".encode()
