@@ -15,6 +15,7 @@ from pyscrai_api.catalog import seed
 from pyscrai_api.catalog.lazy import Catalog
 from pyscrai_api.database import Pool, connect, migrate
 from pyscrai_api.metrics import Metrics
+from pyscrai_api.money.limits import Limits
 from pyscrai_api.money.provider_state import watch_providers
 from pyscrai_api.money.providers import Providers
 from pyscrai_api.money.terms import Terms
@@ -50,6 +51,7 @@ class Deps:
     queue: Queue
     users: Users
     keys: Keys
+    limits: Limits
     prices: Mapping[str, Price]
     providers: Providers
     room: Room = field(default_factory=Room)
@@ -101,6 +103,7 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
             queue=queue,
             users=Users(pool),
             keys=keys,
+            limits=Limits(pool, terms.wider, settings.default_limit),
             prices=terms.prices,
             providers=terms.providers,
         )

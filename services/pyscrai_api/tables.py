@@ -504,7 +504,7 @@ class LimitRow(Base, table=True):
 class PurseRow(Base, table=True):
     """What runs have taken of one wider limit in one period: spent, reserved, and drawn but not reserved yet.
 
-    `period`: the day, or the Monday of the week; of a group and the installation 0001-01-01.
+    `period`: the day, or the Monday of the week; of a group and the installation 1970-01-01.
     """
 
     __tablename__ = "purses"

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pyscrai_api.deps import Deps
 from pyscrai_api.loops.base import Loop, running
 from pyscrai_api.loops.engines import Silence
+from pyscrai_api.loops.going import MoneyAgain
 from pyscrai_api.loops.promote import Promote
 from pyscrai_api.loops.reservations import Reservations
 from pyscrai_api.loops.retention import Retention
@@ -20,6 +21,7 @@ def loops(deps: Deps) -> list[Loop]:
         Promote(pool=deps.pool, bell=deps.bell),
         Sweep(pool=deps.pool, loose=deps.queue.loose, runs=deps.run_finisher),
         Reservations(pool=deps.pool, loose=deps.queue.loose, runs=deps.run_finisher),
+        MoneyAgain(going=deps.runs.going),
         Silence(pool=deps.pool),
         Retention(pool=deps.pool, days=deps.settings.retention_days),
     ]

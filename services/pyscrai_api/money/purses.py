@@ -19,8 +19,8 @@ from pyscrai_api.database import Connection
 from pyscrai_api.money.account import Account
 from pyscrai_api.money.standing import Standing
 
-ALWAYS = date(1, 1, 1)
-"""The period of purses that never start anew."""
+ALWAYS = date(1970, 1, 1)
+"""The period of purses that never start anew. (Not the first date of all: asyncpg takes that for minus infinity.)"""
 CALLS_AT_ONCE = 16
 """A tranche is for so many calls like the one that asks, and at most this fraction of what is free."""
 CALLS_UNLIMITED = 64

@@ -40,9 +40,7 @@ class Standing:
     @property
     def until(self) -> date | None:
         """The day (UTC) on which it starts anew; None if never."""
-        if self.period is None or self.scope not in ("day", "week"):
-            return None
-        return self.period + timedelta(days=1 if self.scope == "day" else 7)
+        return None if self.period is None else anew_on(self.scope, self.period)
 
     def needed(self, need: Decimal) -> Decimal:
         """The limit with which a call fits that may cost `need`."""
@@ -52,6 +50,12 @@ class Standing:
         """In one line, why a call is not allowed now."""
         free = max(self.free, Decimal(0))
         return f"the call may cost {need:f} USD, and {free:f} of the limit of {self.limit:f}{self.title} are free"
+
+
+def anew_on(scope: str, period: date) -> date | None:
+    """The first day after a period of a limit; None for one that holds for ever."""
+    days = {"day": 1, "week": 7}.get(scope)
+    return None if days is None else period + timedelta(days=days)
 
 
 def tightest(standings: list[Standing]) -> Standing | None:

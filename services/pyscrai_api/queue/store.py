@@ -189,6 +189,11 @@ async def lock_rows(conn: Connection, *groups: Sequence[Item]) -> None:
         await conn.execute(sql("finish", "lock"), [item.event_id for group in groups for item in group])
 
 
+async def lock_run_rows(conn: Connection, run_id: UUID) -> None:
+    """The same for every live row of a run."""
+    await conn.execute(sql("control", "lock_run"), run_id)
+
+
 async def finish_rows(conn: Connection, engine_id: UUID, items: Sequence[FinishRow]) -> list[EndedRow]:
     """Outcomes for the leases that are still this engine's. One answer per item, in order."""
     if not items:

@@ -12,13 +12,13 @@ from pyscrai_api.errors import Conflict, Invalid, NotFound
 from pyscrai_api.money import waiting
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.queue import store
-from pyscrai_api.runs.finisher import RunEvents, ring_ready
+from pyscrai_api.runs.finisher import RunEvents
+from pyscrai_api.runs.going import go_on, out_of_money
 from pyscrai_api.runs.locked import LockedRun
 from pyscrai_api.runs.plans import Plans
 from pyscrai_api.runs.seating import reseat
 
 _LABEL = "UPDATE runs SET title = coalesce($2, title), labels = coalesce($3::jsonb, labels) WHERE id = $1"
-_DEAD = "SELECT id FROM queue WHERE run_id = $1 AND state = 6 ORDER BY id"
 
 
 class Control:
@@ -58,7 +58,7 @@ class Control:
             if wanted.move:
                 run.pool = wanted.pool
                 await store.move_pool(run.conn, run_id, wanted.pool)
-            await self._go_on(run)
+            await go_on(run, self._terms.wider)
             return True
 
         try:
@@ -66,19 +66,6 @@ class Control:
         except BaseException:
             self._plans.drop(run_id)
             raise
-
-    async def _go_on(self, run: LockedRun) -> None:
-        if not run.running:
-            run.status, run.reason = "running", None
-            run.log("run_resumed")
-        dead = [row["id"] for row in await run.conn.fetch(_DEAD, run.id)]
-        tries = (run.choices["max_failures"], run.choices["max_losses"])
-        await store.redrive_rows(run.conn, dead, failures=tries[0], losses=tries[1])
-        # What waits for money first: had it been released with the rest, it would only be refused again.
-        await waiting.release_affordable(run, self._terms.wider)
-        if run.running:
-            await store.release_held(run.conn, run.id)
-        await ring_ready(run)
 
     async def cancel(self, run_id: UUID) -> None:
         """End the run now; leases are gone, and calls in flight are charged when they settle."""
@@ -104,8 +91,8 @@ class Control:
             if run.terminal:
                 raise Conflict(f"the run is {run.status}; its limit does not matter any more")
             self._set_limit(run, wanted.limit)
-            if run.status == "paused" and (run.reason or {}).get("code") == "out_of_money":
-                await self._go_on(run)
+            if out_of_money(run):
+                await go_on(run, self._terms.wider)
             await waiting.release_affordable(run, self._terms.wider)
             return True
 

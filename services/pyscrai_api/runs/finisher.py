@@ -107,6 +107,8 @@ class RunEvents:
         of = {status: [i for i in items if i.status == status] for status in ("completed", "failed", "handed_back")}
         await store.lock_rows(run.conn, *of.values())
         done = await store.finish_rows(run.conn, engine_id, [_finish_row(item) for item in of["completed"]])
+        if of["failed"]:
+            await self._before_a_death(run)
         back, given_up = await put_off(run.conn, of["handed_back"], hold=not run.running)
         failures = [*(_fail_row(item) for item in of["failed"]), *given_up]
         failed = await store.fail_rows(run.conn, engine_id, failures, own_retry=True)
@@ -123,6 +125,14 @@ class RunEvents:
 
     async def _bury(self, run: LockedRun, dead: list[int]) -> None:
         """Dead letters block the run or fail it, as was chosen; either way the log says so."""
+    async def _before_a_death(self, run: LockedRun) -> None:
+        """Where a dead letter may cancel everything else of the run: all its rows are locked in the order of ids first.
+
+        Else a heartbeat that renews some of them would wait for the failed one, and the cancelling for those.
+        """
+        if run.choices.get("on_dead_letter") == "fail":
+            await store.lock_run_rows(run.conn, run.id)
+
         if not dead or run.terminal:
             return
         for row in await run.conn.fetch(_DEAD, dead):
@@ -176,6 +186,7 @@ class RunEvents:
         async def work(run: LockedRun) -> int:
             expired = await store.expire_rows(run.conn, list(event_ids))
             await settlements.assume(run, [(row.event_id, row.lease_no) for row in expired])
+            await self._before_a_death(run)
             await self._bury(run, [row.event_id for row in expired if row.died])
             await waiting.release_affordable(run, self._terms.wider)
             await ring_ready(run)

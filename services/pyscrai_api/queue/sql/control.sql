@@ -1,5 +1,8 @@
 -- What people do to events. For events of a run the caller holds the run's lock.
 
+-- name: lock_run  every live row of a run, in the order in which all lock
+SELECT q.id FROM queue q WHERE q.run_id = $1 ORDER BY q.id FOR UPDATE;
+
 -- name: cancel_run  every live event of a run ends cancelled; where it was leased, the number grows and the lease has ended
 WITH live AS MATERIALIZED (
   SELECT q.id FROM queue q WHERE q.run_id = $1 ORDER BY q.id FOR UPDATE

@@ -102,6 +102,38 @@ SELECT b.owner, b.limit_usd, b.spent, b.reserved FROM budgets b
 WHERE b.spent + b.reserved > b.limit_usd
   AND NOT EXISTS (SELECT FROM calls c WHERE c.owner = b.owner AND c.run_id IS NULL AND c.cost > c.reserved);
 
+-- name: purses_hold_what_is_taken  a purse is the sum of tranches, of what open calls reserved and of what the others cost
+WITH taken AS (
+  SELECT owner, group_name, drawn_on, tranche AS amount FROM runs WHERE tranche > 0
+  UNION ALL SELECT owner, NULL, drawn_on, tranche FROM budgets WHERE tranche > 0
+  UNION ALL SELECT c.owner, r.group_name, c.drawn_on, CASE c.state WHEN 1 THEN c.reserved ELSE c.cost END
+  FROM calls c LEFT JOIN runs r ON r.id = c.run_id WHERE c.drawn_on IS NOT NULL
+), sums AS (
+  SELECT 'group' AS scope, owner, group_name AS name, DATE '1970-01-01' AS period, sum(amount) AS amount
+  FROM taken WHERE group_name IS NOT NULL GROUP BY owner, group_name
+  UNION ALL SELECT 'day', owner, '', drawn_on, sum(amount) FROM taken GROUP BY owner, drawn_on
+  UNION ALL SELECT 'week', owner, '', date_trunc('week', drawn_on)::date, sum(amount)
+  FROM taken GROUP BY owner, date_trunc('week', drawn_on)
+  UNION ALL SELECT 'installation', '', '', DATE '1970-01-01', sum(amount) FROM taken
+)
+SELECT scope, owner, name, period, p.taken, s.amount FROM purses p FULL JOIN sums s USING (scope, owner, name, period)
+WHERE coalesce(p.taken, 0) <> coalesce(s.amount, 0);
+
+-- name: limits_of_purses  a limit that somebody set is not exceeded, but by a call that cost more than its own upper bound,
+-- or where more was taken already when it was set
+SELECT p.scope, p.owner, p.name, p.period, p.taken, l.limit_usd FROM purses p
+JOIN limits l ON l.scope = p.scope AND l.owner = p.owner AND (l.name = p.name OR (l.name = 'own' AND p.scope <> 'group'))
+WHERE p.taken > l.limit_usd
+  AND p.taken > CASE WHEN l.period = p.period THEN greatest(l.taken, l.limit_usd) ELSE l.limit_usd END
+  AND NOT EXISTS (SELECT FROM calls c LEFT JOIN runs r ON r.id = c.run_id
+    WHERE c.cost > c.reserved AND (p.owner = '' OR c.owner = p.owner) AND (p.scope <> 'group' OR r.group_name = p.name)
+      AND (p.scope <> 'day' OR c.drawn_on = p.period)
+      AND (p.scope <> 'week' OR date_trunc('week', c.drawn_on)::date = p.period));
+
+-- name: tranches_are_given_back  who does not run, or has nothing open without a run, keeps no money from others
+SELECT r.id, r.status, r.tranche FROM runs r WHERE r.tranche > 0 AND r.status <> 'running'
+UNION ALL SELECT NULL, b.owner, b.tranche FROM budgets b WHERE b.tranche > 0 AND b.open_calls = 0;
+
 -- name: reservations_have_a_lease  no call is still reserved under a lease that is over, but shortly after it was handed
 -- back: its usage is awaited
 SELECT c.event_id, c.lease_no, c.call FROM calls c LEFT JOIN queue q ON q.id = c.event_id
