@@ -1,0 +1,70 @@
+"""Runs at the mock provider: two accounts of the same calls, kept by two parties that share no code for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.acceptance.fleet import Fleet, fleet
+from tests.acceptance.terminal import SCENARIO
+from tests.acceptance.test_kills import query
+
+from pyscrai_mock_provider import MockProvider, mock_provider, mock_provider_process
+from pyscrai_mock_provider.faults import SETS
+
+PRICE = {"input": "0.15", "output": "0.6"}
+CALLS = """
+SELECT count(*) FILTER (WHERE state = 1) AS open, count(*) FILTER (WHERE state = 3) AS assumed,
+       coalesce(sum(cost) FILTER (WHERE state = 2), 0) AS settled, sum(cost) AS cost
+FROM calls WHERE run_id = $1 AND state <> 4
+"""
+FAULTY: dict[str, dict[str, Any]] = {fault: {"fault": [f"{fault}=0.25"]} for fault in SETS["passing"]}
+FAULTY["all at once"] = {"faults": "passing"}
+Play = Callable[[Fleet, MockProvider], dict[str, Any]]
+
+
+@pytest.fixture
+def play() -> Play:
+    def call(machines: Fleet, provider: MockProvider) -> dict[str, Any]:
+        run = machines.play(
+            yaml.safe_load(SCENARIO), model=provider.model, limit="1", prices={provider.model: PRICE}, seed=3
+        )
+        return machines.ended(run)
+
+    return call
+
+
+@pytest.mark.timeout(300)
+def test_without_faults_both_accounts_are_equal(dsn: str, tmp_path: Path, play: Play) -> None:
+    with (
+        mock_provider_process("--length-median=90", "--latency=lognormal:0.05,0.5", "--key=sk-planted-01") as provider,
+        fleet(dsn, tmp_path / "fleet", PYSCRAI_MODEL_API_KEY="sk-planted-01") as machines,
+    ):
+        run = play(machines, provider)
+        bill = provider.bill()
+    assert run["status"] == "completed", run
+    assert bill["totals"]["billed"] == bill["totals"]["delivered"] >= 9
+    assert Decimal(run["spent"]) == Decimal(bill["totals"]["cost"]) > 0
+
+
+@pytest.mark.timeout(600)
+def test_with_faults_ours_is_never_below_theirs(dsn: str, tmp_path: Path, play: Play) -> None:
+    """Each fault that passes, and all at once: runs end, and what is paid is what was billed and what was assumed."""
+    # As long as a call may take, since one fault never answers.
+    with fleet(dsn, tmp_path / "fleet", PYSCRAI_RETRY_BASE="0.1", PYSCRAI_CALL_SECONDS="5") as machines:
+        for fault, options in FAULTY.items():
+            with mock_provider(**options, retry_after=0.1, seed=11) as provider:
+                run = play(machines, provider)
+                bill = provider.bill()
+            assert run["status"] in ("completed", "blocked"), (fault, run)
+            assert bill["endings"].keys() - {"answered"}, (fault, bill["endings"])
+            (paid,) = query(dsn, CALLS, run["id"])
+            assert paid["open"] == 0, fault
+            assert Decimal(run["spent"]) == paid["cost"] >= Decimal(bill["totals"]["cost"]), fault
+            told = [line for line in bill["lines"] if line["delivered"] and line["fault"] != "no_usage"]
+            assert paid["settled"] == sum(Decimal(line["cost"]) for line in told), fault
+            assert paid["assumed"] >= len(bill["lines"]) - len(told), fault
