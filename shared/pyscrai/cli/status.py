@@ -26,6 +26,7 @@ class StatusLine:
         self._doing = ""
         self._since = time.monotonic()
         self._tail = ""
+        self._waits = ""
 
     def doing(self, text: str) -> None:
         """What is waited for; its clock starts anew only where that is something else."""
@@ -39,13 +40,18 @@ class StatusLine:
             parts.append(f"{money(cost)} of {money(limit)}" if limit is not None else money(cost))
         self._tail = f" {self._paper.glyphs.dot} ".join(parts)
 
+    def waits(self, text: str) -> None:
+        """What keeps the run from going on, if anything does: it has not died."""
+        self._waits = text
+
     def __rich__(self) -> Text:
         if not self._doing:
             return Text()
         frames = self._paper.glyphs.spinner
         waited = time.monotonic() - self._since
         frame = frames[int(waited * 10) % len(frames)]
-        tail = f" {self._paper.glyphs.dot} {self._tail}" if self._tail else ""
+        parts = [part for part in (self._waits, self._tail) if part]
+        tail = "".join(f" {self._paper.glyphs.dot} {part}" for part in parts)
         text = f"{frame} {self._doing} {self._paper.glyphs.ellipsis} {seconds(waited)}{tail}"
         return Text(clip(text, self._paper.width - 2, self._paper.glyphs), "dim")
 

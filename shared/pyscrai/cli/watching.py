@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import anyio
 
 from pyscrai.cli import pages
+from pyscrai.cli.charts import seconds
 from pyscrai.cli.play import Play
 from pyscrai.cli.playbill import Playbill, playbill
+from pyscrai.cli.prose import one_line
 from pyscrai.cli.session import Session
 from pyscrai.cli.status import StatusLine, status_line
 from pyscrai.cli.talk import FAILED, OK, STANDS_STILL, Talk
-from pyscrai.cli.trouble import resume_command, what_to_do, why
+from pyscrai.cli.trouble import differences, resume_command, what_to_do, why
 from pyscrai.cli.vigil import Stalled, vigil
 from pyscrai.client.api import Api
 from pyscrai.client.errors import ApiUnreachable, ClientError, Unavailable
@@ -27,6 +29,8 @@ from pyscrai.sdk.result import RunResult, full_name, result_of
 
 SECONDS_TO_PAUSE = 10.0
 PROGRESS_SECONDS = 1.0
+LONG_WAIT = 5.0
+"""Seconds of waiting that are worth a line of their own."""
 EXIT_OF_STATUS = {"completed": OK, "cancelled": OK, "failed": FAILED}
 DEFAULT_MODEL = "rehearsal"
 
@@ -35,7 +39,8 @@ DEFAULT_MODEL = "rehearsal"
 class Watch:
     """How to watch. `pause`: the run is this command's own, so that Ctrl-C pauses it. `events`: each line of the log
     as JSON. `source`: what the user called the scenario. `show_from`: earlier lines of the log are only counted.
-    `resumed`: the reader has seen the beginning before. `patience`: seconds to wait while the API is in trouble."""
+    `resumed`: the reader has seen the beginning before. `recorded`: the run that is replayed, to compare with.
+    `patience`: seconds to wait while the API is in trouble."""
 
     pause: bool = False
     through_pauses: bool = False
@@ -44,6 +49,7 @@ class Watch:
     source: str | None = None
     show_from: int = 0
     resumed: bool = False
+    recorded: Run | None = None
     patience: float = 60.0
     default_model: str = DEFAULT_MODEL
 
@@ -62,7 +68,7 @@ async def watch(run: Run, session: Session, talk: Talk, how: Watch) -> int:
     log: list[Delivered] = []
     try:
         with status_line(talk.paper, shown=talk.live) as status:
-            async with vigil(api, how.patience, talk.say), _progress(api, run, status, shown=talk.live):
+            async with vigil(api, how.patience, talk.say), _progress(api, run, status, talk):
                 await _follow(api, run, play, status, talk, how, log)
     except asyncio.CancelledError:
         await _interrupted(api, run, talk, pause=how.pause)
@@ -98,18 +104,16 @@ def _status(play: Play, entry: Delivered) -> str:
 
 
 @asynccontextmanager
-async def _progress(api: Api, run: Run, status: StatusLine, *, shown: bool) -> AsyncIterator[None]:
-    """Ask now and then how many answers are still missing, and what the run costs meanwhile."""
-    if not shown:
-        yield
-        return
+async def _progress(api: Api, run: Run, status: StatusLine, talk: Talk) -> AsyncIterator[None]:
+    """Ask now and then how many answers are still missing, what the run costs meanwhile, and what it waits for."""
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_ask, api, run.id, status)
+        tasks.start_soon(_ask, api, run.id, status, talk)
         yield
         tasks.cancel_scope.cancel()
 
 
-async def _ask(api: Api, run_id: str, status: StatusLine) -> None:
+async def _ask(api: Api, run_id: str, status: StatusLine, talk: Talk) -> None:
+    said = ""
     while True:
         await anyio.sleep(PROGRESS_SECONDS)
         try:
@@ -117,6 +121,12 @@ async def _ask(api: Api, run_id: str, status: StatusLine) -> None:
         except ClientError:
             continue  # the stream is the one to say that the API is gone
         status.progress(open_events=run.open, cost=run.spent, limit=run.limit)
+        late = run.waiting_for
+        status.waits("" if late is None else f"{seconds(late.seconds)} more: {one_line(late.reason)}")
+        if late is not None and not talk.live and late.seconds >= LONG_WAIT and late.reason != said:
+            # Where no line is redrawn in place, it is said once.
+            talk.say(f"Waiting {seconds(late.seconds)} more: {one_line(late.reason)}")
+            said = late.reason
 
 
 async def _interrupted(api: Api, run: Run, talk: Talk, *, pause: bool) -> None:
@@ -159,14 +169,17 @@ def _report(run: Run, log: list[Delivered], play: Play, talk: Talk, how: Watch, 
     code = EXIT_OF_STATUS.get(run.status, STANDS_STILL)
     if talk.json:
         if not how.events:
-            talk.result(summary(result_of(run, log), times))
+            talk.result(summary(result_of(run, log), times) | against(run, how.recorded))
     elif not talk.quiet:
         again = pages.next_steps(run, how.source)
         pages.ending(talk.paper, run, play.measures, play.reason, times, again=again)
+        if how.recorded is not None:
+            pages.comparison(talk.paper, run, how.recorded)
     else:
         talk.out.print(f"{full_name(run)} {run.status} {run.log_digest}", markup=False, soft_wrap=True)
     if code and (talk.json or talk.quiet):
-        talk.complain(why(run), "\n".join(what_to_do(run)), run.reason.code if run.reason else run.status)
+        advice = "\n".join([*differences(run), *what_to_do(run)])
+        talk.complain(why(run), advice, run.reason.code if run.reason else run.status)
     return code
 
 
@@ -191,6 +204,14 @@ def summary(result: RunResult, times: pages.Times | None = None) -> dict[str, ob
     if times is not None:
         values["seconds"] = {"start_up": round(times.start_up, 3), "play": round(times.play, 3)}
     return values
+
+
+def against(run: Run, recorded: Run | None) -> dict[str, object]:
+    """How a replay compares with its recording."""
+    if recorded is None:
+        return {}
+    same = run.log_digest == recorded.log_digest
+    return {"replay_of": full_name(recorded), "recorded_digest": recorded.log_digest, "same_digest": same}
 
 
 async def bill_of(api: Api, run_id: str, default_model: str) -> Playbill:
