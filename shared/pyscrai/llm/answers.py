@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
@@ -14,6 +15,7 @@ from pyscrai.domain.canonical import canonical, clean_text, normalise
 from pyscrai.domain.errors import InvalidValue
 from pyscrai.llm.errors import Rejected
 from pyscrai.llm.question import MAX_ANSWER
+from pyscrai.llm.unruly import loop, unruly
 
 MAX_SHOWN = 5
 _FENCE = re.compile(r"```[a-zA-Z0-9]*[ \t]*\n(.*?)```", re.DOTALL)
@@ -23,17 +25,24 @@ class Unusable(ValueError):
     """An answer that cannot be taken; the message tells the model what is wrong with it."""
 
 
-def read(text: str, schema: dict[str, Any] | None) -> dict[str, Any]:
-    """The result in an answer. Raises Unusable. Without a schema the text itself, as `content`."""
+def read(text: str, schema: dict[str, Any] | None, asked: str = "") -> dict[str, Any]:
+    """The result in an answer. Raises Unusable. Without a schema the text itself, as `content`.
+
+    `asked` is the text of the question: an answer that only repeats it is none.
+    """
     size = len(text.encode(errors="replace"))
     if size > MAX_ANSWER:
         raise Unusable(f"The answer has {size:,} bytes; at most {MAX_ANSWER:,} are allowed. Be much shorter.")
     if schema is None:
         if not text.strip():
             raise Unusable("The answer is empty.")
+        if (unit := loop(text)) is not None:
+            raise Unusable(f"The answer goes round in circles ({unit[:40]!r} again and again). Say each thing once.")
         return {"content": clean_text(text.strip()), "error": None}
     value = _taken(find_json(text, schema))
     if problems := list(_problems(value, schema)):
+        raise Unusable(" ".join(problems))
+    if problems := list(islice(unruly(value, schema, asked), MAX_SHOWN)):
         raise Unusable(" ".join(problems))
     result: dict[str, Any] = value
     return result

@@ -57,7 +57,7 @@ async def _ask(question: Question, meter: Meter, timeout: float) -> dict[str, An
         meter=meter,
         timeout=timeout,
     )
-    schema = question.schema
+    schema, asked = question.schema, f"{question.system}\n{question.user}"
     messages = [Message(role=role, content=text) for role, text in _texts(question) if text]
     try:
         await _call(model, messages, schema)
@@ -65,7 +65,7 @@ async def _ask(question: Question, meter: Meter, timeout: float) -> dict[str, An
         model.inner = None  # built anew, without what the server does not take
         await _call(model, messages, schema)
     try:
-        return answers.read(model.answer, schema)
+        return answers.read(model.answer, schema, asked)
     except answers.Unusable as error:
         problem = error
     if model.calls > 1:
@@ -76,7 +76,7 @@ async def _ask(question: Question, meter: Meter, timeout: float) -> dict[str, An
     ]
     await _call(model, messages, schema)
     try:
-        return answers.read(model.answer, schema)
+        return answers.read(model.answer, schema, asked)
     except answers.Unusable as error:
         what = _problem(error, model, cut_off=model.cut_off)
         raise Unparsable(f"{name}: the answer was unusable, and so was its repair. {what}") from error
@@ -110,7 +110,7 @@ def _texts(question: Question) -> list[tuple[str, str]]:
 def _problem(error: answers.Unusable, model: MeteredModel, *, cut_off: bool) -> str:
     assert model.question is not None
     limit = model.question.model.max_tokens
-    return f"{error} The answer was cut off at {limit} tokens." if cut_off else str(error)
+    return f"{error} The answer was cut off at {limit} tokens: write much less." if cut_off else str(error)
 
 
 def _repair(problem: str, schema: dict[str, Any] | None) -> str:

@@ -83,7 +83,8 @@ def local(choice: ModelChoice, seed: int, environ: Mapping[str, str]) -> Local:
         max_retries=0,
         retries=0,
         # Nothing of an earlier request is used again: it would change the text in its last digits.
-        extra_body={"cache_prompt": False},
+        # Small models repeat themselves until something stops them: the longer a repetition, the less likely it gets.
+        extra_body={"cache_prompt": False, "dry_multiplier": 0.8},
         connection=connection,
         context=plan.context,
     )

@@ -34,6 +34,7 @@ from pyscrai.domain.model_names import ModelRef, UnknownModel, parse
             "alibaba/tongyi-deepresearch-30b-a3b:free",
             "openrouter:alibaba/tongyi-deepresearch-30b-a3b:free",
         ),
+        ("local", "local"),
         ("http://127.0.0.1:8080/v1/#tiny", "http://127.0.0.1:8080/v1#tiny"),
     ],
 )
@@ -46,7 +47,7 @@ def test_a_name_has_one_canonical_form(name: str, canonical: str) -> None:
     ("name", "candidates"),
     [
         ("local/tiny", ("ollama:tiny", "http://127.0.0.1:8080/v1#tiny")),
-        ("local:tiny", ("ollama:tiny", "http://127.0.0.1:8080/v1#tiny")),
+        ("local:tiny", ("local", "ollama:tiny", "http://127.0.0.1:8080/v1#tiny")),
         ("llama3.2", ("ollama:llama3.2", "openrouter:meta-llama/llama3.2")),
         ("gpt-oss:20b", ("ollama:gpt-oss:20b", "openrouter:openai/gpt-oss-20b")),
         ("mistral:mistral-large", ("openrouter:mistralai/mistral-large",)),
