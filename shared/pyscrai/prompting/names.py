@@ -10,16 +10,17 @@ _ALL = """
 scenario.title scenario.description scenario.language scenario.challenges
 turn turns turn_length phase last_turn
 world.text world.facts
-others history memory instructions data
+others history summary memory instructions data
 step.name step.prompt step.to step.fields
 """
 _YOU = """
 you.seat you.title you.role you.principal you.situation you.goals you.constraints you.style you.expertise you.private
-you.knowledge you.instructions you.opening tools tool_results
+you.knowledge you.instructions you.opening tools tool_results coalitions letters offers
+talk.round talk.rounds talk.to talk.letters talk.statement
 """
-_NARRATOR = "moves"
+_NARRATOR = "moves problems variables"
 _ANALYST = """
-moves world_before profiles previous metrics
+moves world_before profiles previous metrics disclosures at_end
 check.name check.description check.prompt
 tool.name tool.description tool.guidance tool.input tool.ends
 caller.seat caller.title caller.role caller.situation caller.instructions knowledge
