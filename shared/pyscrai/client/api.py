@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from decimal import Decimal
 from typing import Any, Literal, TypeVar, cast
@@ -13,8 +13,10 @@ from pydantic import BaseModel
 
 from pyscrai.client.http import Http
 from pyscrai.contract.calls import CachedAnswers, ModelCall
+from pyscrai.contract.costs import CostNow, Costs, ModelPriceInfo, Part, RunCosts, RunPart
 from pyscrai.contract.engines import EngineInstance
 from pyscrai.contract.events import Event, NewEvent
+from pyscrai.contract.people import AddedUser, Me, StoredKey, User
 from pyscrai.contract.providers import ProviderState
 from pyscrai.contract.runs import ChangeRun, Delivered, NewReplay, NewRun, Resume, Run, Snapshot
 from pyscrai.contract.scenarios import (
@@ -30,6 +32,8 @@ from pyscrai.contract.wire import Page
 M = TypeVar("M", bound=BaseModel)
 Limit = Decimal | Literal["none"] | None
 PAGE = 100
+COST = "cost"
+"""What the stream calls a message about costs."""
 
 
 class Api:
@@ -132,13 +136,14 @@ class Api:
         """A document that a tool of this run has returned, by the id that the log has of it. Raises NotFound."""
         return await self.http.fetch("GET", _path("runs", run_id, "documents", document))
 
-    async def stream(self, run_id: str, *, after: int = 0) -> AsyncGenerator[Delivered, None]:
-        """Entries after a number as they come, until the server closes the stream (see `sdk.follow` for the rest)."""
+    async def stream(self, run_id: str, *, after: int = 0) -> AsyncGenerator[Delivered | CostNow, None]:
+        """Entries after a number as they come, until the server closes the stream (see `sdk.follow` for the rest);
+        between them, while calls are paid for, what the run has cost."""
         events = self.http.stream_sse(_path("runs", run_id, "stream"), params={"after": after})
         # A generator, whatever its declared type: left early, it has to close its connection at once.
         async with aclosing(cast(AsyncGenerator[tuple[str, str, str], None], events)):
-            async for _id, _kind, data in events:
-                yield Delivered.model_validate_json(data)
+            async for _id, kind, data in events:
+                yield (CostNow if kind == COST else Delivered).model_validate_json(data)
 
     async def replay(self, run_id: str, wanted: NewReplay) -> Run:
         """Start a run that takes its answers from the recording of this one. Raises InvalidRequest, NotFound."""
@@ -163,6 +168,24 @@ class Api:
 
     async def change_run(self, run_id: str, change: ChangeRun) -> Run:
         return _one(Run, await self.http.request("PATCH", _path("runs", run_id), json=change))
+
+    # ── money ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def run_costs(self, run_id: str, *, by: Sequence[RunPart] = ()) -> RunCosts:
+        """What a run has cost by seat, phase, model and turn, or by those that are named."""
+        params = {"by": list(by)} if by else None
+        return _one(RunCosts, await self.http.request("GET", _path("runs", run_id, "costs"), params=params))
+
+    async def costs(self, *, by: Part = "day", since: str | None = None, limit: int = 200) -> Costs:
+        """What was paid since a day (`2026-11-20`, UTC; the last 30 days), the dearest first."""
+        params = {"by": by, "since": since, "limit": limit}
+        return _one(Costs, await self.http.request("GET", "/costs", params=params))
+
+    async def prices(self, models: Sequence[str] = (), *, run_id: str | None = None) -> list[ModelPriceInfo]:
+        """What models cost and who says so, with a run's declared prices where it is named; of no model: what is
+        declared."""
+        params = {"model": list(models), "run": run_id}
+        return _page(ModelPriceInfo, await self.http.request("GET", "/prices", params=params)).items
 
     # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -206,6 +229,37 @@ class Api:
         wanted = {"ids": ids, "lane": lane, "run_id": run_id}
         answer = await self.http.request("POST", "/events/dead/redrive", json=wanted)
         return [int(number) for number in answer["redriven"]]
+
+    # ── people and keys ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def me(self) -> Me:
+        """Whose token this is."""
+        return _one(Me, await self.http.request("GET", "/users/me"))
+
+    async def users(self) -> list[User]:
+        """Everybody with a token of their own. Raises Forbidden for all but the installation's token."""
+        return [_one(User, item) for item in await self.http.request("GET", "/users")]
+
+    async def add_user(self, name: str) -> AddedUser:
+        """A new person, with the token that is shown only here. Raises Conflict, InvalidRequest, Forbidden."""
+        return _one(AddedUser, await self.http.request("POST", "/users", json={"name": name}))
+
+    async def remove_user(self, name: str) -> None:
+        """Take somebody's token and keys away, and pause what they have running. Raises NotFound, Forbidden."""
+        await self.http.request("DELETE", _path("users", name))
+
+    async def keys(self) -> list[StoredKey]:
+        """Which keys of model providers one keeps, nothing of the keys themselves."""
+        return [_one(StoredKey, item) for item in await self.http.request("GET", "/keys")]
+
+    async def set_key(self, provider: str, key: str, *, base_url: str | None = None) -> StoredKey:
+        """Keep a key. Raises NotFound, InvalidRequest, and Conflict where the installation has no secret."""
+        body = {"key": key, "base_url": base_url}
+        return _one(StoredKey, await self.http.request("PUT", _path("keys", provider), json=body))
+
+    async def remove_key(self, provider: str, *, base_url: str | None = None) -> None:
+        """Forget a key. Raises NotFound."""
+        await self.http.request("DELETE", _path("keys", provider), params={"base_url": base_url})
 
     # ── engines, health ──────────────────────────────────────────────────────────────────────────────────────────
 
