@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from pyscrai.cli.charts import money
 from pyscrai.cli.playbill import Playbill
 from pyscrai.cli.prose import one_line
 from pyscrai.domain.entry import Entry
@@ -36,7 +38,7 @@ def notice(entry: Entry, bill: Playbill) -> tuple[str, str]:
     if entry.kind == "seat_changed":
         return _seat_changed(body, who), "cyan"
     if entry.kind == "credit_limit_warning":
-        return "Much of the limit is spent" + _share(body.get("share")), "yellow"
+        return _limit_warning(body), "yellow"
     return f"{entry.kind}: {as_text(body)}", "dim"
 
 
@@ -46,11 +48,31 @@ def _seat_changed(body: dict[str, Any], who: str) -> str:
     return f"{who or 'Everyone'} answers with {', '.join(what)} from now on"
 
 
-def _share(share: Any) -> str:
+WHOSE_LIMIT = {
+    "run": "the run's limit",
+    "day": "today's limit",
+    "week": "this week's limit",
+    "installation": "the installation's limit",
+}
+
+
+def _limit_warning(body: dict[str, Any]) -> str:
+    """`82% of the run's limit is used: $0.82 of $1.00`."""
+    scope, name = str(body.get("scope") or "run"), body.get("name")
+    whose = f"the limit of the group {name}" if scope == "group" else WHOSE_LIMIT.get(scope, f"the limit of {scope}")
+    spent, limit = _amount(body.get("spent")), _amount(body.get("limit"))
+    figures = "" if spent is None or limit is None else f": {money(spent)} of {money(limit)}"
+    share = _amount(body.get("share"))
+    return f"{'Much' if share is None else f'{share:.0%}'} of {whose} is used{figures}"
+
+
+def _amount(value: Any) -> Decimal | None:
+    """A number of an entry, which came as text."""
     try:
-        return f": {float(share):.0%}"
-    except (TypeError, ValueError):
-        return ""
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() else None
 
 
 def as_text(value: Any) -> str:

@@ -25,7 +25,8 @@ class StatusLine:
         self._paper = paper
         self._doing = ""
         self._since = time.monotonic()
-        self._tail = ""
+        self._answers = ""
+        self._money = ""
         self._waits = ""
 
     def doing(self, text: str) -> None:
@@ -35,10 +36,13 @@ class StatusLine:
 
     def progress(self, *, open_events: int | None, cost: Decimal | None, limit: Decimal | None) -> None:
         """How many answers are still missing, and the money."""
-        parts = [] if not open_events or open_events < 2 else [f"{open_events} answers to come"]
+        self._answers = f"{open_events} answers to come" if open_events and open_events > 1 else ""
+        self.spent(cost, limit)
+
+    def spent(self, cost: Decimal | None, limit: Decimal | None) -> None:
+        """What is spent by now; None leaves what was said before."""
         if cost is not None:
-            parts.append(f"{money(cost)} of {money(limit)}" if limit is not None else money(cost))
-        self._tail = f" {self._paper.glyphs.dot} ".join(parts)
+            self._money = f"{money(cost)} of {money(limit)}" if limit is not None else money(cost)
 
     def waits(self, text: str) -> None:
         """What keeps the run from going on, if anything does: it has not died."""
@@ -50,7 +54,7 @@ class StatusLine:
         frames = self._paper.glyphs.spinner
         waited = time.monotonic() - self._since
         frame = frames[int(waited * 10) % len(frames)]
-        parts = [part for part in (self._waits, self._tail) if part]
+        parts = [part for part in (self._waits, self._answers, self._money) if part]
         tail = "".join(f" {self._paper.glyphs.dot} {part}" for part in parts)
         text = f"{frame} {self._doing} {self._paper.glyphs.ellipsis} {seconds(waited)}{tail}"
         return Text(clip(text, self._paper.width - 2, self._paper.glyphs), "dim")

@@ -22,6 +22,7 @@ from pyscrai.cli.trouble import differences, resume_command, what_to_do, why
 from pyscrai.cli.vigil import Stalled, vigil
 from pyscrai.client.api import Api
 from pyscrai.client.errors import ApiUnreachable, ClientError, Unavailable
+from pyscrai.contract.costs import CostNow
 from pyscrai.contract.runs import Delivered, Run
 from pyscrai.sdk.follow import follow
 from pyscrai.sdk.place import ONE_OF_EACH
@@ -82,7 +83,11 @@ async def watch(run: Run, session: Session, talk: Talk, how: Watch) -> int:
 async def _follow(
     api: Api, run: Run, play: Play, status: StatusLine, talk: Talk, how: Watch, log: list[Delivered]
 ) -> None:
-    async with aclosing(follow(api, run.id, through_pauses=how.through_pauses, patience=how.patience)) as entries:
+    def spent(now: CostNow) -> None:
+        status.spent(now.spent, now.limit)
+
+    following = follow(api, run.id, through_pauses=how.through_pauses, patience=how.patience, costs=spent)
+    async with aclosing(following) as entries:
         async for entry in entries:
             log.append(entry)
             if how.events and talk.json:

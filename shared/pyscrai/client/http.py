@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ OUTSIDE_THE_PREFIX = frozenset({"/healthz", "/readyz", "/metrics"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 T = TypeVar("T")
-Params = Mapping[str, str | int | float | bool | None]
+Params = Mapping[str, str | int | float | bool | Sequence[str] | None]
 Headers = Mapping[str, str]
 Json = BaseModel | dict[str, Any] | list[Any] | str | int | float | bool | None
 
@@ -166,7 +166,7 @@ def encode(value: Json) -> bytes:
     return jsonlib.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _present(params: Params | None) -> dict[str, str | int | float | bool] | None:
+def _present(params: Params | None) -> dict[str, str | int | float | bool | Sequence[str]] | None:
     return {k: v for k, v in params.items() if v is not None} if params else None
 
 

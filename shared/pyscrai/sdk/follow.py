@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 import anyio
 
 from pyscrai.client.api import Api
 from pyscrai.client.errors import ApiUnreachable, Unavailable
+from pyscrai.contract.costs import CostNow
 from pyscrai.contract.runs import TERMINAL, Delivered
 from pyscrai.domain.entry import CONTROL
 
@@ -17,12 +18,23 @@ LAST_KINDS = frozenset({"run_complete", "run_failed", "run_cancelled"})
 STANDS_STILL = frozenset({"paused", "blocked"})
 
 
+def _unheard(_now: CostNow) -> None:
+    """For those who read the costs off the entries."""
+
+
 async def follow(
-    api: Api, run_id: str, *, after: int = 0, through_pauses: bool = False, patience: float = 60
+    api: Api,
+    run_id: str,
+    *,
+    after: int = 0,
+    through_pauses: bool = False,
+    patience: float = 60,
+    costs: Callable[[CostNow], None] = _unheard,
 ) -> AsyncGenerator[Delivered, None]:
     """Each entry after number `after`, once, in order; ends when the run has ended or stands still.
 
-    A broken stream is taken up where it broke. `through_pauses` waits on while the run is paused or blocked.
+    A broken stream is taken up where it broke. `through_pauses` waits on while the run is paused or blocked. `costs` is
+    called with what the run has spent while calls are paid for, several times in a second at most.
     Raises ApiUnreachable or Unavailable when the API has not answered for `patience` seconds.
     Close it (`contextlib.aclosing`) where it is left early.
     """
@@ -32,6 +44,9 @@ async def follow(
         try:
             async with aclosing(api.stream(run_id, after=after)) as entries:
                 async for entry in entries:
+                    if isinstance(entry, CostNow):
+                        costs(entry)
+                        continue
                     if entry.seq <= after:
                         continue
                     after, broken_at, tries = entry.seq, None, 0

@@ -146,7 +146,8 @@ def test_choices_reach_the_api(command: Command, api: FakeApi) -> None:
     choices = posted["choices"]
     assert (choices["model"], choices["limit"], choices["turns"]) == ("gpt-4o-mini", "0.50", 2)
     assert choices["seats"]["regulator"] == {"model": "rehearsal", "temperature": 0.2}
-    assert choices["prices"] == {"gpt-4o-mini": {"input": "0.15", "output": "0.60"}}
+    price = choices["prices"]["gpt-4o-mini"]
+    assert (price["input"], price["output"], price["request"], price["tiers"]) == ("0.15", "0.60", "0", [])
 
 
 def test_a_model_that_is_none_is_refused_with_candidates(command: Command, api: FakeApi) -> None:

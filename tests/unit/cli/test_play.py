@@ -154,7 +154,10 @@ def test_notices_are_sentences() -> None:
     log.add("run_paused", {"code": "out_of_money", "message": "the limit of 1.00 USD is reached"})
     log.add("limit_changed", {"limit": "2.00"}).add("run_resumed")
     log.add("event_dead", {"event_id": 7, "event_type": "decide", "seat": "regulator", "error": "no key"})
-    log.add("credit_limit_warning", {"share": 0.8})
+    log.add("credit_limit_warning", {"scope": "run", "share": "0.82", "limit": "1.0000000000", "spent": "0.8234"})
+    log.add("credit_limit_warning", {"scope": "group", "name": "pilot", "share": "0.8", "limit": "5", "spent": "4"})
+    log.add("credit_limit_warning", {"scope": "day", "share": "0.91", "limit": "2", "spent": "1.82"})
+    log.add("credit_limit_warning", {})
     sheet = Sheet()
     played(sheet, NEGOTIATION, log.entries)
     for text in (
@@ -162,7 +165,10 @@ def test_notices_are_sentences() -> None:
         "! The limit is now $2.00",
         "! Resumed",
         "! decide of Regulator failed for good: no key",
-        "! Much of the limit is spent: 80%",
+        "! 82% of the run's limit is used: $0.82 of $1.00",
+        "! 80% of the limit of the group pilot is used: $4.00 of $5.00",
+        "! 91% of today's limit is used: $1.82 of $2.00",
+        "! Much of the run's limit is used",
     ):
         assert text in sheet.text
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from pyscrai.contract.costs import CostNow
 from pyscrai.contract.runs import TERMINAL, Delivered, Run
 
 PROBLEM = {"content-type": "application/problem+json"}
@@ -16,7 +17,8 @@ Answer = httpx.Response
 
 
 class FakeApi:
-    """One run. `cut_after`: the stream breaks after that many entries, once per number in the list.
+    """One run. `cut_after`: the stream breaks after that many entries, once per number in the list. `costs_after`: what
+    the stream tells of costs after the entry of that number.
 
     The run's status follows the log as it is delivered: it ends, or stands still, at its last entry.
     """
@@ -26,6 +28,7 @@ class FakeApi:
         self.catalog: dict[str, dict[str, Any]] = {}
         self.requests: list[tuple[str, str, Any]] = []
         self.cut_after: list[int] = []
+        self.costs_after: dict[int, CostNow] = {}
         self.delivered = 0
         self.more_runs: list[Run] = []
         self.engines: list[dict[str, Any]] = []
@@ -139,6 +142,8 @@ class FakeApi:
             self.delivered = max(self.delivered, entry.seq)
             yield b": keep-alive\n\n"
             yield f"id: {entry.seq}\nevent: {entry.kind}\ndata: {entry.model_dump_json()}\n\n".encode()
+            if entry.seq in self.costs_after:
+                yield f"event: cost\ndata: {self.costs_after[entry.seq].model_dump_json()}\n\n".encode()
         if self.final.status not in TERMINAL:
             raise httpx.ReadTimeout("the server had nothing more to say")
 
