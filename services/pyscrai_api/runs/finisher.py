@@ -83,6 +83,8 @@ class RunEvents:
         log_bills(run.bills)
         if news:
             self._bell.ring_run(run.id)
+        elif any(bill.cost for bill in run.bills):
+            self._bell.ring_cost(run.id)
 
     async def finish(
         self, engine_id: UUID, run_id: UUID, items: Sequence[Finish], calls: Sequence[CallRecord] = ()
