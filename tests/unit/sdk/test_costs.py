@@ -28,9 +28,11 @@ def costly() -> FakeApi:
 async def test_costs_come_beside_the_entries_and_a_break_of_the_stream_loses_none() -> None:
     fake, told = costly(), list[CostNow]()
     fake.cut_after = [3]
-    async with Api(Http("http://api.test", transport=fake.transport)) as api:
-        async with aclosing(follow(api, fake.final.id, costs=told.append)) as entries:
-            numbers = [entry.seq async for entry in entries]
+    async with (
+        Api(Http("http://api.test", transport=fake.transport)) as api,
+        aclosing(follow(api, fake.final.id, costs=told.append)) as entries,
+    ):
+        numbers = [entry.seq async for entry in entries]
     assert numbers == [entry.seq for entry in fake.log]
     assert [now.spent for now in told] == [Decimal("0.02"), Decimal("0.05")]
     assert told[0].remaining == Decimal("0.98")
