@@ -141,23 +141,25 @@ class Engine:
     async def _drain(self, worker: Worker, beating: asyncio.Task[None]) -> bool:
         """Finish or give back within the grace period, say good-bye; False where it was cut short."""
         self._log.info("draining", events=len(self.leases), grace_seconds=self._settings.grace_seconds)
-        async with _running(self._farewell(worker)) as leaving:
+        async with _running(self._farewell(worker, beating)) as leaving:
             async with _running(self.stop.now.wait()) as hurry:
                 await asyncio.wait({leaving, hurry}, return_when=asyncio.FIRST_COMPLETED)
             if leaving.done():
-                beating.cancel()
                 return bool(leaving.result())
         self._log.warning("stopped_at_once", events=len(self.leases))
         await worker.abandon()
         return False
 
-    async def _farewell(self, worker: Worker) -> bool:
+    async def _farewell(self, worker: Worker, beating: asyncio.Task[None]) -> bool:
         worker.give_back()
         if not await worker.over(self._settings.grace_seconds):
             worker.cut_off()
             if not await worker.over(FAREWELL):
                 self._log.error("reports_left_behind", events=len(self.leases))
                 await worker.abandon()
+        # A heartbeat after the good-bye would find the engine unknown, and register it anew.
+        beating.cancel()
+        await asyncio.wait({beating})
         try:
             async with asyncio.timeout(FAREWELL):
                 await self._api.deregister()

@@ -6,13 +6,15 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import uvicorn
+from tests.acceptance.provider import Handler, completion, provider
 from tests.unit.engine.harness import TestApi
 
 
@@ -58,7 +60,7 @@ class Process:
     process: asyncio.subprocess.Process
     log: list[str] = field(default_factory=list)
 
-    async def line(self, *parts: str, seconds: float = 30) -> str:
+    async def line(self, *parts: str, seconds: float = 120) -> str:
         """The first line of its log, from here on, that has all of `parts`."""
         assert self.process.stderr is not None
         async with asyncio.timeout(seconds):
@@ -68,7 +70,7 @@ class Process:
                     return line
         raise AssertionError(f"no line with {parts} in:\n{''.join(self.log)}")
 
-    async def ended(self, seconds: float = 30) -> int:
+    async def ended(self, seconds: float = 120) -> int:
         """Its exit code; the rest of its log is read."""
         assert self.process.stderr is not None
         async with asyncio.timeout(seconds):
@@ -101,3 +103,28 @@ async def engine(kind: str, api_url: str, *options: str) -> AsyncIterator[Proces
         transport = getattr(process, "_transport", None)
         if transport is not None:
             transport.close()
+
+
+@dataclass
+class SlowModel:
+    """A model that answers when it is told to: each call is under way until `answer` is set."""
+
+    id: str
+    answer: threading.Event
+
+
+@contextmanager
+def slow_model() -> Iterator[SlowModel]:
+    """A provider on this machine for the time of the block."""
+    answer = threading.Event()
+
+    def hold(handler: Handler) -> None:
+        answer.wait()
+        handler.answer(200, completion(handler.asked))
+
+    with provider() as server:
+        server.always = hold
+        try:
+            yield SlowModel(f"{server.url}#slow", answer)
+        finally:
+            answer.set()

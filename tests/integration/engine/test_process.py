@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.engine.served import engine, served
+from tests.acceptance.provider import DECISION
+from tests.integration.engine.served import engine, served, slow_model
 from tests.unit.engine.harness import TestApi, event
 
 
@@ -65,7 +66,8 @@ async def test_the_first_signal_lets_the_call_end(api: TestApi, url: str, tmp_pa
         assert await process.ended() == 0
     assert [finish["status"] for finish in reported(api)] == ["completed"]
     assert reported(api)[0]["result"]["content"] == "as the script says"
-    assert api.asked[-1][0] == "deregister"
+    assert [what for what, _ in api.asked if what != "beat"][-1] == "deregister"
+    assert api.registrations == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -93,17 +95,20 @@ async def test_after_the_grace_a_call_is_handed_back(api: TestApi, url: str, tmp
     assert "usage" not in call
 
 
-async def test_a_call_that_is_cut_off_by_a_lost_lease_is_settled(api: TestApi, url: str, tmp_path: Path) -> None:
-    async with engine("actor", url) as process:
-        await api.put(event(1, model=scripted(tmp_path, 0.5)))
-        await process.line("model_called")
-        api.heartbeat = {"lost": [1]}
-        await api.until(lambda: bool(api.bodies("report")))
-        process.process.terminate()
-        assert await process.ended() == 0
+async def test_a_call_that_is_cut_off_by_a_lost_lease_is_settled(api: TestApi, url: str) -> None:
+    with slow_model() as model:
+        async with engine("actor", url) as process:
+            await api.put(event(1, model={"id": model.id}))
+            await process.line("model_called")
+            api.heartbeat = {"lost": [1]}
+            await process.line("lease_lost")
+            model.answer.set()
+            await api.until(lambda: bool(api.bodies("report")))
+            process.process.terminate()
+            assert await process.ended() == 0
     (report,) = api.bodies("report")
     assert report["events"] == []
-    assert report["calls"][0]["answer"] == "as the script says"
+    assert report["calls"][0]["answer"] == json.dumps(DECISION)
 
 
 async def test_the_probes_say_how_it_is(api: TestApi, url: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
-from tests.integration.engine.served import Process, engine
+from tests.integration.engine.served import Process, engine, slow_model
 
 from pyscrai.client.errors import ClientError
 from pyscrai.client.http import Http
@@ -35,13 +35,17 @@ class Service:
 
     async def start(self) -> None:
         env = {**os.environ, "PYSCRAI_DATABASE_URL": self.dsn, "PYSCRAI_PORT": str(self.port)}
-        env["PYSCRAI_DATA"] = str(self.folder)
+        prices = self.folder / "prices.yaml"
+        prices.write_text("'http://127.0.0.1:*': {input: 1, output: 2}\n")
+        env |= {"PYSCRAI_DATA": str(self.folder), "PYSCRAI_PRICES": str(prices)}
         with (self.folder / "api.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "pyscrai_api", env=env, stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL
             )
 
     async def ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.returncode is None, (self.folder / "api.log").read_text()
         await self.http.fetch("GET", "/readyz")
         return True
 
@@ -59,7 +63,7 @@ class Service:
         return found
 
 
-async def until(what: str, look: Callable[[], Awaitable[bool]], seconds: float = 40) -> None:
+async def until(what: str, look: Callable[[], Awaitable[bool]], seconds: float = 120) -> None:
     """Ask again and again until the answer is yes; an API that is away is a no."""
     async with asyncio.timeout(seconds):
         while True:
@@ -146,19 +150,20 @@ async def test_at_most_three_requests_for_a_model_call(service: Service, tmp_pat
         assert sum(counts) <= 60  # of at most 120: events that are there together go together
 
 
-async def test_a_signalled_engine_hands_on_what_it_has_not_begun_and_ends_what_it_has(
-    service: Service, tmp_path: Path
-) -> None:
-    async with engine("actor", service.url, "--concurrency", "1") as first:
-        begun = await service.post(engine_type="actor", data={"prompt": "x"}, model=scripted(tmp_path, 1.0))
-        await called(first)
-        later = await service.post(engine_type="actor", data={"prompt": "y"})
-        first.process.send_signal(signal.SIGTERM)
-        assert await first.ended() == 0
-        assert await has(service, begun, status="completed", attempt=1, losses=0, handbacks=0)
-        assert await has(service, later, status="queued")
-        async with engine("actor", service.url):
-            await until("the other engine's answer", lambda: has(service, later, status="completed"))
+async def test_a_signalled_engine_hands_on_what_it_has_not_begun_and_ends_what_it_has(service: Service) -> None:
+    with slow_model() as model:
+        async with engine("actor", service.url, "--concurrency", "1") as first:
+            begun = await service.post(engine_type="actor", data={"prompt": "x"}, model=model.id)
+            await called(first)
+            later = await service.post(engine_type="actor", data={"prompt": "y"})
+            first.process.send_signal(signal.SIGTERM)
+            await first.line('"draining"')
+            model.answer.set()
+            assert await first.ended() == 0
+    assert await has(service, begun, status="completed", attempt=1, losses=0, handbacks=0)
+    assert await has(service, later, status="queued")
+    async with engine("actor", service.url):
+        await until("the other engine's answer", lambda: has(service, later, status="completed"))
     assert await rows(service.dsn, "SELECT state, count(*) FROM calls GROUP BY state") == [(2, 2)]
 
 
@@ -175,43 +180,49 @@ async def test_a_call_cut_off_by_the_grace_is_charged_and_another_engine_goes_on
     assert await rows(service.dsn, "SELECT state FROM calls") == [(3,)]
 
 
-async def test_a_cancelled_event_is_dropped_and_its_call_settled(service: Service, tmp_path: Path) -> None:
-    lease = ("--lease-seconds", "2", "--heartbeat-seconds", "0.2")
-    async with engine("actor", service.url, *lease) as process:
-        number = await service.post(engine_type="actor", data={"prompt": "x"}, model=scripted(tmp_path, 1.5))
-        await called(process)
-        await service.http.request("POST", f"/events/{number}/cancel")
-        await process.line("lease_lost", "cancelled")
-        await process.line("event_finished", "dropped")
+async def test_a_cancelled_event_is_dropped_and_its_call_settled(service: Service) -> None:
+    beats = ("--heartbeat-seconds", "0.2")
+    with slow_model() as model:
+        async with engine("actor", service.url, *beats) as process:
+            number = await service.post(engine_type="actor", data={"prompt": "x"}, model=model.id)
+            await called(process)
+            await service.http.request("POST", f"/events/{number}/cancel")
+            await process.line("lease_lost", "cancelled")
+            model.answer.set()
+            await process.line("event_finished", "dropped")
     assert (await service.event(number))["status"] == "cancelled"
     assert await rows(service.dsn, "SELECT state, usage IS NOT NULL FROM calls") == [(2, True)]
 
 
-async def test_a_killed_engine_costs_one_loss_and_nothing_else(service: Service, tmp_path: Path) -> None:
-    lease = ("--lease-seconds", "1", "--heartbeat-seconds", "0.2")
-    number = await service.post(engine_type="actor", data={"prompt": "x"}, model=scripted(tmp_path, 1.0))
-    async with engine("actor", service.url, *lease) as first:
-        await called(first)
-        first.process.kill()
-        await first.ended()
+async def test_a_killed_engine_costs_one_loss_and_nothing_else(service: Service) -> None:
+    lease = ("--lease-seconds", "3", "--heartbeat-seconds", "0.5")
+    with slow_model() as model:
+        number = await service.post(engine_type="actor", data={"prompt": "x"}, model=model.id)
+        async with engine("actor", service.url, *lease) as first:
+            await called(first)
+            first.process.kill()
+            await first.ended()
+        model.answer.set()
         async with engine("actor", service.url, *lease):
             await until("the other engine's answer", lambda: has(service, number, status="completed"))
     found = await service.event(number)
     assert (found["attempt"], found["losses"], found["failures"]) == (2, 1, 0)
 
 
-async def test_a_result_outlives_an_outage_of_the_api(service: Service, tmp_path: Path) -> None:
+async def test_a_result_outlives_an_outage_of_the_api(service: Service) -> None:
     lease = ("--lease-seconds", "5", "--heartbeat-seconds", "0.5")
-    async with engine("actor", service.url, *lease) as process:
-        number = await service.post(engine_type="actor", data={"prompt": "x"}, model=scripted(tmp_path, 1.0))
-        await called(process)
-        await service.kill()
-        await process.line("finish_unanswered")
-        await service.start()
-        await until("the result", lambda: has(service, number, status="completed"))
-        assert await has(service, number, attempt=1, losses=0)
-        process.process.terminate()
-        assert await process.ended() == 0
+    with slow_model() as model:
+        async with engine("actor", service.url, *lease) as process:
+            number = await service.post(engine_type="actor", data={"prompt": "x"}, model=model.id)
+            await called(process)
+            await service.kill()
+            model.answer.set()
+            await process.line("finish_unanswered")
+            await service.start()
+            await until("the result", lambda: has(service, number, status="completed"))
+            assert await has(service, number, attempt=1, losses=0)
+            process.process.terminate()
+            assert await process.ended() == 0
     assert await rows(service.dsn, "SELECT state FROM calls") == [(2,)]
 
 

@@ -69,7 +69,7 @@ class TestApi:
         """The bodies of the requests of one kind so far."""
         return [body for what, body in self.asked if what == kind]
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 20) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 120) -> None:
         """Wait until something is true of what was asked; each request is an occasion to look."""
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(condition)
