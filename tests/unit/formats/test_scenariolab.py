@@ -206,7 +206,6 @@ def test_the_loss_report_and_the_extensions_name_the_same_keys(water: Loaded, sc
     assert listed == {(file, path) for file, paths in kept.items() for path in paths}  # type: ignore[union-attr]
     assert listed == {
         ("scenario.yaml", "/schema_version"),
-        ("scenario.yaml", "/enable_coalition_formation"),
         ("scenario.yaml", "/scenario_length/turns"),
         ("actors/upper.yaml", "/response_format"),
         ("metrics.yaml", "/metrics/3/aggregation"),

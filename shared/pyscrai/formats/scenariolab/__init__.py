@@ -17,12 +17,15 @@ from pyscrai.formats.positions import Document, Positions
 from pyscrai.formats.positions import read as read_document
 from pyscrai.formats.scenariolab.actors import read_actor, seat_name
 from pyscrai.formats.scenariolab.checks import read_checks
+from pyscrai.formats.scenariolab.communication import KNOWN as TALK
+from pyscrai.formats.scenariolab.communication import read_communication
 from pyscrai.formats.scenariolab.happenings import read_happenings
 from pyscrai.formats.scenariolab.metrics import read_metrics
 from pyscrai.formats.scenariolab.scenario import (
     KNOWN,
     UNUSED,
     common_ground,
+    communicates,
     read_condition,
     read_features,
     read_scenario,
@@ -77,6 +80,7 @@ class _Reader:
         into.native |= {"name": slug(self.folder.name), "seats": {}}
         read_scenario(into, source)
         self.actors(common_ground(into, source, self.folder))
+        read_communication(into, source, communicates(source) and len(into.native["seats"]) > 1)
         switches = read_features(into, source)
         rules = self.companion("validation-rules")
         if rules:
@@ -89,7 +93,7 @@ class _Reader:
             read_happenings(into, events, switches.get("exogenous_events", True))
         read_condition(into, source)
         self.phases()
-        into.finish(source, KNOWN, UNUSED)
+        into.finish(source, [*KNOWN, *TALK], UNUSED)
         self.other_files()
         if into.kept:
             into.native["extensions"] = {"scenariolab": into.kept}

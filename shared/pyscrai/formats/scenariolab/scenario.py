@@ -30,31 +30,22 @@ KNOWN = [
     "features",
     "language",
 ]
-_TALK = "seats do not talk between moves yet"
 _SWAN = "unforeseen events are not played yet"
 UNUSED = {
     "schema_version": "the document is read by its content",
-    "context_window_size": "what a seat remembers is bounded by the system",
-    "context_window": "what a seat remembers is bounded by the system",
-    "enable_bilateral_communication": _TALK,
-    "enable_coalition_formation": _TALK,
-    "enable_public_statements": _TALK,
-    "max_communications_per_turn": _TALK,
-    "communication_types": _TALK,
     "enable_black_swans": _SWAN,
     "black_swans": _SWAN,
     "allow_actor_reflection": "each actor reasons before it acts, in the same answer",
     "parallel_action_resolution": "all actors of a turn always act at once",
 }
 FEATURES = {
-    "communications": {"max_per_turn": _TALK},
+    "communications": {},
     "exogenous_events": {},
     "metrics_extraction": {},
     "quality_assurance": {},
     "context_management": {"max_context_tokens": "what a seat remembers is bounded by the system"},
 }
 _ON_BUT_NOT_PLAYED = {
-    "communications": _TALK,
     "context_management": "what a seat remembers is bounded by the system",
 }
 MAX_BACKGROUND = 40_000
@@ -159,6 +150,14 @@ def read_condition(into: Assembly, source: Source) -> None:
             into.keep(length, "condition", "it is no condition on metrics of this scenario", "warning", hint)
     length.used |= {"type", "turns", "max_turns", "num_turns"}
     into.finish(length, ("type", "turns", "condition"), {})
+
+
+def communicates(source: Source) -> bool:
+    """Whether `features.communications` leaves communication switched on."""
+    features = source.data.get("features")
+    told = features.get("communications") if isinstance(features, dict) else None
+    enabled = told.get("enabled") if isinstance(told, dict) else told
+    return enabled is not False
 
 
 def read_features(into: Assembly, source: Source) -> dict[str, bool]:
