@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-import jsonschema_rs
-
+from pyscrai_mock_provider.schemas import compact, validator
 from pyscrai_mock_provider.tokens import BYTES
 
 MAX_DEPTH = 12
@@ -52,7 +50,7 @@ def stretched(text: str, schema: dict[str, Any] | None, tokens: int, more: list[
         one.put(_of_length(before, min(size, one.most), more))
         missing -= len(one.value.encode()) - len(before.encode())
     made = json.dumps(answer, ensure_ascii=False)
-    return made if validator(schema_text(schema)).is_valid(answer) else text
+    return made if validator(compact(schema)).is_valid(answer) else text
 
 
 def swollen(text: str, schema: dict[str, Any] | None) -> str:
@@ -64,8 +62,9 @@ def swollen(text: str, schema: dict[str, Any] | None) -> str:
         again = f"{one.value or 'and'} "
         bound = one.most if one.most < ENDLESS else 40_000
         one.put(again * (2 * bound // len(again) + 2))
-        break
-    return json.dumps(answer, ensure_ascii=False)
+        return json.dumps(answer, ensure_ascii=False)
+    # Without a text of its own it says all of it again and again.
+    return f"{text} " * 400
 
 
 def texts_of(holder: Any, schema: Any, root: dict[str, Any], depth: int = 0) -> Iterator[Text]:
@@ -80,16 +79,6 @@ def texts_of(holder: Any, schema: Any, root: dict[str, Any], depth: int = 0) -> 
             yield from texts_of(value, inner, root, depth + 1)
         elif isinstance(value, str) and isinstance(inner, dict) and _free(inner):
             yield Text(holder=holder, key=key, least=inner.get("minLength", 0), most=inner.get("maxLength", ENDLESS))
-
-
-@lru_cache(maxsize=256)
-def validator(schema: str) -> Any:
-    """Offline, and with a regular-expression engine without backtracking. Raises ValueError for what is no schema."""
-    return jsonschema_rs.validator_for(json.loads(schema), offline=True, pattern_options=jsonschema_rs.RegexOptions())
-
-
-def schema_text(schema: dict[str, Any]) -> str:
-    return json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
 
 
 def _inner(schema: dict[str, Any], key: str | int) -> Any:

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pyscrai_mock_provider import outcomes
@@ -22,6 +22,22 @@ from pyscrai_mock_provider.script import filled
 from pyscrai_mock_provider.settings import Settings
 
 BROKEN_BODY = b"<html><head><title>502 Bad Gateway</title></head><body>upstream sent an invalid header</body></html>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One request that was read. `entry`: what the script has for it; `place`: what the script may say of it."""
+
+    number: int
+    asked: Asked
+    key: str | None
+    entry: dict[str, Any]
+    place: dict[str, Any]
+    fault: str | None
+
+    @property
+    def billed(self) -> bool:
+        return self.fault is None or FAULTS[self.fault].billed
 
 
 class Provider:
@@ -52,36 +68,24 @@ class Provider:
         """Answer a request for a completion. `key`: what was shown; `connected`: whether somebody still listens."""
         self._requests += 1
         number = self._requests
+        # Who asks for a new bill while an answer is made does not want this one on it.
+        bill = self.bill
         if (refused := self._refused_unread(key)) is not None:
             return refused
         try:
             asked = read(body)
         except BadRequest as wrong:
-            self.bill.endings["bad_request"] += 1
-            return outcomes.error(400, str(wrong) + self._echo(key), "invalid_request_error", parameter=wrong.parameter)
-        self._seen[asked.digest] += 1
-        tries = self._seen[asked.digest]
-        call = 2 if asked.said("assistant") else 1
-        place = {"model": asked.model, "request": number, "try": tries, "call": call}
-        entry = self.settings.script.entry(place, asked.text) or {}
-        fault = entry.get("fail") or (
-            self.settings.faults.draw(self.settings.seed, asked.digest, tries) if not entry else None
-        )
-        self.bill.endings[fault or "answered"] += 1
-        bill = self.bill
-        delay = entry.get("latency")
-        if fault is None or FAULTS[fault].billed or delay is not None:
-            drawn = self.settings.latency.draw(self.settings.seed, "latency", number) if delay is None else delay
-            if drawn:
-                await asyncio.sleep(drawn)
-        if fault is not None and not FAULTS[fault].billed:
-            return self._unbilled(fault, key, entry.get("retry_after"))
-        said = filled(entry["answer"], place) if "answer" in entry else None
-        made = answer(self.settings, asked, said, fault, key if self.settings.echo_key else None)
-        if told := self.settings.script.used(entry):
-            made = replace(made, usage=_told(made.usage, told))
-        outcome = self._billed(fault, number, asked, made, key)
-        bill.lines.append(self._line(number, asked, made, key, fault, outcome, connected()))
+            bill.endings["bad_request"] += 1
+            said = str(wrong) + self._echo(key)
+            return outcomes.error(400, said, "invalid_request_error", parameter=wrong.parameter)
+        case = self._case(number, asked, key)
+        bill.endings[case.fault or "answered"] += 1
+        await self._wait(case)
+        if case.fault is not None and not case.billed:
+            return self._unbilled(case.fault, key, case.entry.get("retry_after"))
+        made = self._answer(case)
+        outcome = self._billed(case, made)
+        bill.lines.append(self._line(case, made, outcome, connected()))
         return outcome
 
     def _refused_unread(self, key: str | None) -> Outcome | None:
@@ -98,6 +102,30 @@ class Provider:
             self.bill.endings["too_many_a_minute"] += 1
             return self._unbilled("rate_limit", key, wait)
         return None
+
+    def _case(self, number: int, asked: Asked, key: str | None) -> Case:
+        self._seen[asked.digest] += 1
+        tries = self._seen[asked.digest]
+        call = 2 if asked.said("assistant") else 1
+        place = {"model": asked.model, "request": number, "try": tries, "call": call}
+        entry = self.settings.script.entry(place, asked.text)
+        drawn = self.settings.faults.draw(self.settings.seed, asked.digest, tries) if entry is None else None
+        fault = drawn if entry is None else entry.get("fail")
+        return Case(number=number, asked=asked, key=key, entry=entry or {}, place=place, fault=fault)
+
+    async def _wait(self, case: Case) -> None:
+        """What is turned away is turned away at once, unless the script says otherwise."""
+        delay = case.entry.get("latency")
+        if delay is None and case.billed:
+            delay = self.settings.latency.draw(self.settings.seed, "latency", case.number)
+        if delay:
+            await asyncio.sleep(delay)
+
+    def _answer(self, case: Case) -> Answer:
+        said = filled(case.entry["answer"], case.place) if "answer" in case.entry else None
+        made = answer(self.settings, case.asked, said, case.fault, case.key if self.settings.echo_key else None)
+        told = self.settings.script.used(case.entry)
+        return replace(made, usage=_told(made.usage, told)) if told else made
 
     def _unbilled(self, fault: str, key: str | None, retry_after: float | None = None) -> Outcome:
         said = self._echo(key)
@@ -120,48 +148,40 @@ class Provider:
                 return Dropped(b"")
         return outcomes.error(500, f"The server had an error while processing your request.{said}", "server_error")
 
-    def _billed(self, fault: str | None, number: int, asked: Asked, made: Answer, key: str | None) -> Outcome:
-        body = outcomes.completion(number, asked.model, made, with_usage=fault != "no_usage")
-        match fault:
+    def _billed(self, case: Case, made: Answer) -> Outcome:
+        body = outcomes.completion(case.number, case.asked.model, made, with_usage=case.fault != "no_usage")
+        match case.fault:
             case "dropped":
                 return Dropped(body)
             case "timeout":
                 return Held()
             case "late_error":
-                return outcomes.error(500, f"The server had an error after its work.{self._echo(key)}", "server_error")
+                text = f"The server had an error after its work.{self._echo(case.key)}"
+                return outcomes.error(500, text, "server_error")
             case "broken_body":
                 return Reply(200, BROKEN_BODY, {"content-type": "text/html"})
         return Reply(200, body)
 
-    def _line(
-        self,
-        number: int,
-        asked: Asked,
-        made: Answer,
-        key: str | None,
-        fault: str | None,
-        outcome: Outcome,
-        connected: bool,
-    ) -> Line:
-        whole = isinstance(outcome, Reply) and fault not in ("late_error", "broken_body")
+    def _line(self, case: Case, made: Answer, outcome: Outcome, connected: bool) -> Line:
+        whole = isinstance(outcome, Reply) and case.fault not in ("late_error", "broken_body")
         return Line(
-            request=number,
-            model=asked.model,
-            key=fingerprint(key),
-            digest=asked.digest,
+            request=case.number,
+            model=case.asked.model,
+            key=fingerprint(case.key),
+            digest=case.asked.digest,
             usage=made.usage,
             cost=self.settings.prices.cost(made.usage),
             delivered=whole and connected,
             status=outcome.status if isinstance(outcome, Reply) and connected else None,
             finish_reason=made.finish_reason,
-            fault=fault,
+            fault=case.fault,
         )
 
     def _echo(self, key: str | None) -> str:
         return f" (asked with {key})" if self.settings.echo_key and key else ""
 
 
-def _told(counted: Usage, told: dict[str, Any]) -> Usage:
+def _told(counted: Usage, told: dict[str, int]) -> Usage:
     """What a script says was used, made possible: no part is larger than its whole."""
     usage = replace(counted, **told)
     cached = min(usage.cached, usage.input)

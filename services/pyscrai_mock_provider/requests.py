@@ -9,6 +9,7 @@ from typing import Any
 
 from pyscrai.domain.canonical import clean_text
 from pyscrai.llm.ask import FORM
+from pyscrai_mock_provider.schemas import compact, validator
 
 
 class BadRequest(ValueError):
@@ -104,6 +105,10 @@ def _schema(wanted: Any) -> dict[str, Any] | None:
     if not isinstance(inner, dict) or not isinstance(inner.get("schema"), dict):
         raise BadRequest("Invalid 'response_format'.", "response_format")
     schema: dict[str, Any] = inner["schema"]
+    try:
+        validator(compact(schema))
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"Invalid schema for response_format: {error}", "response_format") from None
     return schema
 
 
@@ -114,7 +119,8 @@ def _in_prompt(messages: tuple[tuple[str, str], ...]) -> dict[str, Any] | None:
         if found:
             try:
                 schema = json.loads(rest)
-            except ValueError:
+                validator(compact(schema))
+            except (ValueError, RecursionError):
                 return None
             return schema if isinstance(schema, dict) else None
     return None

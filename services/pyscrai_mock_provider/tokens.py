@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
+
+from pyscrai_mock_provider.schemas import compact
 
 BYTES = 4
 PER_MESSAGE = 4
@@ -20,7 +21,7 @@ def asked(texts: Iterable[str], schema: dict[str, Any] | None) -> int:
     total = PER_REQUEST + sum(PER_MESSAGE + counted(text) for text in texts)
     if schema is None:
         return total
-    return total + counted(json.dumps(schema, ensure_ascii=False, separators=(",", ":")))
+    return total + counted(compact(schema))
 
 
 def cut(text: str, most: int) -> str:

@@ -19,10 +19,11 @@ from tests.unit.mock_provider.conftest import SCHEMA
 from pyscrai_mock_provider import BadSetting
 from pyscrai_mock_provider.bill import fingerprint
 from pyscrai_mock_provider.faults import FAULTS, SETS, Rates
-from pyscrai_mock_provider.lengths import schema_text, stretched, swollen, validator
+from pyscrai_mock_provider.lengths import stretched, swollen
 from pyscrai_mock_provider.limits import Bucket, retry_headers
 from pyscrai_mock_provider.prices import Prices, Usage, shown
 from pyscrai_mock_provider.requests import BadRequest, read
+from pyscrai_mock_provider.schemas import compact, validator
 from pyscrai_mock_provider.script import read_script
 from pyscrai_mock_provider.settings import read_settings
 from pyscrai_mock_provider.spread import Spread
@@ -120,7 +121,7 @@ def test_a_cut_text_has_at_most_so_many_tokens(text: str, most: int) -> None:
 def test_answers_get_longer_and_shorter_within_their_schema(tokens: int) -> None:
     made = stretched(ANSWER, SCHEMA, tokens, MORE)
     answer = json.loads(made)
-    validator(schema_text(SCHEMA)).validate(answer)
+    validator(compact(SCHEMA)).validate(answer)
     assert (answer["mood"], answer["goals"]) == ("calm", ["Keep the mill"])
     # Words stay whole, and two texts have at most 1,000 characters.
     assert abs(counted(made) - min(max(tokens, 20), 270)) < 20
@@ -146,13 +147,13 @@ def test_stretching_never_breaks_a_schema(seed: int) -> None:
     schema = {"type": "object", "properties": chosen, "$defs": {"short": {"type": "string", "maxLength": 12}}}
     values = {name: [{"a": "one two"}] if one.get("type") == "array" else "one two" for name, one in chosen.items()}
     made = json.loads(stretched(json.dumps(values), schema, draw.randint(1, 300), MORE))
-    validator(schema_text(schema)).validate(made)
+    validator(compact(schema)).validate(made)
     assert made.keys() == values.keys()
 
 
 def test_a_swollen_answer_is_too_long_for_its_schema() -> None:
     told = json.loads(swollen(ANSWER, SCHEMA))
-    (fault,) = validator(schema_text(SCHEMA)).iter_errors(told)
+    (fault,) = validator(compact(SCHEMA)).iter_errors(told)
     assert list(fault.instance_path) == ["reasoning"]
 
 
@@ -197,6 +198,8 @@ def test_a_request_is_read(request_of: Callable[..., bytes]) -> None:
         ({"max_tokens": 0}, "max_tokens"),
         ({"max_tokens": "many"}, "max_tokens"),
         ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "text"}}}}, "response_format"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"schema": {"$ref": "x:y"}}}}, "response_format"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused(

@@ -13,9 +13,9 @@ import yaml
 from tests.unit.mock_provider.conftest import PROMPT, SCHEMA
 
 from pyscrai_mock_provider.faults import FAULTS
-from pyscrai_mock_provider.lengths import schema_text, validator
 from pyscrai_mock_provider.outcomes import Dropped, Held, Outcome, Reply
 from pyscrai_mock_provider.provider import Provider
+from pyscrai_mock_provider.schemas import compact, validator
 
 Make = Callable[..., Provider]
 Request = Callable[..., bytes]
@@ -44,7 +44,7 @@ async def test_an_answer_fits_its_schema_and_depends_on_request_and_seed_alone(
 ) -> None:
     answers = [content(await told(provider_of(seed=seed), request_of())) for seed in (1, 1, 2)]
     for answer in answers:
-        validator(schema_text(SCHEMA)).validate(json.loads(answer))
+        validator(compact(SCHEMA)).validate(json.loads(answer))
     assert answers[0] == answers[1] != answers[2]
     provider = provider_of()
     other, *same = [content(await told(provider, request_of(seed=seed))) for seed in (4, 5, 5)]
@@ -183,7 +183,7 @@ async def test_a_key_is_repeated_where_that_is_wanted(provider_of: Make, request
     provider = provider_of(echo_key=True, key=KEY)
     answer = await told(provider, request_of(), KEY)
     assert KEY in content(answer)
-    validator(schema_text(SCHEMA)).validate(json.loads(content(answer)))
+    validator(compact(SCHEMA)).validate(json.loads(content(answer)))
     for other in (provider, provider_of(echo_key=True, fault=["rate_limit"]), provider_of(echo_key=True)):
         wrong = await told(other, request_of() if other is not provider else b"{", KEY)
         assert KEY in json.dumps(wrong)
@@ -251,7 +251,7 @@ async def test_a_script_answers_before_anything_else(provider_of: Make, request_
     answer = await told(provider, request_of(model="m"))
     assert json.loads(content(answer)) == {"action": "m says 2, {other}"}
     repair = [{"role": "user", "content": PROMPT}, {"role": "assistant", "content": "no"}]
-    validator(schema_text(SCHEMA)).validate(json.loads(content(await told(provider, request_of(messages=repair)))))
+    validator(compact(SCHEMA)).validate(json.loads(content(await told(provider, request_of(messages=repair)))))
     lines = provider.bill.shown()["lines"]
     assert [(line["input_tokens"], line["cached_tokens"]) for line in lines] == [(100, 100), (1, 0)]
 
@@ -261,4 +261,4 @@ async def test_a_schema_that_stands_in_the_prompt_only_is_followed_too(provider_
 
     system = {"role": "system", "content": f"You play.\n\n{FORM}\n\n{json.dumps(SCHEMA)}"}
     body = request_of(schema=None, messages=[system, {"role": "user", "content": PROMPT}])
-    validator(schema_text(SCHEMA)).validate(json.loads(content(await told(provider_of(), body))))
+    validator(compact(SCHEMA)).validate(json.loads(content(await told(provider_of(), body))))
