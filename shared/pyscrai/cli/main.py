@@ -22,6 +22,8 @@ COMMANDS = {
     "new": ("pyscrai.cli.new:new", "Begin a scenario of your own: a file that plays at once."),
     "runs": ("pyscrai.cli.runs:runs", "List, show, export, watch, pause, resume, cancel and replay runs."),
     "export": ("pyscrai.cli.runs:export", "The same as runs export."),
+    "costs": ("pyscrai.cli.costs:costs", "What was spent, by day, model, user, scenario or group."),
+    "prices": ("pyscrai.cli.costs:prices", "What models cost, and who says so."),
     "scenarios": ("pyscrai.cli.templates:scenarios", "List, show and add scenarios of the catalog."),
     "templates": ("pyscrai.cli.templates:templates", "List, show, add and archive agents, scenarios, event types."),
     "cache": ("pyscrai.cli.cache:cache", "Show or clear the answers that runs with --cache have kept."),

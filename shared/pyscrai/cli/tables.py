@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -19,9 +19,10 @@ def table(
     rows: Sequence[Sequence[str]],
     *,
     styles: Mapping[str, str] | None = None,
+    right: Collection[int] = (),
 ) -> None:
     """A line of heads and a line for each row. Cells longer than there is room for end in an ellipsis; `styles`
-    colours a cell that says exactly that."""
+    colours a cell that says exactly that; columns whose number is in `right` stand to the right, as numbers do."""
     wide = [max(cell_len(row[n]) for row in [heads, *rows]) for n in range(len(heads))]
     last = len(heads) - 1
     # The first column is the one that names things: it gives way only to leave ten cells for the last.
@@ -32,7 +33,8 @@ def table(
             room = wide[n] if n < last else max(6, paper.width - line.cell_len)
             text = clip(cell, room, paper.glyphs)
             style = "dim" if number == 0 else (styles or {}).get(cell, "")
-            line.append(text + " " * (room - cell_len(text) + GAP if n < last else 0), style)
+            space = " " * (room - cell_len(text))
+            line.append((space + text if n in right else text + space) + " " * (GAP if n < last else 0), style)
         line.rstrip()
         paper.line(line)
 
