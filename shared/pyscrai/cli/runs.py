@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pyscrai.cli.costs import of_run
 from pyscrai.cli.options import (
     Engines,
     Where,
@@ -42,6 +43,7 @@ A RUN is named by
 Examples:
   pyscrai runs list --status paused
   pyscrai runs show last
+  pyscrai runs costs last --by seat
   pyscrai runs export last --out my-run
   pyscrai runs export last --format csv > metrics.csv
   pyscrai runs resume run-003 --limit 2.00
@@ -316,3 +318,6 @@ def _default_model() -> str:
     from pyscrai.cli.watching import DEFAULT_MODEL
 
     return os.environ.get("PYSCRAI_DEFAULT_MODEL") or DEFAULT_MODEL
+
+
+runs.add_command(of_run)
