@@ -16,7 +16,7 @@ from pyscrai.cli.paper import Paper
 from pyscrai.cli.playbill import Playbill
 from pyscrai.cli.prose import clean, clip, fill
 from pyscrai.cli.tables import table, when
-from pyscrai.cli.trouble import what_to_do, why
+from pyscrai.cli.trouble import differences, what_to_do, why
 from pyscrai.contract.runs import Delivered, Run
 from pyscrai.domain.model_names import UnknownModel, parse
 from pyscrai.sdk.result import full_name
@@ -31,6 +31,7 @@ STYLE_OF_STATUS = {
     "failed": "red",
     "cancelled": "dim",
 }
+STYLE_OF_CHANGE = {"+": "green", "-": "red"}
 BAR_WIDTH = 24
 
 
@@ -56,6 +57,8 @@ def heading(paper: Paper, run: Run, bill: Playbill, engines: Mapping[str, int], 
     if engines:
         parts.append("engines " + ", ".join(f"{number} {kind}" for kind, number in engines.items()))
     parts.append(full_name(run))
+    if run.replay_of is not None:
+        parts.append(f"replay of {run.replay_of.scenario}/{run.replay_of.label}")
     for line in _joined(parts, dot, paper):
         paper.line(line)
 
@@ -107,9 +110,7 @@ def ending(
         outcome = (run.outcome or "no outcome").replace("_", " ")
         paper.facts([("Outcome", f"{outcome} after {_played(run)}{f' ({reason})' if reason else ''}")])
     else:
-        for text in [why(run), *what_to_do(run)]:
-            for line in fill(text, paper.width - 2, paper.glyphs):
-                paper.line(Text("  ") + line)
+        _trouble(paper, run)
     rows = measures.rows_of_run(paper)
     if rows:
         paper.blank()
@@ -120,6 +121,33 @@ def ending(
     for label, command in again if over else ():
         # Not broken into lines, so that it can be copied.
         paper.line(Text.assemble((f"  {label}   ", "dim"), clean(command)))
+
+
+def _trouble(paper: Paper, run: Run) -> None:
+    """What stopped it, where a replay left its recording, and what helps."""
+    for line in fill(why(run), paper.width - 2, paper.glyphs):
+        paper.line(Text("  ") + line)
+    for text in differences(run):
+        paper.line(Text("  " + text, STYLE_OF_CHANGE.get(text[:1], "dim")))
+    for advice in what_to_do(run):
+        for line in fill(advice, paper.width - 2, paper.glyphs):
+            paper.line(Text("  ") + line)
+
+
+def comparison(paper: Paper, run: Run, recorded: Run) -> None:
+    """Whether a replay that is over told what was recorded."""
+    name = full_name(recorded)
+    if run.log_digest == recorded.log_digest:
+        text, style = f"The same digest as {name}: the story is the recorded one, word for word.", "green"
+    elif run.status == "completed":
+        text, style = (
+            f"Another digest than {name} ({recorded.log_digest}): scenario, versions or text differ.",
+            "yellow",
+        )
+    else:
+        return
+    for line in fill(text, paper.width - 2, paper.glyphs, style):
+        paper.line(Text("  ") + line)
 
 
 def _rule_style(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""`pyscrai runs`: list, show, log, export, watch, pause, resume, cancel."""
+"""`pyscrai runs`: list, show, log, export, watch, pause, resume, cancel; `replays` has replay."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from pyscrai.cli.options import (
     prices,
     seats,
 )
+from pyscrai.cli.replays import replay
 from pyscrai.cli.talk import OK, Talk
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ Examples:
   pyscrai runs costs last --by seat
   pyscrai runs export last --out my-run
   pyscrai runs export last --format csv > metrics.csv
+  pyscrai runs replay run-003
   pyscrai runs resume run-003 --limit 2.00
   pyscrai runs resume last --model gpt-4o-mini --seat mayor.model=rehearsal
 """
@@ -62,7 +64,10 @@ run_argument = click.argument("run", metavar="RUN")
 
 @click.group(epilog=EPILOG)
 def runs() -> None:
-    """List, show, export, watch, pause, resume and cancel runs."""
+    """List, show, export, watch, pause, resume, cancel and replay runs."""
+
+
+runs.add_command(replay)
 
 
 @runs.command("list")

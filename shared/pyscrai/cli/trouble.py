@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from pyscrai.cli.charts import money
-from pyscrai.cli.prose import one_line
+from pyscrai.cli.prose import clean, one_line
 from pyscrai.contract.runs import Run, Trouble
 from pyscrai.sdk.result import full_name
 
 ADVICE = {
     "model_key_missing": "Set the key in the engines' environment (for `pyscrai run`: in this shell), then resume.",
     "model_key_refused": "Check the key in the environment of the engines, then resume.",
+    "model_not_installed": "Do what it says where the engines run, then resume; or resume with --model rehearsal.",
     "model_unreachable": "Check the address and that the server runs, then resume; finished work is kept.",
     "model_rate_limited": "Wait until the provider takes requests again, then resume.",
     "model_overloaded": "Wait until the provider has recovered, then resume.",
@@ -27,8 +28,12 @@ ADVICE = {
     "limit_required": "Resume with --limit USD.",
     "bound_exceeded": "The provider charged more than was reserved: check its declared price before you resume.",
     "policy_error": "This is an error in the scenario or in PyScrAI; what was said is kept. Resume tries again.",
+    "replay_diverged": "Replay the recorded versions (runs replay, without --with), or play it with models: run.",
+    "recording_ends": "What was recorded is played; to go further, play the scenario with models: run.",
     "prompt": "Mend the event type's prompt or go back to the built-in one.",
 }
+OF_A_RECORDING = frozenset({"replay_diverged", "recording_ends"})
+"""A replay that stopped stops there each time."""
 OF_THE_PURSE = frozenset({"out_of_money", "limit_required"})
 
 
@@ -37,16 +42,29 @@ def why(run: Run) -> str:
     trouble = run.reason
     if trouble is None:
         return f"The run is {run.status}."
-    message = one_line(trouble.message)
+    message = one_line(_parts(trouble)[0])
     seat = f" (at {trouble.seat})" if trouble.seat and trouble.seat not in message else ""
     return f"The run is {run.status}{seat}: {message}"
+
+
+def differences(run: Run) -> list[str]:
+    """Where a replay left its recording, line by line, as a unified diff; nothing otherwise."""
+    if run.reason is None or run.reason.code != "replay_diverged":
+        return []
+    return clean(_parts(run.reason)[1]).splitlines()
+
+
+def _parts(trouble: Trouble) -> tuple[str, str]:
+    """The message itself, and what stands on further lines."""
+    message, _, rest = trouble.message.partition("\n")
+    return (message, rest) if trouble.code == "replay_diverged" else (trouble.message, "")
 
 
 def what_to_do(run: Run) -> list[str]:
     """What helps, then the command that goes on."""
     trouble = run.reason
     lines = [] if trouble is None else list(_advice(run, trouble))
-    if run.status in ("paused", "blocked"):
+    if run.status in ("paused", "blocked") and (trouble is None or trouble.code not in OF_A_RECORDING):
         lines.append(f"Go on: {resume_command(run)}")
     return lines
 

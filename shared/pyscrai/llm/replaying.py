@@ -11,9 +11,9 @@ from pyscrai.llm.question import Question
 
 LONG = 120
 """Characters from which a line is shown sentence by sentence: a paragraph of a prompt is one line."""
-SHOWN = 60
 WIDEST = 240
-"""Bounds of what is shown: lines of the difference, and characters of each."""
+LONGEST = 3000
+"""Bounds of what is shown: characters of a line, and of all lines; errors of events end at 4000."""
 _PIECES = re.compile(r"(?<=[.!?;:])\s+|(?<=[,{\[])(?=[\"{\[])")
 """Ends of sentences, and of the parts of a JSON document. No width: a word more must not move everything after it."""
 
@@ -40,9 +40,17 @@ def difference(recorded: Sequence[RequestMessage], asked: Sequence[RequestMessag
         after = asked[number] if number < len(asked) else None
         if before != after:
             parts += _of_message(number + 1, before, after)
-    if len(parts) > SHOWN:
-        parts = [*parts[:SHOWN], f"… and {len(parts) - SHOWN} more lines"]
-    return "\n".join(parts)
+    return "\n".join(_bounded(parts))
+
+
+def _bounded(lines: Sequence[str]) -> Iterable[str]:
+    total = 0
+    for number, line in enumerate(lines):
+        total += len(line) + 1
+        if total > LONGEST:
+            yield f"… and {len(lines) - number} more lines"
+            return
+        yield line
 
 
 def _of_message(number: int, before: RequestMessage | None, after: RequestMessage | None) -> Iterable[str]:

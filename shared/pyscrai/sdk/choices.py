@@ -56,6 +56,7 @@ def choices_of(
     prices: Prices | None = None,
     title: str | None = None,
     labels: Mapping[str, str] | None = None,
+    cache: bool = False,
 ) -> Choices:
     """The choices of a run. Raises ValueError (pydantic's ValidationError is one) where a value makes no sense."""
     return Choices(
@@ -67,6 +68,7 @@ def choices_of(
         prices={name: _price(pair) for name, pair in (prices or {}).items()},
         title=title,
         labels=dict(labels or {}),
+        cache=cache,
     )
 
 

@@ -15,7 +15,7 @@ from anyio import CancelScope, move_on_after, to_thread
 
 from pyscrai.client.api import Api
 from pyscrai.client.errors import ClientError
-from pyscrai.contract.runs import NewRun, Run
+from pyscrai.contract.runs import NewReplay, NewRun, Run
 from pyscrai.domain.choices import Choices
 from pyscrai.sdk.catalog import in_catalog, publish
 from pyscrai.sdk.choices import Amount, choices_of, resume_of
@@ -97,12 +97,14 @@ class Runner:
         prices: Mapping[str, Any] | None = None,
         title: str | None = None,
         labels: Mapping[str, str] | None = None,
+        cache: bool = False,
     ) -> RunResult:
         """Play a scenario (or the catalog's, by id or name) and wait until it ends or stands still.
 
         `end_turn`: how many turns; `credit_limit`: US dollars, or "none"; `seats`: per seat (and `narrator`,
         `analyst`) a model, or {model, temperature, max_tokens, instructions}; `prices`: model → (input, output) in
-        US dollars per million tokens. A run that pauses for money comes back with `status == "paused"`.
+        US dollars per million tokens; `cache`: take answers that the same requests got in earlier runs with this
+        option and the same seed, and keep new ones. A run that pauses for money comes back with `status == "paused"`.
 
         Raises ScenarioError, RunBlocked, RunFailed, ClientError. A call that is cancelled pauses its run first.
         """
@@ -115,11 +117,29 @@ class Runner:
             prices=prices,
             title=title,
             labels=labels,
+            cache=cache,
         )
         place = await self._at()
         async with place.api() as api:
             run = await start(api, scenario, choices, pool=place.pool)
             return await self._play(api, run, after=0)
+
+    def replay(self, run: str, scenario: Scenario | str | None = None, **options: Any) -> RunResult:
+        """Play a run again from its recording, and wait; the options are those of `replay_async`."""
+        return call(partial(self.replay_async, run, scenario, **options))
+
+    async def replay_async(
+        self, run: str, scenario: Scenario | str | None = None, *, latest: bool = False, title: str | None = None
+    ) -> RunResult:
+        """Play a run again with the answers that its models gave: none is asked, it costs nothing, and the digest is
+        that of the recording. With another `scenario`, or with event types as they are now (`latest`), it raises
+        RunBlocked at the first request that was not recorded, with the difference as its reason. Raises NoSuchRun,
+        ScenarioError, ClientError."""
+        place = await self._at()
+        async with place.api() as api:
+            found = await find_run(api, run)
+            started = await start_replay(api, found, scenario, latest=latest, title=title, pool=place.pool)
+            return await self._play(api, started, after=0)
 
     def resume(self, run: str, **options: Any) -> RunResult:
         """Go on with a run that stands still, and wait; the options are those of `resume_async`."""
@@ -192,6 +212,23 @@ async def start(api: Api, scenario: Scenario | str, choices: Choices, *, pool: s
     """Publish the scenario where it is a document, and create the run. Raises what the two routes raise."""
     template = await in_catalog(api, scenario) if isinstance(scenario, str) else await publish(api, scenario)
     return await api.create_run(NewRun(scenario=template.id, version=template.version, choices=choices, pool=pool))
+
+
+async def start_replay(
+    api: Api,
+    recorded: Run,
+    scenario: Scenario | str | None = None,
+    *,
+    latest: bool = False,
+    title: str | None = None,
+    pool: str | None = None,
+) -> Run:
+    """Publish the scenario where it is a document, and create a run that replays `recorded`."""
+    wanted = NewReplay(latest=latest, title=title, pool=pool)
+    if scenario is not None:
+        template = await in_catalog(api, scenario) if isinstance(scenario, str) else await publish(api, scenario)
+        wanted = wanted.model_copy(update={"scenario": template.id, "version": template.version})
+    return await api.replay(recorded.id, wanted)
 
 
 async def _pause(api: Api, run_id: str) -> None:
