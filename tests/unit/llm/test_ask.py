@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -253,3 +254,24 @@ def _environment() -> dict[str, str]:
     import sys
 
     return {**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
+
+
+async def test_waiting_for_ones_turn_is_no_part_of_the_time_out(
+    ask_for: Make, ledger: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with the local model, which takes one request at a time: a long line must not look like a slow answer."""
+    await warm_up()
+    from pyscrai.llm.rehearsal.model import Rehearsal
+
+    loop, timeout = asyncio.get_running_loop(), 0.5
+
+    @asynccontextmanager
+    async def turn(_: Rehearsal) -> AsyncIterator[None]:
+        came = loop.time()
+        while loop.time() - came <= timeout:
+            await asyncio.sleep(0)
+        yield
+
+    monkeypatch.setattr(Rehearsal, "turn", turn, raising=False)
+    assert await ask(ask_for("rehearsal"), ledger, timeout=timeout)
+    assert ledger.calls[0].error is None
