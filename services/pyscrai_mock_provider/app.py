@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -84,10 +84,10 @@ def make_app(provider: Provider, stopping: asyncio.Event) -> Starlette:
         if request.method == "DELETE":
             provider.reset()
             return Response(status_code=204)
-        after = request.query_params.get("after", "0")
-        if not after.isdecimal():
-            return _send(outcomes.error(400, "'after' is the number of a line.", "invalid_request_error"))
-        return JSONResponse(provider.bill.shown(int(after)))
+        return _after(request, provider.bill.shown)
+
+    async def requests(request: Request) -> Response:
+        return _after(request, lambda after: {"requests": provider.bill.requests(after)})
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -100,10 +100,18 @@ def make_app(provider: Provider, stopping: asyncio.Event) -> Starlette:
         Route("/v1/chat/completions", Completions(provider, stopping), methods=["POST"]),
         Route("/v1/models", models),
         Route("/bill", bill, methods=["GET", "DELETE"]),
+        Route("/requests", requests),
         Route("/healthz", health),
     ]
     handlers: dict[int | type[Exception], Callable[..., object]] = {404: nowhere, 405: nowhere}
     return Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
+
+
+def _after(request: Request, show: Callable[[int], dict[str, Any]]) -> Response:
+    after = request.query_params.get("after", "0")
+    if not (after.isascii() and after.isdecimal() and len(after) < 16):
+        return _send(outcomes.error(400, "'after' is a number.", "invalid_request_error"))
+    return JSONResponse(show(int(after)))
 
 
 def _send(reply: Reply) -> Response:

@@ -49,18 +49,37 @@ class Line:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """One request, whether it cost anything or not. `at`: when it came, in seconds since the bill began."""
+
+    at: float
+    key: str | None
+    digest: str
+    ending: str
+
+    def shown(self, number: int) -> dict[str, Any]:
+        at = round(self.at, 6)
+        return {"number": number, "at": at, "key": self.key, "request_sha256": self.digest, "ending": self.ending}
+
+
 @dataclass
 class Bill:
-    """Lines in the order in which answers were made, and how all requests ended, those that cost nothing too."""
+    """Lines in the order in which answers were made, and all requests in the order in which they came."""
 
+    began: float
+    """By the provider's clock, in seconds."""
     lines: list[Line] = field(default_factory=list)
-    endings: Counter[str] = field(default_factory=Counter)
+    seen: list[Seen] = field(default_factory=list)
+    most_at_once: int = 0
+    """Those that were turned away are counted too."""
 
     def shown(self, after: int = 0) -> dict[str, Any]:
         """Totals of the whole bill, and its lines with numbers above `after`."""
         totals = {
-            "requests": self.endings.total(),
+            "requests": len(self.seen),
             "billed": len(self.lines),
+            "most_at_once": self.most_at_once,
             "delivered": sum(line.delivered for line in self.lines),
             **{
                 f"{name}_tokens": sum(getattr(line.usage, name) for line in self.lines)
@@ -69,7 +88,12 @@ class Bill:
             "cost": shown(added([line.cost for line in self.lines])),
         }
         lines = [line.shown(number) for number, line in enumerate(self.lines[after:], after + 1)]
-        return {"totals": totals, "endings": dict(sorted(self.endings.items())), "lines": lines}
+        endings = Counter(one.ending for one in self.seen)
+        return {"totals": totals, "endings": dict(sorted(endings.items())), "lines": lines}
+
+    def requests(self, after: int = 0) -> list[dict[str, Any]]:
+        """The requests with numbers above `after`."""
+        return [one.shown(number) for number, one in enumerate(self.seen[after:], after + 1)]
 
 
 def fingerprint(key: str | None) -> str | None:

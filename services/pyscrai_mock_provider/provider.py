@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 
 from pyscrai_mock_provider import outcomes
 from pyscrai_mock_provider.answers import Answer, answer
-from pyscrai_mock_provider.bill import Bill, Line, fingerprint
+from pyscrai_mock_provider.bill import Bill, Line, Seen, fingerprint
 from pyscrai_mock_provider.faults import FAULTS
 from pyscrai_mock_provider.limits import Bucket, retry_headers
 from pyscrai_mock_provider.outcomes import Dropped, Held, Outcome, Reply
@@ -46,19 +47,20 @@ class Provider:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self.settings = settings
         self.open = 0
+        self._clock = clock
         self._bucket = None if settings.rate_limit is None else Bucket(settings.rate_limit, clock)
         self.reset()
 
     def reset(self) -> None:
         """A new bill, and requests counted from 1 again: what is asked again now is answered as it was."""
-        self.bill = Bill()
-        self._requests = 0
-        self._seen: Counter[str] = Counter()
+        self.bill = Bill(self._clock(), most_at_once=self.open)
+        self._tries: Counter[str] = Counter()
 
     @contextmanager
     def request(self) -> Iterator[None]:
         """A request is here, from its first byte until its outcome has been sent."""
         self.open += 1
+        self.bill.most_at_once = max(self.bill.most_at_once, self.open)
         try:
             yield
         finally:
@@ -66,20 +68,21 @@ class Provider:
 
     async def complete(self, body: bytes, key: str | None, connected: Callable[[], bool]) -> Outcome:
         """Answer a request for a completion. `key`: what was shown; `connected`: whether somebody still listens."""
-        self._requests += 1
-        number = self._requests
         # Who asks for a new bill while an answer is made does not want this one on it.
         bill = self.bill
+        digest = hashlib.sha256(body).hexdigest()
         if (refused := self._refused_unread(key)) is not None:
-            return refused
+            ending, outcome = refused
+            self._note(ending, digest, key)
+            return outcome
         try:
             asked = read(body)
         except BadRequest as wrong:
-            bill.endings["bad_request"] += 1
+            self._note("bad_request", digest, key)
             said = str(wrong) + self._echo(key)
             return outcomes.error(400, said, "invalid_request_error", parameter=wrong.parameter)
-        case = self._case(number, asked, key)
-        bill.endings[case.fault or "answered"] += 1
+        case = self._case(len(bill.seen) + 1, asked, digest, key)
+        self._note(case.fault or "answered", digest, key)
         await self._wait(case)
         if case.fault is not None and not case.billed:
             return self._unbilled(case.fault, key, case.entry.get("retry_after"))
@@ -88,28 +91,27 @@ class Provider:
         bill.lines.append(self._line(case, made, outcome, connected()))
         return outcome
 
-    def _refused_unread(self, key: str | None) -> Outcome | None:
+    def _note(self, ending: str, digest: str, key: str | None) -> None:
+        at = self._clock() - self.bill.began
+        self.bill.seen.append(Seen(at=at, key=fingerprint(key), digest=digest, ending=ending))
+
+    def _refused_unread(self, key: str | None) -> tuple[str, Outcome] | None:
         """401 without the key, 429 where there are too many requests."""
         wanted = self.settings
         if wanted.key is not None and key != wanted.key:
-            self.bill.endings["bad_key"] += 1
-            return self._unbilled("bad_key", key)
+            return "bad_key", self._unbilled("bad_key", key)
         if wanted.concurrency is not None and self.open > wanted.concurrency:
-            self.bill.endings["too_many_at_once"] += 1
-            return self._unbilled("rate_limit", key)
+            return "too_many_at_once", self._unbilled("rate_limit", key)
         wait = 0.0 if self._bucket is None else self._bucket.take()
-        if wait:
-            self.bill.endings["too_many_a_minute"] += 1
-            return self._unbilled("rate_limit", key, wait)
-        return None
+        return ("too_many_a_minute", self._unbilled("rate_limit", key, wait)) if wait else None
 
-    def _case(self, number: int, asked: Asked, key: str | None) -> Case:
-        self._seen[asked.digest] += 1
-        tries = self._seen[asked.digest]
+    def _case(self, number: int, asked: Asked, digest: str, key: str | None) -> Case:
+        self._tries[digest] += 1
+        tries = self._tries[digest]
         call = 2 if asked.said("assistant") else 1
         place = {"model": asked.model, "request": number, "try": tries, "call": call}
         entry = self.settings.script.entry(place, asked.text)
-        drawn = self.settings.faults.draw(self.settings.seed, asked.digest, tries) if entry is None else None
+        drawn = self.settings.faults.draw(self.settings.seed, digest, tries) if entry is None else None
         fault = drawn if entry is None else entry.get("fail")
         return Case(number=number, asked=asked, key=key, entry=entry or {}, place=place, fault=fault)
 

@@ -39,6 +39,11 @@ class MockProvider:
         told: dict[str, Any] = json.loads(self._ask("GET", f"/bill?after={after}"))
         return told
 
+    def requests(self, after: int = 0) -> list[dict[str, Any]]:
+        """All requests with numbers above `after`: `at`, in seconds since the bill began, and how each ended."""
+        told: dict[str, Any] = json.loads(self._ask("GET", f"/requests?after={after}"))
+        return list(told["requests"])
+
     def reset(self) -> None:
         """A new bill; what is asked again is answered as it was the first time."""
         self._ask("DELETE", "/bill")

@@ -102,6 +102,10 @@ async def test_it_is_reached_over_http(client: httpx.AsyncClient) -> None:
         assert bill == provider.bill()
         assert (await client.get(f"{provider.url}/bill?after=1")).json()["lines"] == []
         assert (await client.get(f"{provider.url}/bill?after=x")).status_code == 400
+        (request,) = provider.requests()
+        assert (request["number"], request["ending"]) == (1, "answered")
+        assert request["request_sha256"] == bill["lines"][0]["request_sha256"]
+        assert provider.requests(after=1) == []
         for path in ("/v1/embeddings", "/"):
             assert (await client.post(provider.url + path, json={})).json()["error"]["code"] == "unknown_url"
         provider.reset()

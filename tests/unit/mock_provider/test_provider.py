@@ -145,10 +145,8 @@ async def test_faults_are_the_same_whenever_the_same_is_asked(provider_of: Make,
         provider = provider_of(faults="all", seed=5)
         ends: dict[int, list[str]] = {number: [] for number in order}
         for number in order:
-            before = dict(provider.bill.endings)
             await ask(provider, request_of(seed=number))
-            (ended,) = {name for name, count in provider.bill.endings.items() if count != before.get(name, 0)}
-            ends[number].append(ended)
+            ends[number].append(provider.bill.seen[-1].ending)
         return ends
 
     order = [number % 40 for number in range(120)]
@@ -203,6 +201,7 @@ async def test_more_at_once_than_allowed_are_turned_away(provider_of: Make, requ
     assert (await told(provider, request_of()))["status"] == 200
     assert provider.bill.shown()["endings"] == {"answered": 2, "too_many_at_once": 1}
     assert len(provider.bill.lines) == 2
+    assert provider.bill.shown()["totals"]["most_at_once"] == 3, "the one turned away was there too"
 
 
 async def test_more_a_minute_than_allowed_are_turned_away(provider_of: Make, request_of: Request) -> None:
@@ -213,6 +212,8 @@ async def test_more_a_minute_than_allowed_are_turned_away(provider_of: Make, req
     statuses += [(await told(provider, request_of(seed=number)))["status"] for number in range(2)]
     assert statuses == [200, 200, 429, 429, 200, 429]
     assert provider.bill.shown()["endings"] == {"answered": 3, "too_many_a_minute": 3}
+    assert [request["at"] for request in provider.bill.requests()] == [0, 0, 0, 0, 30, 30]
+    assert [request["ending"] for request in provider.bill.requests(after=4)] == ["answered", "too_many_a_minute"]
 
 
 async def test_nobody_there_any_more_is_on_the_bill_and_not_delivered(provider_of: Make, request_of: Request) -> None:
