@@ -54,6 +54,11 @@ def found_in(scenario: Scenario, entry: Draft, disclosed: Mapping[str, Audience]
             )
 
 
+def is_grave(key: str) -> bool:
+    """Whether a secret is more than what somebody wants, may or is like: those come out in any good talk."""
+    return key.partition("/")[2].startswith(("private", "situation", "instructions", "knowledge"))
+
+
 def _known(heard: Audience | None, by: Audience) -> bool:
     if heard is None or heard == "none":
         return False

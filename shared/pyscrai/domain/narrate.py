@@ -7,7 +7,7 @@ from typing import Any
 
 from pyscrai.domain import alerts, disclosure, facts, flow, pacts, talk
 from pyscrai.domain.documents import documents_of
-from pyscrai.domain.entry import Draft, draft
+from pyscrai.domain.entry import Audience, Draft, draft
 from pyscrai.domain.metrics import coerce
 from pyscrai.domain.plan import Plan
 from pyscrai.domain.state import State
@@ -41,17 +41,20 @@ def _asks_again(phase: str, drafts: list[Draft]) -> bool:
     return any(line.body.get("action") == "reask" and line.phase == phase for line in drafts)
 
 
-def _disclosures(plan: Plan, state: State, drafts: list[Draft]) -> list[Draft]:
-    """What was told in this step that only its speaker had known."""
-    disclosed = dict(state.disclosed)
-    found: list[Draft] = []
+def _disclosures(plan: Plan, state: State, drafts: list[Draft]) -> Iterator[Draft]:
+    """One line with everything that was told in this step and that only its speaker had known."""
+    heard: dict[str, Audience] = {}
+    issues: list[str] = []
+    grave = False
     for entry in drafts:
-        for key, told in disclosure.found_in(plan.scenario, entry, disclosed):
-            disclosed[key] = disclosure.widened(disclosed.get(key), entry.visible_to)
-            body: dict[str, Any] = {"check": disclosure.CHECK, "consistent": False, "issues": [told], "severity": "low"}
-            body |= {"key": key, "heard": disclosed[key]}
-            found.append(draft("check", body, turn=entry.turn, phase=entry.phase, seat=entry.seat))
-    return found
+        for key, told in disclosure.found_in(plan.scenario, entry, {**state.disclosed, **heard}):
+            heard[key] = disclosure.widened(heard.get(key) or state.disclosed.get(key), entry.visible_to)
+            issues.append(told)
+            grave = grave or disclosure.is_grave(key)
+    if issues:
+        body: dict[str, Any] = {"check": disclosure.CHECK, "consistent": False, "issues": issues, "heard": heard}
+        body["severity"] = "medium" if grave else "low"
+        yield draft("check", body, turn=drafts[0].turn, phase=drafts[0].phase)
 
 
 def phase_complete(turn: int, phase: str, events: int, **more: Any) -> Draft:

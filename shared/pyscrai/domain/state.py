@@ -275,8 +275,8 @@ def _check(state: State, entry: Entry) -> dict[str, Any]:
         change["problems"] = [*state.problems, *issues]
     if entry.body.get("check") == disclosure.CHECK:
         change["disclosures"] = [*state.disclosures, *issues][-DISCLOSURES:]
-        told, heard = str(entry.body["key"]), entry.body["heard"]
-        change["disclosed"] = {**state.disclosed, told: heard}
+        heard: Any = entry.body["heard"]
+        change["disclosed"] = {**state.disclosed, **heard}
     return change
 
 

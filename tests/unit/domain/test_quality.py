@@ -154,7 +154,9 @@ def test_what_only_a_seat_knew_is_named_when_it_tells() -> None:
 
     log, last = play(make_plan(scenario(), turns=3), reply)
     found = [entry for entry in log if entry.kind == "check"]
-    assert [(e.turn, e.seat, e.body["check"], e.body["severity"]) for e in found] == [(1, "ada", "disclosure", "low")]
+    assert [(e.turn, e.body["check"], e.body["severity"]) for e in found] == [(1, "disclosure", "medium")]
+    assert found[0].body["heard"] == {"ada/private": "all"}
+    assert found[0].visible_to == "none"
     assert last.state.disclosures == ["Ada told everybody in a decision what only it knew (private)"]
 
 
