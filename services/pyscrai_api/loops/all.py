@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pyscrai_api.deps import Deps
+from pyscrai_api.loops.admission import Admit
 from pyscrai_api.loops.base import Loop, running
 from pyscrai_api.loops.engines import Silence
 from pyscrai_api.loops.going import MoneyAgain
@@ -22,8 +23,9 @@ def loops(deps: Deps) -> list[Loop]:
         Sweep(pool=deps.pool, loose=deps.queue.loose, runs=deps.run_finisher),
         Reservations(pool=deps.pool, loose=deps.queue.loose, runs=deps.run_finisher),
         MoneyAgain(going=deps.runs.going),
+        Admit(admission=deps.runs.admission),
         Silence(pool=deps.pool),
-        Retention(pool=deps.pool, days=deps.settings.retention_days),
+        Retention(pool=deps.pool, days=deps.settings.retention_days, cache_days=deps.settings.cache_days),
     ]
 
 
