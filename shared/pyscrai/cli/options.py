@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,21 +112,24 @@ class Seating(click.ParamType[Any]):
 
 
 class Priced(click.ParamType[Any]):
-    """MODEL=IN,OUT in US dollars per million tokens."""
+    """MODEL=IN,OUT[,NAME=USD…] in US dollars per million tokens."""
 
     name = "MODEL=IN,OUT"
+    start = re.compile(r"(?P<model>.+?)=(?P<price>\s*\$?[\d.]+\s*,.*)")
+    """A name may have an equals sign in it; a price begins with a number and a comma."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from pyscrai.sdk.choices import dollars
+        from pyscrai.sdk.prices import price_of
 
-        model, equals, prices = str(value).rpartition("=")
-        read, comma, written = prices.partition(",")
-        if not equals or not model or not comma:
+        if not isinstance(value, str):
+            return value
+        found = self.start.fullmatch(value)
+        if found is None:
             self.fail(f"{value!r}: write MODEL=IN,OUT, in US dollars per million tokens", param, ctx)
         try:
-            return model, (dollars(read), dollars(written))
+            return found["model"], price_of(found["price"])
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(f"{found['model']}: {error}", param, ctx)
 
 
 def patience(function: F) -> F:
@@ -142,9 +146,8 @@ def patience(function: F) -> F:
 
 def prices(function: F) -> F:
     """--price, as often as wanted."""
-    return click.option("--price", "prices", type=Priced(), multiple=True, help="Declare a price, per million tokens.")(
-        function
-    )
+    text = "Declare a price per million tokens; may go on with ,cached_input= ,cache_write= ,reasoning= ,request="
+    return click.option("--price", "prices", type=Priced(), multiple=True, help=text)(function)
 
 
 def seats(*keys: str) -> Callable[[F], F]:

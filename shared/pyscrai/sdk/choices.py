@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 from pyscrai.contract.runs import Resume
-from pyscrai.domain.choices import Choices, Price, SeatChoice
+from pyscrai.domain.choices import Choices, SeatChoice
+from pyscrai.sdk.prices import Amount, Prices, dollars, price_from
 
-Amount = Decimal | float | int | str | None
 Seats = Mapping[str, str | Mapping[str, Any] | SeatChoice]
-Prices = Mapping[str, tuple[Amount, Amount] | Price]
 
 
 def limit_of(amount: Amount) -> Decimal | Literal["none"] | None:
@@ -25,17 +24,6 @@ def limit_of(amount: Amount) -> Decimal | Literal["none"] | None:
     if isinstance(amount, str) and amount.strip().lower() == "none":
         return "none"
     return dollars(amount)
-
-
-def dollars(amount: Amount) -> Decimal:
-    """An amount of US dollars, 0 or more. Raises ValueError."""
-    try:
-        value = Decimal(str(amount).strip().lstrip("$"))
-    except InvalidOperation:
-        raise ValueError(f"{amount!r} is not an amount of US dollars such as 0.25") from None
-    if not value.is_finite() or value < 0:
-        raise ValueError(f"{amount!r} is not an amount of US dollars, 0 or more")
-    return value
 
 
 def model_of(name: str | None) -> str | None:
@@ -65,7 +53,7 @@ def choices_of(
         turns=end_turn,
         seed=0 if seed is None else seed,
         limit=limit_of(credit_limit),
-        prices={name: _price(pair) for name, pair in (prices or {}).items()},
+        prices={name: price_from(price) for name, price in (prices or {}).items()},
         title=title,
         labels=dict(labels or {}),
         cache=cache,
@@ -86,7 +74,7 @@ def resume_of(
         limit=limit_of(credit_limit),
         model=model_of(model),
         seats={name: _seat(choice) for name, choice in seats.items()} if seats else None,
-        prices={name: _price(pair) for name, pair in prices.items()} if prices else None,
+        prices={name: price_from(price) for name, price in prices.items()} if prices else None,
         pool=pool,
         move=True,
     )
@@ -97,7 +85,3 @@ def _seat(choice: str | Mapping[str, Any] | SeatChoice) -> SeatChoice:
         return choice
     values = {"model": choice} if isinstance(choice, str) else dict(choice)
     return SeatChoice.model_validate({**values, "model": model_of(values.get("model"))})
-
-
-def _price(pair: tuple[Amount, Amount] | Price) -> Price:
-    return pair if isinstance(pair, Price) else Price(input=dollars(pair[0]), output=dollars(pair[1]))

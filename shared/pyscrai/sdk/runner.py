@@ -15,16 +15,18 @@ from anyio import CancelScope, move_on_after, to_thread
 
 from pyscrai.client.api import Api
 from pyscrai.client.errors import ClientError
+from pyscrai.contract.costs import RunCosts
 from pyscrai.contract.runs import NewReplay, NewRun, Run
 from pyscrai.domain.choices import Choices
 from pyscrai.sdk.catalog import in_catalog, publish
-from pyscrai.sdk.choices import Amount, choices_of, resume_of
+from pyscrai.sdk.choices import choices_of, resume_of
 from pyscrai.sdk.errors import RunBlocked, RunFailed
 from pyscrai.sdk.event import Handler, Handlers, known
 from pyscrai.sdk.follow import follow
 from pyscrai.sdk.names import find_run
 from pyscrai.sdk.place import ONE_OF_EACH, Place, find_place
 from pyscrai.sdk.portal import call, close_at_exit, portal
+from pyscrai.sdk.prices import Amount
 from pyscrai.sdk.result import RunResult, result_of
 from pyscrai.sdk.scenario import Scenario
 
@@ -103,7 +105,8 @@ class Runner:
 
         `end_turn`: how many turns; `credit_limit`: US dollars, or "none"; `seats`: per seat (and `narrator`,
         `analyst`) a model, or {model, temperature, max_tokens, instructions}; `prices`: model → (input, output) in
-        US dollars per million tokens; `cache`: take answers that the same requests got in earlier runs with this
+        US dollars per million tokens, or a mapping that may also have `cached_input`, `cache_write`, `reasoning`,
+        `request` and `tiers`; `cache`: take answers that the same requests got in earlier runs with this
         option and the same seed, and keep new ones. A run that pauses for money comes back with `status == "paused"`.
 
         Raises ScenarioError, RunBlocked, RunFailed, ClientError. A call that is cancelled pauses its run first.
@@ -164,6 +167,16 @@ class Runner:
             wanted = resume_of(credit_limit=credit_limit, model=model, seats=seats, prices=prices, pool=place.pool)
             resumed = await api.resume(found.id, wanted)
             return await self._play(api, resumed, after=found.last_seq)
+
+    def costs(self, run: str) -> RunCosts:
+        """What a run (its id or name) has cost by seat, phase, model and turn. Raises NoSuchRun, ClientError."""
+        return call(partial(self.costs_async, run))
+
+    async def costs_async(self, run: str) -> RunCosts:
+        """As `costs`."""
+        place = await self._at()
+        async with place.api() as api:
+            return await api.run_costs((await find_run(api, run)).id)
 
     def close(self) -> None:
         """End what this runner has started. Runs that are not over stay as they are and can be resumed."""

@@ -106,6 +106,7 @@ def test_every_command_has_help(command: Command, words: list[str]) -> None:
         (["templates", "add", "no/such/file.yaml"], "there is no file or folder"),
         (["run", "x", "--seat", "regulator=3"], "NAME.KEY=VALUE"),
         (["run", "x", "--price", "gpt=1"], "MODEL=IN,OUT"),
+        (["run", "x", "--price", "gpt=1,2,cached=3"], "gpt: 'cached=3': after IN,OUT write"),
         (["run", "x", "--engines", "cook=1"], "actor"),
         (["run", "no/such/file.yaml"], "there is no file or folder"),
         (["engine", "cook"], "actor|narrator|analyst"),
@@ -140,14 +141,14 @@ def test_choices_reach_the_api(command: Command, api: FakeApi) -> None:
     command(
         *("run", "frontier-rules", *API, "--quiet", "--model", "gpt-4o-mini", "--credit-limit", "0.50"),
         *("--seat", "regulator.model=rehearsal", "--seat", "regulator.temperature=0.2"),
-        *("--price", "gpt-4o-mini=0.15,0.60", "--end-turn", "2"),
+        *("--price", "gpt-4o-mini=0.15,0.60,cached_input=0.075", "--end-turn", "2"),
     )
     (posted,) = api.called("POST", "/runs")
     choices = posted["choices"]
     assert (choices["model"], choices["limit"], choices["turns"]) == ("gpt-4o-mini", "0.50", 2)
     assert choices["seats"]["regulator"] == {"model": "rehearsal", "temperature": 0.2}
     price = choices["prices"]["gpt-4o-mini"]
-    assert (price["input"], price["output"], price["request"], price["tiers"]) == ("0.15", "0.60", "0", [])
+    assert (price["input"], price["output"], price["cached_input"]) == ("0.15", "0.60", "0.075")
 
 
 def test_a_model_that_is_none_is_refused_with_candidates(command: Command, api: FakeApi) -> None:
