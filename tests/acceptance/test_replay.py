@@ -29,7 +29,7 @@ def played(dsn: str, folder: Path) -> Iterator[tuple[Fleet, Provider, Path]]:
     keys.chmod(0o600)
     with provider(key=KEY) as server:
         settings = {"OPENAI_BASE_URL": server.url, "PYSCRAI_KEYS": str(keys), "PYSCRAI_RETRY_BASE": "0.05"}
-        with fleet(dsn, folder / "fleet", **settings) as at:
+        with fleet(dsn, folder / "fleet", 1, **settings) as at:
             yield at, server, keys
 
 

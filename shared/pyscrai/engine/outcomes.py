@@ -69,12 +69,21 @@ def finish_of(outcome: Outcome, event_id: int, lease_no: int) -> Finish | None:
                 event_id=event_id,
                 lease_no=lease_no,
                 status="handed_back",
-                error=redact(reason),
+                error=_told(reason),
                 code=code,
                 retry_after=retry_after,
             )
         case Dropped():
             return None
+
+
+def _told(reason: str) -> str:
+    """A reason as it may be kept: without the keys of this process, and without anything that looks like one."""
+    # Imported here because the engine registers before any of this is in memory.
+    from pyscrai.llm.redaction import known_keys
+    from pyscrai.llm.redaction import redact as without_keys
+
+    return redact(without_keys(reason, known_keys()))
 
 
 def _failed(
@@ -90,7 +99,7 @@ def _failed(
         event_id=event_id,
         lease_no=lease_no,
         status="failed",
-        error=redact(reason),
+        error=_told(reason),
         code=code,
         retry_after=retry_after,
         permanent=permanent,

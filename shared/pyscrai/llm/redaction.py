@@ -13,17 +13,27 @@ from collections.abc import Iterable, Mapping
 
 from pyscrai.llm.keys import HIDDEN, hide, keys_in_file
 
-_NAMED = re.compile(r"_API_KEY$|_API_TOKEN$")
-_KEY = re.compile(
-    r"\b(?:sk|pk|rk)-(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{20,}"  # OpenAI, Anthropic, OpenRouter, DeepSeek …
-    r"|\bgsk_[A-Za-z0-9]{20,}|\bxai-[A-Za-z0-9]{20,}|\bhf_[A-Za-z0-9]{30,}|\br8_[A-Za-z0-9]{30,}"
-    r"|\bAIza[A-Za-z0-9_-]{35}|\bya29\.[A-Za-z0-9_-]{20,}|\bAKIA[A-Z0-9]{16}\b"
-    r"|\bgh[pousr]_[A-Za-z0-9]{36,}|\bgithub_pat_[A-Za-z0-9_]{30,}|\bxox[abprs]-[A-Za-z0-9-]{20,}"
-    r"|\beyJ[A-Za-z0-9_-]{15,}\.eyJ[A-Za-z0-9_-]{15,}\.[A-Za-z0-9_-]{15,}"  # a signed token
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
-)
-_BEARER = re.compile(r"(\b[Bb]earer\s+)(?=[A-Za-z._~+/=-]*\d)[A-Za-z0-9._~+/=-]{20,}")
-_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^/\s:@\"']+:)[^/\s@\"']+(?=@[A-Za-z0-9\[])")
+_NAMED = re.compile(r"_API_KEY$|_API_TOKEN$|^PYSCRAI_(ENGINE_)?TOKEN$")
+_REAL = {
+    # OpenAI, Anthropic, OpenRouter, DeepSeek …; a digit tells them from words with dashes
+    "sk-": r"\bsk-(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{20,}",
+    "gsk_": r"\bgsk_[A-Za-z0-9]{20,}",
+    "xai-": r"\bxai-[A-Za-z0-9]{20,}",
+    "hf_": r"\bhf_[A-Za-z0-9]{30,}",
+    "r8_": r"\br8_[A-Za-z0-9]{30,}",
+    "AIza": r"\bAIza[A-Za-z0-9_-]{35}",
+    "ya29.": r"\bya29\.[A-Za-z0-9_-]{20,}",
+    "AKIA": r"\bAKIA[A-Z0-9]{16}\b",
+    "gh": r"\bgh[pousr]_[A-Za-z0-9]{36,}",
+    "github_pat_": r"\bgithub_pat_[A-Za-z0-9_]{30,}",
+    "xox": r"\bxox[abprs]-[A-Za-z0-9-]{20,}",
+    "eyJ": r"\beyJ[A-Za-z0-9_-]{15,}\.eyJ[A-Za-z0-9_-]{15,}\.[A-Za-z0-9_-]{15,}",  # a signed token
+    "PRIVATE KEY": r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+    "earer ": r"(?<=[Bb]earer )(?=[A-Za-z._~+/=-]*\d)[A-Za-z0-9._~+/=-]{20,}",
+    "://": r"(?<=://)(?P<user>[^/\s:@\"']+:)[^/\s@\"']+(?=@[A-Za-z0-9\[])",
+}
+_PATTERNS = [(mark, re.compile(pattern)) for mark, pattern in _REAL.items()]
+"""Only where its mark stands is a pattern looked for: prompts are long, and searching for all of them is slow."""
 
 
 def known_keys(*more: str, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
@@ -37,6 +47,7 @@ def redact(text: str, keys: Iterable[str] = ()) -> str:
     """The text without `keys`, and without what can only be a key or the password of an address."""
     for key in keys:
         text = hide(text, key)
-    text = _KEY.sub(HIDDEN, text)
-    text = _BEARER.sub(rf"\1{HIDDEN}", text)
-    return _PASSWORD.sub(rf"\1{HIDDEN}", text)
+    for mark, pattern in _PATTERNS:
+        if mark in text:
+            text = pattern.sub(lambda found: f"{found.groupdict().get('user') or ''}{HIDDEN}", text)
+    return text
