@@ -33,10 +33,12 @@ async def export(at: Session, run_id: str, folder: Path, talk: Talk) -> Path:
 
 
 async def print_one(at: Session, run_id: str, kind: str) -> None:
-    """One of the files of an export on stdout: json, csv (metrics), md (every page), log, calls."""
+    """One of the files of an export on stdout: json, csv (metrics), md (every page), log, calls, costs."""
+    from pyscrai.sdk.export.costs import costs_csv, costs_json
     from pyscrai.sdk.export.gather import gather
     from pyscrai.sdk.export.markdown import whole
     from pyscrai.sdk.export.tables import calls_jsonl, log_jsonl, metrics_csv, run_json
 
     writers = {"json": run_json, "csv": metrics_csv, "md": whole, "log": log_jsonl, "calls": calls_jsonl}
+    writers |= {"costs": costs_csv, "costs-json": costs_json}
     sys.stdout.write(writers[kind](await gather(at.api, run_id)))

@@ -57,7 +57,7 @@ Examples:
   pyscrai runs export last --out my-run --force
   pyscrai runs export last --format csv > metrics.csv
 """
-FORMATS = ("json", "csv", "md", "log", "calls")
+FORMATS = ("json", "csv", "md", "log", "calls", "costs", "costs-json")
 STATUSES = ("pending", "running", "waiting", "paused", "blocked", "completed", "failed", "cancelled")
 run_argument = click.argument("run", metavar="RUN")
 
@@ -151,7 +151,7 @@ def log(talk: Talk, /, where: Where, run: str, after: int) -> int:
 @common
 @pass_talk
 def export(talk: Talk, /, where: Where, run: str, kind: str | None, out: Path | None, force: bool) -> int:
-    """A run as a folder: Markdown per turn and seat, run.json, metrics.csv, log.jsonl, llm_calls.jsonl."""
+    """A run as a folder: Markdown per turn and seat, run.json, metrics.csv, costs, log.jsonl, llm_calls.jsonl."""
     from pyscrai.cli.exporting import export as write
     from pyscrai.cli.exporting import free_folder, print_one
     from pyscrai.cli.session import run_async, session

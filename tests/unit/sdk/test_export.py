@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,8 @@ async def test_every_file_is_there_and_the_pages_link_to_what_exists(
     folder = await export(tmp_path / "deep" / "out")
     names = sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
     assert names == [
-        *("README.md", "documents/ab12-the-law.txt", "llm_calls.jsonl", "log.jsonl", "metrics.csv", "run.json"),
+        *("README.md", "costs.csv", "costs.json", "documents/ab12-the-law.txt", "llm_calls.jsonl", "log.jsonl"),
+        *("metrics.csv", "run.json"),
         *("turns/001-regulator.md", "turns/001-tech-company.md", "turns/001.md"),
         *("turns/002-regulator.md", "turns/002.md"),
     ]
@@ -154,3 +156,44 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
         write_folder(out, {"a.txt": "two", "b.txt": "\ud800"})
     assert (out / "a.txt").read_text() == "one"
     assert names_in(tmp_path) == ["out"]
+
+
+async def test_costs_add_up_in_every_shape(export: Callable[..., Any], fake: FakeApi, tmp_path: Path) -> None:
+    usage = {"input_tokens": 900, "output_tokens": 100, "cached_tokens": 300}
+    places = [
+        {"turn": 1, "phase": "decision", "seat": "regulator", "cost": "0.1000000001", "usage": usage},
+        {"turn": 1, "phase": "decision", "seat": "tech-company", "cost": "0.2", "state": "assumed"},
+        {"turn": 1, "phase": "world_update", "seat": None, "cost": "0.3", "usage": usage},
+        {"turn": 2, "phase": "validation", "seat": None, "cost": "0.4", "usage": usage, "model": "openai:gpt-4o"},
+        {"turn": 2, "phase": "decision", "seat": "regulator", "cost": "0", "usage": usage, "source": "replay"},
+    ]
+    fake.calls = [{**CALL, "ordinal": n, **place} for n, place in enumerate(places)]
+    folder = await export(tmp_path / "out")
+    whole = json.loads((folder / "costs.json").read_text())
+    assert whole["spent"] == "1.0000000001"
+    for lines in whole["by"].values():
+        assert sum(Decimal(line["cost"]) for line in lines) == Decimal("1.0000000001")
+    seats = {line["key"]: line for line in whole["by"]["seat"]}
+    assert {seat: line["cost"] for seat, line in seats.items()} == {
+        "regulator": "0.1000000001", "tech-company": "0.2", "narrator": "0.3", "analyst": "0.4",
+    }  # fmt: skip
+    assert (seats["regulator"]["calls"], seats["regulator"]["replayed"], seats["regulator"]["input_tokens"]) == (
+        1,
+        1,
+        900,
+    )
+    assert seats["tech-company"]["assumed"] == 1
+    actors = whole["costs_by_actor"]
+    assert actors["Regulator"]["turns"] == [
+        {"turn": 1, "tokens": 1000, "cost": 0.1000000001}, {"turn": 2, "tokens": 0, "cost": 0.0},
+    ]  # fmt: skip
+    assert whole["costs_by_turn"]["1"]["world_state_cost"] == 0.3
+    assert whole["totals"] == {"total_tokens": 3000, "total_cost_usd": 1.0000000001}
+    assert whole["validation"]["model"] == "openai:gpt-4o"
+    with (folder / "costs.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sum(Decimal(row["cost"]) for row in rows) == Decimal("1.0000000001")
+    assert [(row["turn"], row["phase"], row["seat"]) for row in rows] == [
+        ("1", "decision", "regulator"), ("1", "decision", "tech-company"), ("1", "world_update", "narrator"),
+        ("2", "decision", "regulator"), ("2", "validation", "analyst"),
+    ]  # fmt: skip
