@@ -58,6 +58,8 @@ def about(record: Record) -> Page:
             [
                 "[run.json](run.json): the run, the scenario as it was, the choices, the state at the end",
                 "[metrics.csv](metrics.csv): a row for each turn; an empty cell is a value that was not measured",
+                "[costs.csv](costs.csv): calls, tokens and costs of each turn, phase, seat and model",
+                "[costs.json](costs.json): the same, added up by each of them",
                 "[log.jsonl](log.jsonl): every entry of the log",
                 "[llm_calls.jsonl](llm_calls.jsonl): every model call, with request, answer and cost",
             ]
