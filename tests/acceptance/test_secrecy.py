@@ -59,7 +59,9 @@ def refuse(status: int, code: str) -> Any:
     def trick(handler: Handler) -> None:
         key = shown(handler)
         error = {"message": f"Incorrect API key provided: {key}. {key}", "type": key, "param": key, "code": code}
-        handler.answer(status, {"error": error, "headers": {"Authorization": f"Bearer {key}"}}, x_request_id=key)
+        body = {"error": error, "headers": {"Authorization": f"Bearer {key}"}}
+        wait = {"retry_after": "1"} if status == 429 else {}
+        handler.answer(status, body, x_request_id=key, **wait)
 
     return trick
 
@@ -100,7 +102,7 @@ class Plants:
     keys_file: Path
     environment: str = field(default_factory=lambda: plant("sk-proj-"))
     file: str = field(default_factory=lambda: plant("gsk_"))
-    kept: str = field(default_factory=lambda: plant("sk-ant-"))
+    kept: str = field(default_factory=lambda: plant("lent"))
     own_server: str = field(default_factory=lambda: plant("mine"))
     database: str = field(default_factory=plant)
     token: str = field(default_factory=plant)

@@ -15,7 +15,7 @@ from pyscrai.domain.canonical import normalise
 from pyscrai.domain.model_keys import VARIABLES, provider_of, slot
 from pyscrai.domain.model_names import UnknownModel, parse
 from pyscrai_api.database import Pool
-from pyscrai_api.errors import Conflict, Invalid, NotFound, StartupError
+from pyscrai_api.errors import Conflict, Invalid, NotFound, StartupError, Unauthorized
 from pyscrai_api.people.errors import BadSecret, CannotOpen, KeyTrouble
 from pyscrai_api.people.secret import HOW, SecretPlace
 from pyscrai_api.settings import Settings
@@ -27,7 +27,9 @@ Place = tuple[str, str]
 """Whose key, and which (`model_keys.slot`)."""
 
 _PUT = """
-INSERT INTO model_keys (owner, variable, ciphertext) VALUES ($1, $2, $3)
+WITH present AS MATERIALIZED (SELECT name FROM users WHERE name = $1 FOR KEY SHARE)
+INSERT INTO model_keys (owner, variable, ciphertext)
+SELECT $1, $2, $3 WHERE $1 = 'local' OR EXISTS (SELECT 1 FROM present)
 ON CONFLICT (owner, variable) DO UPDATE SET ciphertext = excluded.ciphertext, created_at = now()
 RETURNING variable, created_at
 """
@@ -61,7 +63,10 @@ class Keys:
         def seal() -> bytes:
             return self._place.vault(make=True).seal(text, owner, kept)
 
-        return _shown(await self._pool.fetchrow(_PUT, owner, kept, await asyncio.to_thread(seal)))
+        row = await self._pool.fetchrow(_PUT, owner, kept, await asyncio.to_thread(seal))
+        if row is None:  # somebody was removed while their request was under way
+            raise Unauthorized("this token is not known here")
+        return _shown(row)
 
     async def all(self, owner: str) -> list[StoredKey]:
         """Which keys an owner keeps here, and since when."""

@@ -27,17 +27,21 @@ SELECT EXISTS (SELECT 1 FROM runs WHERE pool IS NOT NULL AND (pool = $1 OR pool 
 """
 _ADD = "INSERT INTO users (name, token_hash, created_by) VALUES ($1, $2, $3) RETURNING name, created_by, created_at"
 _PAGE = "SELECT name, created_by, created_at FROM users ORDER BY name"
+_ONE = "SELECT name, created_by, created_at FROM users WHERE name = $1"
 _REMOVE = "DELETE FROM users WHERE name = $1 RETURNING name"
 _REMOVE_KEYS = "DELETE FROM model_keys WHERE owner = $1"
 _STOP_ENGINES = "UPDATE engines SET status = 'gone', current_workload = 0 WHERE owner = $1 AND status <> 'gone'"
-_RUNNING = "SELECT id FROM runs WHERE owner = $1 AND status = 'running' ORDER BY id"
+_UNDER_WAY = """
+SELECT id, status FROM runs WHERE owner = $1 AND status IN ('pending', 'running', 'waiting') ORDER BY status, id
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Removed:
-    """What somebody who was removed has left running."""
+class UnderWay:
+    """A run that would go on by itself; one that is `pending` has not begun."""
 
-    runs: Sequence[UUID]
+    id: UUID
+    pending: bool
 
 
 class Users:
@@ -63,18 +67,33 @@ class Users:
         """Everybody, by name."""
         return [_shown(row) for row in await self._pool.fetch(_PAGE)]
 
-    async def remove(self, name: str) -> Removed:
+    async def under_way(self, name: str) -> Sequence[UnderWay]:
+        """What somebody has left running, first what has not begun."""
+        rows = await self._pool.fetch(_UNDER_WAY, name)
+        return [UnderWay(id=row["id"], pending=row["status"] == "pending") for row in rows]
+
+    async def get(self, name: str) -> User:
+        """One of them. Raises NotFound."""
+        row = await self._pool.fetchrow(_ONE, name)
+        if row is None:
+            raise _unknown(name)
+        return _shown(row)
+
+    async def remove(self, name: str) -> None:
         """The token is good for nothing from now on, the keys are gone, the engines are told to stop.
 
         What they made stays, and is theirs again should the name be added again. Raises NotFound.
         """
         async with self._pool.acquire() as conn, conn.transaction():
             if await conn.fetchval(_REMOVE, name) is None:
-                raise NotFound(f"there is no user {name[:60]!r}")
+                raise _unknown(name)
             await conn.execute(_REMOVE_KEYS, name)
             await conn.execute(_STOP_ENGINES, name)
-            return Removed(runs=[row["id"] for row in await conn.fetch(_RUNNING, name)])
 
 
 def _shown(row: Any) -> User:
     return User(name=row["name"], created_by=row["created_by"], created_at=row["created_at"].isoformat())
+
+
+def _unknown(name: str) -> NotFound:
+    return NotFound(f"there is no user {name[:60]!r}")

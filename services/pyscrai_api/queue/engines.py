@@ -11,7 +11,7 @@ from uuid import UUID
 from pyscrai.contract.engines import EngineInstance, Heartbeat, RegisterEngine
 from pyscrai.domain.canonical import normalise
 from pyscrai_api.database import Pool
-from pyscrai_api.errors import Invalid, NotFound
+from pyscrai_api.errors import Invalid, NotFound, Unauthorized
 from pyscrai_api.ids import new_id
 from pyscrai_api.people.pools import check_engine_pool
 from pyscrai_api.queue.lanes import is_lane, lane_of
@@ -80,6 +80,8 @@ class Engines:
             _json(wanted.resource_limits.model_dump(exclude_none=True)), _json(wanted.metadata), lease, heartbeat,
             wanted.protocol,
         )  # fmt: skip
+        if row is None:
+            raise Unauthorized("this token is not known here")
         return shown(row), token
 
     async def get(self, engine_id: UUID, viewer: str) -> EngineInstance:

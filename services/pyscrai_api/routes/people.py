@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from pyscrai.contract.people import AddedUser, Me, NewUser, User
 from pyscrai_api.access import Caller, admin
+from pyscrai_api.deps import Deps
 from pyscrai_api.errors import Conflict
 from pyscrai_api.routes.shared import Shared, Who
 
@@ -47,10 +48,21 @@ async def me(who: Who) -> Me:
 @router.delete("/{name}", status_code=204)
 async def remove(name: str, shared: Shared, who: Admin) -> Response:
     """Take somebody's token and keys away, and pause what they have running. What they made stays theirs."""
-    removed = await shared.users.remove(name)
-    for run_id in removed.runs:
+    await shared.users.get(name)
+    # Before, so that a request that was cut off can be repeated; and after, for what they began meanwhile.
+    await _stop(shared, name, who)
+    await shared.users.remove(name)
+    await _stop(shared, name, who)
+    return Response(status_code=204)
+
+
+async def _stop(shared: Deps, name: str, by: Caller) -> None:
+    """Let nothing of somebody's go on by itself: runs pause, and those that have not begun never will."""
+    for run in await shared.users.under_way(name):
         try:
-            await shared.runs.control.pause(run_id, who.owner)
+            if run.pending:
+                await shared.runs.control.cancel(run.id)
+            else:
+                await shared.runs.control.pause(run.id, by.owner)
         except Conflict:
             continue  # it has come to rest by itself
-    return Response(status_code=204)

@@ -1,9 +1,11 @@
 -- Engines: registering, heartbeats, leaving.
 
--- name: register  a new engine
+-- name: register  a new engine; none for an owner who is being removed meanwhile
+WITH present AS MATERIALIZED (SELECT name FROM users WHERE name = $5 FOR KEY SHARE)
 INSERT INTO engines (id, engine_type, pool, lane, owner, token_hash, status, capabilities, resource_limits,
                      engine_metadata, lease_seconds, heartbeat_seconds, protocol)
-VALUES ($1, $2, $3, $4, $5, $6, 'active', $7::jsonb, $8::jsonb, $9::jsonb, $10, $11, $12)
+SELECT $1, $2, $3, $4, $5, $6, 'active', $7::jsonb, $8::jsonb, $9::jsonb, $10, $11, $12
+WHERE $5 = 'local' OR EXISTS (SELECT 1 FROM present)
 RETURNING *;
 
 -- name: owner  who registered an engine
