@@ -150,6 +150,9 @@ class RunRow(Base, table=True):
         CheckConstraint("(status IN ('paused','blocked','failed')) <= (reason IS NOT NULL)", name="reason"),
         Index("ix_runs_owner_id", "owner", text("id DESC")),
         Index("ix_runs_pool", "pool", postgresql_where=text("pool IS NOT NULL")),
+        Index("ix_runs_parent_id", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
+        Index("ix_runs_batch_id", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
+        CheckConstraint("waiting BETWEEN 0 AND open", name="waiting"),
         Index("ix_runs_running", "owner", postgresql_where=text("status = 'running'")),
         Index("ix_runs_pending", "owner", "id", postgresql_where=text("status = 'pending'")),
         Index("ix_runs_broke", "id", postgresql_where=text("status = 'paused' AND short_of_money")),
@@ -204,6 +207,13 @@ class RunRow(Base, table=True):
     warned_at: Decimal | None = Field(default=None, sa_column=usd(nullable=True))  # the limit that was warned of
     replay_of: UUID | None = Field(default=None, sa_column=Column(Uuid, ForeignKey("runs.id")))
     cached: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    # A branch: whose story it shares up to which entry (copied, so that each log is whole), and after which turn.
+    parent_id: UUID | None = Field(default=None, sa_column=Column(Uuid, ForeignKey("runs.id")))
+    branch_seq: int | None = Field(default=None, sa_column=Column(BigInteger))
+    branch_turn: int | None = Field(default=None, sa_column=Column(Integer))
+    # Open events that wait for a person; where all of them do, the run's status is waiting.
+    waiting: int = Field(sa_column=count())
+    batch_id: UUID | None = Field(default=None, sa_column=Column(Uuid, ForeignKey("batches.id")))
 
 
 class EntryRow(Base, table=True):
@@ -246,6 +256,76 @@ class DocumentRow(Base, table=True):
     title: str = Field(sa_column=Column(Text, nullable=False))
     content_type: str = Field(sa_column=Column(Text, nullable=False))
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class InputRow(Base, table=True):
+    """What a person injected into a run and has not entered its log yet: it does with the next step."""
+
+    __tablename__ = "inputs"
+    __table_args__ = (
+        CheckConstraint("kind IN ('input', 'edit', 'metric')", name="kind"),
+        Index("ix_inputs_run_id", "run_id", "id"),
+    )
+    id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    run_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("runs.id"), nullable=False))
+    kind: str = Field(sa_column=Column(Text, nullable=False))
+    seat: str | None = Field(default=None, sa_column=Column(Text))  # a whisper: this seat alone learns of it
+    body: str = Field(sa_column=Column(Text, nullable=False))  # canonical JSON
+    created_by: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(sa_column=now())
+
+
+class InboxRow(Base, table=True):
+    """An event that waits for a person: to move for a seat, or to approve what its model wants to do (`proposed`).
+
+    `rule`: what happens at the deadline: wait (nothing), skip (the seat says nothing), model (a model moves).
+    """
+
+    __tablename__ = "inbox"
+    __table_args__ = (
+        CheckConstraint("kind IN ('move', 'approval')", name="kind"),
+        CheckConstraint("rule IN ('wait', 'skip', 'model')", name="rule"),
+        CheckConstraint("(kind = 'approval') = (proposed IS NOT NULL)", name="proposed"),
+        Index("ix_inbox_run_id", "run_id"),
+        Index("ix_inbox_deadline", "deadline", postgresql_where=text("deadline IS NOT NULL AND rule <> 'wait'")),
+    )
+    event_id: int = Field(sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False))
+    run_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("runs.id"), nullable=False))
+    seat: str = Field(sa_column=Column(Text, nullable=False))
+    kind: str = Field(sa_column=Column(Text, nullable=False))
+    rule: str = Field(sa_column=Column(Text, nullable=False))
+    deadline: datetime | None = Field(default=None, sa_column=when())
+    proposed: str | None = Field(default=None, sa_column=Column(Text))
+    draft: str | None = Field(default=None, sa_column=Column(Text))
+    draft_by: str | None = Field(default=None, sa_column=Column(Text))
+    draft_at: datetime | None = Field(default=None, sa_column=when())
+    created_at: datetime = Field(sa_column=now())
+
+
+class BatchRow(Base, table=True):
+    """A sweep: runs of one scenario with varied choices, under one budget (a group) for all of them."""
+
+    __tablename__ = "batches"
+    __table_args__ = (UniqueConstraint("owner", "name"),)
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    owner: str = Field(sa_column=Column(Text, nullable=False))
+    config: str = Field(sa_column=Column(Text, nullable=False))  # canonical JSON, as it was asked for
+    sha256: str = Field(sa_column=Column(Text, nullable=False))
+    status: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(sa_column=now())
+
+
+class BatchRunRow(Base, table=True):
+    """One variation of a sweep; `run_id` once it was started. (batch, place) makes that happen once."""
+
+    __tablename__ = "batch_runs"
+    batch_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("batches.id"), primary_key=True))
+    place: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    varied: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    choices: str = Field(sa_column=Column(Text, nullable=False))
+    run_id: UUID | None = Field(default=None, sa_column=Column(Uuid, ForeignKey("runs.id")))
+    error: str | None = Field(default=None, sa_column=Column(Text))
 
 
 # ── the queue ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -35,6 +35,9 @@ class SeatChoice(BaseModel):
     max_tokens: int | None = Field(default=None, ge=1, le=200_000)
     instructions: str | None = None
     human: bool | None = None
+    approve: bool | None = Field(default=None, description="a person approves or edits each move of the model first")
+    deadline: float | None = Field(default=None, gt=0, le=31_536_000, description="seconds that a person has")
+    on_deadline: Literal["wait", "skip", "model"] | None = Field(default=None, description="by default: wait")
 
 
 class Rates(BaseModel):
@@ -99,6 +102,9 @@ class Choices(BaseModel):
     seed: int = Field(default=0, ge=0, le=2**53 - 1)
     limit: Money | Literal["none"] | None = None
     prices: dict[str, Price] = {}
+    edits: dict[str, dict[str, JsonValue]] = Field(
+        default={}, description="seat → field → value: what is otherwise in this run than in the scenario"
+    )
     group: str | None = Field(default=None, pattern=GROUP)
     cache: bool = False
     on_dead_letter: Literal["block", "fail"] = "block"

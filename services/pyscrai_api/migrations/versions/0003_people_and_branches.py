@@ -1,0 +1,117 @@
+"""Seats of people, what is injected, branches and sweeps."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "batches",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("config", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
+        sa.UniqueConstraint("owner", "name", name=op.f("uq_batches_owner_name")),
+    )
+    op.create_table(
+        "batch_runs",
+        sa.Column("batch_id", sa.Uuid(), nullable=False),
+        sa.Column("place", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("varied", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("choices", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Uuid(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_batch_runs_batch_id")),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_batch_runs_run_id")),
+        sa.PrimaryKeyConstraint("batch_id", "place", name=op.f("pk_batch_runs")),
+    )
+    op.create_table(
+        "inputs",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("seat", sa.Text(), nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("kind IN ('input', 'edit', 'metric')", name=op.f("ck_inputs_kind")),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_inputs_run_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_inputs")),
+    )
+    op.create_index("ix_inputs_run_id", "inputs", ["run_id", "id"], unique=False)
+    op.create_table(
+        "inbox",
+        sa.Column("event_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("seat", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("deadline", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("proposed", sa.Text(), nullable=True),
+        sa.Column("draft", sa.Text(), nullable=True),
+        sa.Column("draft_by", sa.Text(), nullable=True),
+        sa.Column("draft_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("(kind = 'approval') = (proposed IS NOT NULL)", name=op.f("ck_inbox_proposed")),
+        sa.CheckConstraint("kind IN ('move', 'approval')", name=op.f("ck_inbox_kind")),
+        sa.CheckConstraint("rule IN ('wait', 'skip', 'model')", name=op.f("ck_inbox_rule")),
+        sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_inbox_event_id")),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_inbox_run_id")),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_inbox")),
+    )
+    op.create_index(
+        "ix_inbox_deadline",
+        "inbox",
+        ["deadline"],
+        unique=False,
+        postgresql_where=sa.text("deadline IS NOT NULL AND rule <> 'wait'"),
+    )
+    op.create_index("ix_inbox_run_id", "inbox", ["run_id"], unique=False)
+    op.add_column("runs", sa.Column("parent_id", sa.Uuid(), nullable=True))
+    op.add_column("runs", sa.Column("branch_seq", sa.BigInteger(), nullable=True))
+    op.add_column("runs", sa.Column("branch_turn", sa.Integer(), nullable=True))
+    op.add_column("runs", sa.Column("waiting", sa.Integer(), server_default=sa.text("0"), nullable=False))
+    op.add_column("runs", sa.Column("batch_id", sa.Uuid(), nullable=True))
+    op.create_index(
+        "ix_runs_batch_id", "runs", ["batch_id"], unique=False, postgresql_where=sa.text("batch_id IS NOT NULL")
+    )
+    op.create_index(
+        "ix_runs_parent_id", "runs", ["parent_id"], unique=False, postgresql_where=sa.text("parent_id IS NOT NULL")
+    )
+    op.create_foreign_key(op.f("fk_runs_parent_id"), "runs", "runs", ["parent_id"], ["id"])
+    op.create_check_constraint(op.f("ck_runs_waiting"), "runs", "waiting BETWEEN 0 AND open")
+    op.create_foreign_key(op.f("fk_runs_batch_id"), "runs", "batches", ["batch_id"], ["id"])
+
+
+def downgrade() -> None:
+    op.drop_constraint(op.f("ck_runs_waiting"), "runs", type_="check")
+    op.drop_constraint(op.f("fk_runs_batch_id"), "runs", type_="foreignkey")
+    op.drop_constraint(op.f("fk_runs_parent_id"), "runs", type_="foreignkey")
+    op.drop_index("ix_runs_parent_id", table_name="runs", postgresql_where=sa.text("parent_id IS NOT NULL"))
+    op.drop_index("ix_runs_batch_id", table_name="runs", postgresql_where=sa.text("batch_id IS NOT NULL"))
+    op.drop_column("runs", "batch_id")
+    op.drop_column("runs", "waiting")
+    op.drop_column("runs", "branch_turn")
+    op.drop_column("runs", "branch_seq")
+    op.drop_column("runs", "parent_id")
+    op.drop_index("ix_inbox_run_id", table_name="inbox")
+    op.drop_index(
+        "ix_inbox_deadline", table_name="inbox", postgresql_where=sa.text("deadline IS NOT NULL AND rule <> 'wait'")
+    )
+    op.drop_table("inbox")
+    op.drop_index("ix_inputs_run_id", table_name="inputs")
+    op.drop_table("inputs")
+    op.drop_table("batch_runs")
+    op.drop_table("batches")
