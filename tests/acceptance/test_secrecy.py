@@ -58,7 +58,9 @@ def refuse(status: int, code: str) -> Any:
 
     def trick(handler: Handler) -> None:
         key = shown(handler)
-        error = {"message": f"Incorrect API key provided: {key}. {key}", "type": key, "param": key, "code": code}
+        # However messages are cut, some of these stand across the end.
+        long = "".join(f"{number} {key} " for number in range(100))
+        error = {"message": f"Incorrect API key provided: {long}", "type": key, "param": key, "code": code}
         body = {"error": error, "headers": {"Authorization": f"Bearer {key}"}}
         wait = {"retry_after": "1"} if status == 429 else {}
         handler.answer(status, body, x_request_id=key, **wait)

@@ -88,34 +88,36 @@ def classify(error: BaseException, model: str, key: str = "") -> Failure:
 
     A `key` that a server repeats is kept out of the message.
     """
-    failure = _classify(error, model)
+    failure = _classify(error, model, key)
     failure.error.message = hide(failure.error.message, key)
     failure.error.args = (failure.error.message,)
     return failure
 
 
-def _classify(error: BaseException, model: str) -> Failure:
+def _classify(error: BaseException, model: str, key: str) -> Failure:
     chain = list(_chain(error))
     for cause in chain:
         if isinstance(cause, ModelError):
             return Failure(cause, sent=True, usage=Usage() if cause.unbilled else None)
     names = {type(cause).__name__ for cause in chain}
     if response := next((r for c in chain if (r := getattr(c, "response", None)) is not None), None):
-        return _by_status(response, chain, model)
+        return _by_status(response, chain, model, key)
     where = f"{model}: "
     if names & _NOT_SENT:
-        return Failure(Unreachable(f"{where}nobody answers ({_detail(chain)}). Is the server running?"), sent=False)
+        return Failure(
+            Unreachable(f"{where}nobody answers ({_detail(chain, key)}). Is the server running?"), sent=False
+        )
     if names & _TIMED_OUT:
         return Failure(TimedOut(f"{where}no answer in time"), sent=True)
     if "APIConnectionError" in names:
-        return Failure(Unreachable(f"{where}the connection broke ({_detail(chain)})"), sent=True)
-    return Failure(ModelError(f"{where}{_detail(chain)}"), sent=True)
+        return Failure(Unreachable(f"{where}the connection broke ({_detail(chain, key)})"), sent=True)
+    return Failure(ModelError(f"{where}{_detail(chain, key)}"), sent=True)
 
 
-def _by_status(response: Any, chain: list[BaseException], model: str) -> Failure:
+def _by_status(response: Any, chain: list[BaseException], model: str, key: str) -> Failure:
     status = int(response.status_code)
     told = _told(chain)
-    said = _said(told, chain)
+    said = _cut(_said(told, chain), key, 500)
     text = f"{model}: {said}" if said else f"{model}: the provider answered with status {status}"
     after = wait_of(response.headers, told, said)
     lower = said.lower()
@@ -204,15 +206,20 @@ def _told(chain: list[BaseException]) -> dict[str, Any]:
 
 def _said(told: dict[str, Any], chain: list[BaseException]) -> str:
     if not told:
-        return str(chain[-1])[:500]
+        return str(chain[-1])
     details = told.get("details")
     code = (details.get("error_code") if isinstance(details, dict) else None) or told.get("code")
     shown = f"[{code}]" if code and not isinstance(code, int) else ""
-    return " ".join(str(part) for part in (told.get("message"), shown) if part)[:500]
+    return " ".join(str(part) for part in (told.get("message"), shown) if part)
 
 
-def _detail(chain: list[BaseException]) -> str:
-    return next((str(cause) for cause in reversed(chain) if str(cause)), type(chain[0]).__name__)[:300]
+def _detail(chain: list[BaseException], key: str) -> str:
+    return _cut(next((str(cause) for cause in reversed(chain) if str(cause)), type(chain[0]).__name__), key, 300)
+
+
+def _cut(text: str, key: str, most: int) -> str:
+    """The beginning of a text without the key: taken out first, or a piece of it could be left at the end."""
+    return hide(text, key)[:most]
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

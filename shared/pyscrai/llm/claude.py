@@ -68,7 +68,7 @@ class Anthropic(Claude):
         content = json.dumps(used[0], ensure_ascii=False) if used else "".join(texts)
         told: dict[str, Any] = {"finish_reason": _FINISH.get(response.stop_reason, response.stop_reason)}
         if response.stop_reason == "refusal":
-            told["refusal"] = content[:500] or "the model declined to answer"
+            told["refusal"] = content or "the model declined to answer"
         usage = self._get_metrics(response.usage) if response.usage is not None else None
         return ModelResponse(role="assistant", content=content, provider_data=told, response_usage=usage)
 

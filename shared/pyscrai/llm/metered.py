@@ -183,7 +183,7 @@ class MeteredModel(Model):
         self.answer = redact(clean_text(response.content), keys) if isinstance(response.content, str) else ""
         self.cut_off = told.get("finish_reason") == "length"
         if refusal := told.get("refusal"):
-            raise Refused(redact(f"{self.id}: {refusal}", keys))
+            raise Refused(f"{self.id}: {redact(str(refusal), keys)[:500]}")
 
     @property
     def filled(self) -> bool:

@@ -12,6 +12,7 @@ from pyscrai.domain.model_keys import VARIABLES, provider_of, slot_of
 from pyscrai.domain.model_names import parse
 from pyscrai.llm import clients
 from pyscrai.llm.addresses import PROVIDERS, address
+from pyscrai.llm.classify import classify
 
 OURS, LENT = "sk-of-the-engine", "sk-of-alice"
 
@@ -102,3 +103,10 @@ async def closed(client: Any) -> None:
             if client.is_closed():
                 return
             await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("before", range(0, 560, 7))
+def test_no_piece_of_a_key_is_left_where_a_message_is_cut(before: int) -> None:
+    key = "lent-0123456789abcdefghijklmnop"
+    failure = classify(ValueError("x" * before + key + "y" * 600), "openai:a", key)
+    assert "lent-0123" not in failure.error.message
