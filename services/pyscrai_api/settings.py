@@ -56,6 +56,15 @@ def _count(text: str) -> int:
     return value
 
 
+def _count_or_none(text: str) -> int | None:
+    if text.strip().lower() == "none":
+        return None
+    try:
+        return _count(text)
+    except ValueError:
+        raise ValueError("a whole number, 1 or more, or `none`") from None
+
+
 def _natural(text: str) -> int:
     value = int(text)
     if value < 0:
@@ -75,7 +84,8 @@ def _option(env: str, text: str, parse: Callable[[str], Any] = str) -> dict[str,
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that can be set. `default_limit` None: a priced model without a limit is refused."""
+    """Everything that can be set. `default_limit` None: a priced model without a limit is refused; `runs_at_once` None:
+    as many as people start."""
 
     database_url: str = field(
         default="",
@@ -122,6 +132,10 @@ class Settings:
     installation_limit: Decimal | None = field(
         default=None,
         metadata=_option("PYSCRAI_INSTALLATION_LIMIT", "limit of everything in US dollars, or `none`", _limit),
+    )
+    runs_at_once: int | None = field(
+        default=3,
+        metadata=_option("PYSCRAI_RUNS_AT_ONCE", "runs of one person that play at once, or `none`", _count_or_none),
     )
     default_model: str = field(
         default="rehearsal", metadata=_option("PYSCRAI_DEFAULT_MODEL", "model where none is named")

@@ -130,7 +130,8 @@ class Fleet:
 def fleet(dsn: str, folder: Path, engines: int = 1, **settings: str) -> Iterator[Fleet]:
     """API and so many engines of each kind, ready; everything is killed at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = Fleet(dsn, folder, {"PYSCRAI_DATA": str(folder / "data"), "PYSCRAI_LOG_LEVEL": "info", **settings})
+    ours = {"PYSCRAI_DATA": str(folder / "data"), "PYSCRAI_LOG_LEVEL": "info", "PYSCRAI_RUNS_AT_ONCE": "none"}
+    made = Fleet(dsn, folder, ours | settings)
     try:
         made.start("api")
         for kind in ENGINES:

@@ -60,6 +60,19 @@ def test_a_second_ctrl_c_quits_at_once(start: Start, cli: Cli, doors: Doors) -> 
     assert json.loads(cli("runs", "show", "last", "--json").stdout)["status"] == "paused"
 
 
+def test_a_run_too_many_waits_for_a_place_and_then_plays(start: Start, cli: Cli, doors: Doors) -> None:
+    scenario, never = doors(3600)
+    first = start("run", scenario, "--model", never, PYSCRAI_RUNS_AT_ONCE="1")
+    read_until(first.stdout, "Turn 1 of 3")
+    _, quick = doors(0)
+    second = start("run", scenario, "--model", quick, "--json", PYSCRAI_RUNS_AT_ONCE="1")
+    read_until(second.stderr, "Waiting for a place: 1 of your runs play; at most 1 at once (PYSCRAI_RUNS_AT_ONCE)")
+    assert [run["status"] for run in json.loads(cli("runs", "list", "--json").stdout)] == ["pending", "running"]
+    first.send_signal(signal.SIGINT)
+    out, err = second.communicate(timeout=SECONDS)
+    assert (second.returncode, json.loads(out)["status"]) == (0, "completed"), err
+
+
 def test_up_serves_other_commands_and_stops_on_ctrl_c(cli: Cli, start: Start, doors: Doors) -> None:
     up = start("up", "--port", "0", "--json")
     url = json.loads(read_until(up.stdout, "api_url"))["api_url"]

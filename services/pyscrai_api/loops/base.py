@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
-from typing import Protocol
+from contextlib import asynccontextmanager, suppress
+from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -29,6 +29,14 @@ class Loop(Protocol):
     async def run_once(self) -> int:
         """Do what is due, at most `batch` things; returns how many."""
         ...
+
+
+@runtime_checkable
+class Wakeable(Protocol):
+    """A loop that is sometimes wanted sooner: setting `wake` ends its pause. The loop itself clears it."""
+
+    @property
+    def wake(self) -> asyncio.Event: ...
 
 
 @asynccontextmanager
@@ -58,7 +66,17 @@ async def run(loop: Loop, metrics: Metrics) -> None:
         failures = 0
         metrics.loop_runs.labels(loop.name, "done").inc()
         metrics.loop_items.labels(loop.name).inc(done)
-        await asyncio.sleep(0 if done >= loop.batch else loop.every)
+        await pause(loop, 0 if done >= loop.batch else loop.every)
+
+
+async def pause(loop: Loop, seconds: float) -> None:
+    """So many seconds, or until the loop is woken."""
+    if not seconds or not isinstance(loop, Wakeable):
+        await asyncio.sleep(seconds)
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await loop.wake.wait()
 
 
 def backoff(every: float, failures: int) -> float:

@@ -13,7 +13,7 @@ from pyscrai_api.money import waiting
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.queue import store
 from pyscrai_api.runs.finisher import RunEvents
-from pyscrai_api.runs.going import go_on, out_of_money
+from pyscrai_api.runs.going import Play, out_of_money
 from pyscrai_api.runs.locked import LockedRun
 from pyscrai_api.runs.plans import Plans
 from pyscrai_api.runs.seating import reseat
@@ -24,10 +24,11 @@ _LABEL = "UPDATE runs SET title = coalesce($2, title), labels = coalesce($3::jso
 class Control:
     """Commands on runs; all of them may be repeated without harm."""
 
-    def __init__(self, events: RunEvents, plans: Plans, terms: Terms) -> None:
+    def __init__(self, events: RunEvents, plans: Plans, terms: Terms, play: Play) -> None:
         self._events = events
         self._plans = plans
         self._terms = terms
+        self._play = play
 
     async def pause(self, run_id: UUID, by: str) -> None:
         """Let calls in flight finish, and start no new ones. Raises Conflict where it cannot be paused."""
@@ -36,7 +37,7 @@ class Control:
             if run.status == "paused" and (run.reason or {}).get("code") == "by_user":
                 return True
             # Also a run that is out of money: it then waits for a person, and not for a higher limit.
-            if not run.running and run.status != "paused":
+            if not run.running and run.status not in ("paused", "pending"):
                 raise Conflict(f"the run is {run.status}; only a running one can be paused")
             run.stop("paused", "run_paused", Trouble(code="by_user", message=f"paused by {by}"))
             return True
@@ -47,7 +48,8 @@ class Control:
         """Go on: dead letters get another chance, what was held is ready, a finished step commits.
 
         `wanted.limit` is the new limit; `model`, `seats` and `prices` change who answers from now on (see `reseat`);
-        with `move`, open events go to `wanted.pool`. Resuming a run that runs changes only those.
+        with `move`, open events go to `wanted.pool`. Resuming a run that runs changes only those. Where as many of the
+        owner's runs play as may at once, it is pending until one of them ends or stands still.
         """
 
         async def work(run: LockedRun) -> bool:
@@ -58,11 +60,11 @@ class Control:
             if wanted.move:
                 run.pool = wanted.pool
                 await store.move_pool(run.conn, run_id, wanted.pool)
-            await go_on(run, self._terms.wider)
+            await self._play(run)
             return True
 
         try:
-            await self._change(run_id, work)
+            await self._change(run_id, work, to_play=True)
         except BaseException:
             self._plans.drop(run_id)
             raise
@@ -92,14 +94,16 @@ class Control:
                 raise Conflict(f"the run is {run.status}; its limit does not matter any more")
             self._set_limit(run, wanted.limit)
             if out_of_money(run):
-                await go_on(run, self._terms.wider)
+                await self._play(run)
             await waiting.release_affordable(run, self._terms.wider)
             return True
 
-        await self._change(run_id, work)
+        await self._change(run_id, work, to_play=wanted.limit is not None)
 
-    async def _change(self, run_id: UUID, work: Callable[[LockedRun], Awaitable[bool]]) -> None:
-        if not await self._events.change(run_id, work):
+    async def _change(
+        self, run_id: UUID, work: Callable[[LockedRun], Awaitable[bool]], *, to_play: bool = False
+    ) -> None:
+        if not await self._events.change(run_id, work, to_play=to_play):
             raise NotFound(f"there is no run {run_id}")
 
     def _set_limit(self, run: LockedRun, wanted: Decimal | str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
@@ -27,6 +28,7 @@ from pyscrai_api.runs.claims import Claims
 from pyscrai_api.runs.commit import Committed, Committer, StepError
 from pyscrai_api.runs.folds import Folds
 from pyscrai_api.runs.locked import LockedRun, lock
+from pyscrai_api.runs.places import lock_owner_of
 from pyscrai_api.runs.plans import Plans
 
 T = TypeVar("T")
@@ -45,25 +47,31 @@ class RunEvents:
         self._claims = claims
         self._terms = terms
         self.committer = Committer(plans, folds)
+        self.places_changed = asyncio.Event()
 
-    async def change(self, run_id: UUID, work: Work[T], *, if_free: bool = False) -> T | None:
+    async def change(self, run_id: UUID, work: Work[T], *, if_free: bool = False, to_play: bool = False) -> T | None:
         """Lock a run, let `work` change it, commit its step where nothing is open then, save, ring who waits.
 
-        None where there is no such run, or (`if_free`) somebody else holds it. `work` may be called twice: where the
+        None where there is no such run, or (`if_free`) somebody else holds it. `to_play`: `work` may let the run play,
+        so nobody else lets one of the same owner play meanwhile (`places`). `work` may be called twice: where the
         step cannot be committed, everything is undone and done again with the run blocked instead.
         """
         try:
-            return await self._attempt(run_id, work, if_free, None)
+            return await self._attempt(run_id, work, if_free, to_play, None)
         except StepError as error:
-            return await self._attempt(run_id, work, if_free, error)
+            return await self._attempt(run_id, work, if_free, to_play, error)
 
-    async def _attempt(self, run_id: UUID, work: Work[T], if_free: bool, broken: StepError | None) -> T | None:
+    async def _attempt(
+        self, run_id: UUID, work: Work[T], if_free: bool, to_play: bool, broken: StepError | None
+    ) -> T | None:
         done = None
         async with self._pool.acquire() as conn, conn.transaction():
+            if to_play:
+                await lock_owner_of(conn, run_id)
             run = await lock(conn, run_id, if_free=if_free)
             if run is None:
                 return None
-            before = run.last_seq
+            before, played = run.last_seq, run.running
             found = await work(run)
             if run.running and not run.open:
                 if broken is None:
@@ -72,6 +80,8 @@ class RunEvents:
                     run.stop("blocked", "run_blocked", Trouble(code="policy_error", message=str(broken)))
             await run.save()
         self.after_commit(run, done, news=run.last_seq != before)
+        if run.status == "pending" or (played and not run.running):
+            self.places_changed.set()
         return found
 
     def after_commit(self, run: LockedRun, done: Committed | None, *, news: bool) -> None:
@@ -107,10 +117,10 @@ class RunEvents:
 
     async def _finish(self, run: LockedRun, engine_id: UUID, items: Sequence[Finish]) -> dict[int, Finished]:
         of = {status: [i for i in items if i.status == status] for status in ("completed", "failed", "handed_back")}
-        await store.lock_rows(run.conn, *of.values())
-        done = await store.finish_rows(run.conn, engine_id, [_finish_row(item) for item in of["completed"]])
         if of["failed"]:
             await self._before_a_death(run)
+        await store.lock_rows(run.conn, *of.values())
+        done = await store.finish_rows(run.conn, engine_id, [_finish_row(item) for item in of["completed"]])
         back, given_up = await put_off(run.conn, of["handed_back"], hold=not run.running)
         failures = [*(_fail_row(item) for item in of["failed"]), *given_up]
         failed = await store.fail_rows(run.conn, engine_id, failures, own_retry=True)
@@ -125,8 +135,6 @@ class RunEvents:
             await ring_ready(run)
         return {row.event_id: row.finished() for row in (*done, *failed, *handed)}
 
-    async def _bury(self, run: LockedRun, dead: list[int]) -> None:
-        """Dead letters block the run or fail it, as was chosen; either way the log says so."""
     async def _before_a_death(self, run: LockedRun) -> None:
         """Where a dead letter may cancel everything else of the run: all its rows are locked in the order of ids first.
 
@@ -135,6 +143,8 @@ class RunEvents:
         if run.choices.get("on_dead_letter") == "fail":
             await store.lock_run_rows(run.conn, run.id)
 
+    async def _bury(self, run: LockedRun, dead: list[int]) -> None:
+        """Dead letters block the run or fail it, as was chosen; either way the log says so."""
         if not dead or run.terminal:
             return
         for row in await run.conn.fetch(_DEAD, dead):
@@ -177,7 +187,7 @@ class RunEvents:
             plan = await self._plans.of(run.conn, run_id, run.plan_version)
             grants, back = await reservations.reserve(run, engine_id, calls, self._terms, plan.choices.prices)
             if any(item.need is not None for item in back):
-                await waiting.refused(run, self._terms.wider)
+                await waiting.hold(run, self._terms.wider)
             return grants
 
         return await self.change(run_id, work) or []
@@ -186,9 +196,9 @@ class RunEvents:
         """Take back expired leases; returns how many. 0 where somebody else holds the run."""
 
         async def work(run: LockedRun) -> int:
+            await self._before_a_death(run)
             expired = await store.expire_rows(run.conn, list(event_ids))
             await settlements.assume(run, [(row.event_id, row.lease_no) for row in expired])
-            await self._before_a_death(run)
             await self._bury(run, [row.event_id for row in expired if row.died])
             await waiting.release_affordable(run, self._terms.wider)
             await ring_ready(run)

@@ -6,6 +6,7 @@ than was assumed; when somebody raises a limit; and with a new day or week. A pe
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -22,6 +23,9 @@ from pyscrai_api.runs.finisher import RunEvents, ring_ready
 from pyscrai_api.runs.locked import LockedRun
 
 log = structlog.get_logger(__name__)
+
+Play = Callable[[LockedRun], Awaitable[None]]
+"""Lets a run go on, or wait for a place (`admission`)."""
 
 LOOKED_AT = 500
 """Runs that one pass looks at; the next goes on behind them."""
@@ -62,10 +66,11 @@ async def go_on(run: LockedRun, wider: WiderLimits) -> None:
 class Going:
     """Lets runs go on that were out of money and are not any more. One that has dead letters waits for a person."""
 
-    def __init__(self, pool: Pool, events: RunEvents, wider: WiderLimits) -> None:
+    def __init__(self, pool: Pool, events: RunEvents, wider: WiderLimits, play: Play) -> None:
         self._pool = pool
         self._events = events
         self._wider = wider
+        self._play = play
         self._after = FIRST
 
     async def run_once(self) -> int:
@@ -104,10 +109,10 @@ class Going:
             dead = await run.conn.fetch(_DEAD, run.id)
             if not out_of_money(run) or dead or not await waiting.could_go_on(run, self._wider):
                 return False
-            await go_on(run, self._wider)
+            await self._play(run)
             return run.running
 
-        return bool(await self._events.change(run_id, work, if_free=True))
+        return bool(await self._events.change(run_id, work, if_free=True, to_play=True))
 
 
 class _Room:

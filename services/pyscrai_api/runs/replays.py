@@ -20,6 +20,7 @@ from pyscrai_api.database import Connection
 from pyscrai_api.errors import NotFound
 from pyscrai_api.runs.commit import Committed
 from pyscrai_api.runs.locked import LockedRun
+from pyscrai_api.runs.places import Places
 from pyscrai_api.runs.plans import Plans
 from pyscrai_api.runs.start import Opening, check, check_results, open_run, pin_event_types
 
@@ -30,8 +31,8 @@ FROM runs WHERE id = $1
 
 
 async def start_replay(
-    conn: Connection, plans: Plans, recorded: UUID, wanted: NewReplay, *, owner: str
-) -> tuple[LockedRun, Committed]:
+    conn: Connection, plans: Plans, places: Places, recorded: UUID, wanted: NewReplay, *, owner: str
+) -> tuple[LockedRun, Committed | None]:
     """Create a run that replays `recorded` and open its first step, as `start.start_run` does.
 
     A replay of a replay takes the answers of the recording itself. No price and no limit is asked for: nothing is
@@ -57,7 +58,7 @@ async def start_replay(
         limit=row["limit_usd"],
         replay_of=row["recording"],
     )
-    return await open_run(conn, plans, opening)
+    return await open_run(conn, plans, places, opening)
 
 
 async def _scenario(conn: Connection, row: Any, wanted: NewReplay, then: catalog.Pin, owner: str) -> catalog.Pin:

@@ -12,6 +12,7 @@ from pyscrai_api.money.terms import Terms
 from pyscrai_api.people.pools import check_pool
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.runs import reading
+from pyscrai_api.runs.admission import Admission
 from pyscrai_api.runs.claims import Claims
 from pyscrai_api.runs.commit import Committed
 from pyscrai_api.runs.control import Control
@@ -19,6 +20,7 @@ from pyscrai_api.runs.finisher import RunEvents
 from pyscrai_api.runs.folds import Folds
 from pyscrai_api.runs.going import Going
 from pyscrai_api.runs.locked import LockedRun
+from pyscrai_api.runs.places import Places
 from pyscrai_api.runs.plans import Plans
 from pyscrai_api.runs.replays import start_replay
 from pyscrai_api.runs.start import start_run
@@ -26,11 +28,12 @@ from pyscrai_api.settings import Settings
 
 Told = Callable[[Connection, UUID], Awaitable[Answer]]
 """What is answered about a run that has just been made."""
-Begun = Awaitable[tuple[LockedRun, Committed]]
+Begun = Awaitable[tuple[LockedRun, Committed | None]]
 
 
 class Runs:
-    """`events` is what the queue calls for events of runs; `control` is what people do; `going` is what money does."""
+    """`events` is what the queue calls for events of runs; `control` is what people do, `going` what money does, and
+    `admission` lets runs play of which there were too many."""
 
     def __init__(self, pool: Pool, bell: Bell, settings: Settings, terms: Terms) -> None:
         self._pool = pool
@@ -40,28 +43,36 @@ class Runs:
         self._folds = Folds()
         claims = Claims(pool, self._plans, self._folds, settings.default_model, terms.providers.declared)
         self.events = RunEvents(pool, bell, self._plans, claims, terms, self._folds)
-        self.control = Control(self.events, self._plans, terms)
-        self.going = Going(pool, self.events, terms.wider)
+        self._places = Places(settings.runs_at_once)
+        self.admission = Admission(pool, self.events, self._plans, self._places, terms.wider)
+        self.control = Control(self.events, self._plans, terms, self.admission.play)
+        self.going = Going(pool, self.events, terms.wider, self.admission.play)
 
     async def start(self, wanted: NewRun, owner: str, key: Key | None = None, told: Told | None = None) -> Answer:
-        """Start a run; when this returns, its first events may be claimed. The answer is the run (201), or what `told`
-        makes of it in the same transaction.
+        """Start a run; when this returns, its first events may be claimed, or it is pending (`places`). The answer is
+        the run (201), or what `told` makes of it in the same transaction.
         """
         check_pool(owner, wanted.pool)
 
         def begin(conn: Connection) -> Begun:
             default, prices = self._settings.default_limit, self._terms.prices
-            return start_run(conn, self._plans, wanted, owner=owner, default_limit=default, prices=prices)
+            return start_run(
+                *(conn, self._plans, self._places, wanted), owner=owner, default_limit=default, prices=prices
+            )
 
         return await self._open(begin, key, told)
 
     async def replay(self, recorded: UUID, wanted: NewReplay, owner: str, key: Key | None = None) -> Answer:
         """Start a run that takes its answers from the recording of another; otherwise as `start`."""
         check_pool(owner, wanted.pool)
-        return await self._open(lambda conn: start_replay(conn, self._plans, recorded, wanted, owner=owner), key, None)
+
+        def begin(conn: Connection) -> Begun:
+            return start_replay(conn, self._plans, self._places, recorded, wanted, owner=owner)
+
+        return await self._open(begin, key, None)
 
     async def _open(self, begin: Callable[[Connection], Begun], key: Key | None, told: Told | None) -> Answer:
-        started: list[tuple[LockedRun, Committed]] = []
+        started: list[tuple[LockedRun, Committed | None]] = []
 
         async def work() -> Answer:
             run, first = await begin(conn)
@@ -75,6 +86,8 @@ class Runs:
             answer = await once(conn, key, work)
         for run, first in started:
             self.events.after_commit(run, first, news=True)
+            if first is None:
+                self.admission.wake.set()
         return answer
 
     def forget(self) -> None:

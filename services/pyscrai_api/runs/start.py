@@ -29,14 +29,16 @@ from pyscrai_api.ids import new_id
 from pyscrai_api.money.prices import how_to_declare, price_of
 from pyscrai_api.runs.commit import Committed, write
 from pyscrai_api.runs.locked import LockedRun, lock
+from pyscrai_api.runs.places import Places, lock_owner
 from pyscrai_api.runs.plans import Plans
 
 _NUMBER = "UPDATE templates SET next_run = next_run + 1 WHERE id = $1 RETURNING next_run - 1"
 _INSERT = """
 INSERT INTO runs (id, template_id, scenario_version_id, number, title, owner, visibility, created_by, status, choices,
-  pins, seed, pool, labels, turns, digest, limit_usd, default_model, seats, group_name, replay_of, cached, started_at)
-VALUES ($1, $2, $3, $4, $5, $6, 'private', $6, 'running', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-  now())
+  pins, seed, pool, labels, turns, digest, limit_usd, default_model, seats, group_name, replay_of, cached, reason,
+  started_at)
+VALUES ($1, $2, $3, $4, $5, $6, 'private', $6, CASE WHEN $20::jsonb IS NULL THEN 'running' ELSE 'pending' END, $7, $8,
+  $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20::jsonb, CASE WHEN $20::jsonb IS NULL THEN now() END)
 """
 
 
@@ -56,13 +58,16 @@ class Opening:
 async def start_run(
     conn: Connection,
     plans: Plans,
+    places: Places,
     wanted: NewRun,
     *,
     owner: str,
     default_limit: Decimal | None,
     prices: Mapping[str, Price],
-) -> tuple[LockedRun, Committed]:
+) -> tuple[LockedRun, Committed | None]:
     """Create a run and open its first step, inside the caller's transaction; the caller saves the run.
+
+    Where as many of the owner's runs play as may at once, it is pending, and has no step yet.
 
     Raises NotFound, Invalid (with JSON Pointers), or Unprocessable (`unpriced_model`, `limit_required`).
     """
@@ -76,13 +81,25 @@ async def start_run(
     limit = default_limit if choices.limit is None else None if choices.limit == "none" else choices.limit
     check_money(plan, limit, prices)
     opening = Opening(pin=pin, pins=pins, plan=plan, owner=owner, pool=wanted.pool, limit=limit)
-    return await open_run(conn, plans, opening)
+    return await open_run(conn, plans, places, opening)
 
 
-async def open_run(conn: Connection, plans: Plans, opening: Opening) -> tuple[LockedRun, Committed]:
-    """Write a run down and open its first step. Raises Unprocessable where its policy finds no beginning."""
+async def open_run(
+    conn: Connection, plans: Plans, places: Places, opening: Opening
+) -> tuple[LockedRun, Committed | None]:
+    """Write a run down and open its first step, if it may play now.
+
+    Raises Unprocessable where its policy finds no beginning.
+    """
     pin, plan, choices, owner = opening.pin, opening.plan, opening.plan.choices, opening.owner
+    try:
+        first = begin(plan)
+    except PolicyError as error:
+        raise Unprocessable("policy_error", f"the scenario cannot begin: {error}") from None
+    await lock_owner(conn, owner)
+    # Its age is its id: made under the lock, so that of two that wait the first one is the older.
     run_id = new_id()
+    full = await places.full(conn, owner, run_id)
     number = await conn.fetchval(_NUMBER, pin.template_id)
     await conn.execute(
         *(_INSERT, run_id, pin.template_id, pin.version_id, number, choices.title or pin.title, owner),
@@ -90,15 +107,12 @@ async def open_run(conn: Connection, plans: Plans, opening: Opening) -> tuple[Lo
         *(plan.seed, opening.pool, json.dumps(choices.labels), plan.turns, first_link(plan), opening.limit),
         *(plan.default_model, json.dumps(plan.seats), choices.group),
         *(opening.replay_of, choices.cache and opening.replay_of is None),
+        None if full is None else full.model_dump_json(exclude_none=True),
     )
     run = await lock(conn, run_id)
     assert run is not None
     plans.keep(run_id, run.plan_version, plan)
-    try:
-        first = begin(plan)
-    except PolicyError as error:
-        raise Unprocessable("policy_error", f"the scenario cannot begin: {error}") from None
-    return run, await write(run, plan, first)
+    return run, None if full is not None else await write(run, plan, first)
 
 
 async def pin_event_types(conn: Connection, needed: Mapping[str, str], owner: str) -> dict[str, UUID]:

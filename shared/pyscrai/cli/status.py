@@ -29,6 +29,11 @@ class StatusLine:
         self._money = ""
         self._waits = ""
 
+    @property
+    def dot(self) -> str:
+        """What parts of the line are joined with."""
+        return self._paper.glyphs.dot
+
     def doing(self, text: str) -> None:
         """What is waited for; its clock starts anew only where that is something else."""
         if text != self._doing:

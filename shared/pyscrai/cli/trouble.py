@@ -27,6 +27,7 @@ ADVICE = {
     "unpriced_model": "Resume with --price MODEL=IN,OUT (US dollars per million tokens), or with another --model.",
     "limit_required": "Resume with --limit USD.",
     "bound_exceeded": "The provider charged more than was reserved: check its declared price before you resume.",
+    "waiting_for_place": "`pyscrai runs list --status running` shows who has the places; pause or cancel one for room.",
     "policy_error": "This is an error in the scenario or in PyScrAI; what was said is kept. Resume tries again.",
     "replay_diverged": "Replay the recorded versions (runs replay, without --with), or play it with models: run.",
     "recording_ends": "What was recorded is played; to go further, play the scenario with models: run.",

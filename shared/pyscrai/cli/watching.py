@@ -126,6 +126,12 @@ async def _ask(api: Api, run_id: str, status: StatusLine, talk: Talk) -> None:
         except ClientError:
             continue  # the stream is the one to say that the API is gone
         status.progress(open_events=run.open, cost=run.spent, limit=run.limit)
+        if run.status == "pending" and run.reason is not None:
+            status.doing(f"Waiting for a place {status.dot} {one_line(run.reason.message)}")
+            if not talk.live and run.reason.message != said:
+                said = run.reason.message
+                talk.say(f"Waiting for a place: {one_line(said)}")
+            continue
         late = run.waiting_for
         status.waits("" if late is None else f"{seconds(late.seconds)} more: {one_line(late.reason)}")
         if late is not None and not talk.live and late.seconds >= LONG_WAIT and late.reason != said:

@@ -54,9 +54,9 @@ class _Log:
         self.entries.append(entry)
 
 
-def begin(plan: Plan) -> Advance:
-    """The first entries of a run and its first step."""
-    log = _Log(plan, initial(plan), seq=0, step=0)
+def begin(plan: Plan, *, seq: int = 0) -> Advance:
+    """The first entries of a run and its first step. `seq`: lines of the log before it, of a run that had to wait."""
+    log = _Log(plan, initial(plan), seq=seq, step=0)
     scenario = plan.scenario
     body: dict[str, Any] = {
         "title": scenario.title or scenario.name,

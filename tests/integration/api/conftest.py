@@ -16,7 +16,7 @@ URL = "http://127.0.0.1:8000"
 
 @pytest.fixture
 def settings(dsn: str) -> Settings:
-    return Settings(database_url=dsn)
+    return Settings(database_url=dsn, runs_at_once=None)
 
 
 @pytest.fixture

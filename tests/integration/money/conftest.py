@@ -24,7 +24,7 @@ PRICES = """
 def settings(dsn: str, tmp_path: Path) -> Settings:
     prices = tmp_path / "prices.yaml"
     prices.write_text(PRICES)
-    return Settings(database_url=dsn, prices=prices, default_limit=Decimal(1), token="the-token")
+    return Settings(database_url=dsn, runs_at_once=None, prices=prices, default_limit=Decimal(1), token="the-token")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pyscrai_api.settings import Settings
 
 @pytest.fixture
 def settings(dsn: str) -> Settings:
-    return Settings(database_url=dsn)
+    return Settings(database_url=dsn, runs_at_once=None)
 
 
 @pytest.fixture

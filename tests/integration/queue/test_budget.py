@@ -21,7 +21,7 @@ def settings(dsn: str, tmp_path: Path) -> Settings:
     """A model at one dollar per thousand tokens, and a limit of ten dollars."""
     prices = tmp_path / "prices.yaml"
     prices.write_text(f"'{MODEL}': {{input: '1000', output: '1000'}}\n")
-    return Settings(database_url=dsn, prices=prices, default_limit=Decimal(10))
+    return Settings(database_url=dsn, runs_at_once=None, prices=prices, default_limit=Decimal(10))
 
 
 def call(event: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -160,7 +160,7 @@ class TestWithoutALimit:
     def settings(self, dsn: str, tmp_path: Path) -> Settings:
         prices = tmp_path / "prices.yaml"
         prices.write_text(f"'{MODEL}': {{input: '1000', output: '1000'}}\n")
-        return Settings(database_url=dsn, prices=prices, default_limit=None)
+        return Settings(database_url=dsn, runs_at_once=None, prices=prices, default_limit=None)
 
     async def test_a_priced_model_is_refused_and_a_free_one_is_not(self, bench: Bench) -> None:
         await bench.post(2)

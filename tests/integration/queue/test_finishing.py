@@ -16,7 +16,7 @@ from pyscrai_api.settings import Settings
 
 @pytest.fixture
 def settings(dsn: str) -> Settings:
-    return Settings(database_url=dsn, retry_base=40.0)
+    return Settings(database_url=dsn, runs_at_once=None, retry_base=40.0)
 
 
 async def sweep(bench: Bench) -> int:

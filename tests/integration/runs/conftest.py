@@ -14,7 +14,7 @@ from pyscrai_api.settings import Settings
 @pytest.fixture
 async def desk(dsn: str) -> AsyncIterator[Desk]:
     """The service without its loops: a test runs the promoter and the sweep when it wants them."""
-    settings = Settings(database_url=dsn)
+    settings = Settings(database_url=dsn, runs_at_once=None)
     async with open_deps(settings) as deps:
         transport = httpx.ASGITransport(app=create_app(settings, deps), client=("127.0.0.1", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as http:

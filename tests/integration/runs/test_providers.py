@@ -27,7 +27,7 @@ Serve = Callable[[str], Any]
 @asynccontextmanager
 async def served(dsn: str, limits: Path) -> AsyncIterator[Desk]:
     """One API process with these limits; each has its own connections and memory."""
-    settings = Settings(database_url=dsn, providers=limits)
+    settings = Settings(database_url=dsn, runs_at_once=None, providers=limits)
     async with open_deps(settings) as deps:
         transport = httpx.ASGITransport(app=create_app(settings, deps), client=("127.0.0.1", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", timeout=60) as http:
