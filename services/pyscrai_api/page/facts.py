@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib.metadata import version
 
+from pyscrai.contract.costs import Costs
 from pyscrai.contract.runs import Run
+from pyscrai_api.access import LOCAL_OWNER
 from pyscrai_api.database import Pool
+from pyscrai_api.money.prices import today
+from pyscrai_api.money.spending import costs
+from pyscrai_api.page.money import DAYS, MODELS
 from pyscrai_api.people.pools import may_see_lane
 from pyscrai_api.queue.statements import sql
 from pyscrai_api.queue.states import Live
@@ -68,6 +74,8 @@ class Facts:
     counts: dict[str, int]
     runs: list[Run]
     links: bool
+    by_day: Costs
+    by_model: Costs
 
 
 async def look(pool: Pool, owner: str, *, links: bool) -> Facts:
@@ -86,4 +94,14 @@ async def look(pool: Pool, owner: str, *, links: bool) -> Facts:
                 lanes.setdefault(row["lane"], Lane(name=row["lane"])).events[Live(row["state"])] = row["events"]
         counts = {row["status"]: row["runs"] for row in await conn.fetch(_COUNTS, owner)}
         page = await reading.list_runs(conn, owner, scenario=None, status=None, after=None, limit=RUNS)
-    return Facts(version=version("pyscrai"), lanes=list(lanes.values()), counts=counts, runs=page.items, links=links)
+    whose = None if owner == LOCAL_OWNER else owner
+    since = today() - timedelta(days=DAYS - 1)
+    return Facts(
+        version=version("pyscrai"),
+        lanes=list(lanes.values()),
+        counts=counts,
+        runs=page.items,
+        links=links,
+        by_day=await costs(pool, by="day", since=since, owner=whose, limit=DAYS),
+        by_model=await costs(pool, by="model", since=since, owner=whose, limit=MODELS),
+    )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from decimal import Decimal
 from functools import cache
 from html import escape
 from importlib.resources import files
 
 from pyscrai.contract.runs import Run
+from pyscrai_api.page import money
 from pyscrai_api.page.facts import Facts, Lane
 
 REFRESH_SECONDS = 10
@@ -58,7 +58,7 @@ def page(facts: Facts) -> str:
 <h2>Latest runs</h2>
 {_runs(facts)}
 </section>
-<section>
+{money.lately(facts.by_day, facts.by_model)}<section>
 <h2>Engines and queue</h2>
 {_lanes(facts.lanes)}
 </section>
@@ -122,17 +122,8 @@ def _run(run: Run, *, links: bool) -> str:
     about = f"{escape(run.scenario.name)}/{escape(run.label)} · <time>{when} UTC</time>"
     return (
         f'<tr><td>{title}<div class="about">{about}</div>{reason}</td><td>{status}</td>'
-        f"<td class=n>{run.turn} of {run.turns}</td><td class=n>{_money(run)}</td></tr>"
+        f"<td class=n>{run.turn} of {run.turns}</td><td class=n>{money.of_run(run)}</td></tr>"
     )
-
-
-def _money(run: Run) -> str:
-    spent = _dollars(run.spent)
-    return spent if run.limit is None else f"{spent} <small>of {_dollars(run.limit, places=2)}</small>"
-
-
-def _dollars(amount: Decimal, places: int = 4) -> str:
-    return f"${amount:,.{places}f}" if amount else "$0"
 
 
 def _lanes(lanes: list[Lane]) -> str:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from html.parser import HTMLParser
+from uuid import UUID
 
 import httpx
 import pytest
@@ -134,3 +135,26 @@ async def test_the_style_is_what_the_policy_allows(api: httpx.AsyncClient) -> No
     assert style is not None
     digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
     assert f"'sha256-{digest}'" in answer.headers["content-security-policy"]
+
+
+async def test_what_was_spent_lately_has_a_place(api: httpx.AsyncClient, shared: Deps) -> None:
+    assert "Money" not in (await page(api)).text
+    made = await api.post("/api/v1/templates/scenarios", json=talks())
+    choices = {"limit": "0.50"}
+    run = await api.post("/api/v1/runs", json={"scenario": made.json()["name"], "choices": choices})
+    assert run.status_code == 201, run.text
+    await shared.pool.execute(
+        """
+        WITH spent AS (UPDATE runs SET spent = 0.45 WHERE id = $1)
+        INSERT INTO calls (event_id, lease_no, call, run_id, owner, step, ordinal, try_no, state, model, input_bound,
+          max_tokens, reserved, cost, request_hash, settled_at)
+        SELECT id, 1, 1, $1, 'local', step, ordinal, 1, 2, '<b>:big', 1, 1, 0.45, 0.45, 'h', now()
+        FROM events WHERE run_id = $1 LIMIT 1
+        """,
+        UUID(run.json()["id"]),
+    )
+    seen = await page(api)
+    assert "Money: $0.4500 in 7 days" in seen.text
+    assert seen.row("<b>:big")[1:] == ["1", "$0.4500 100%"]
+    assert "$0.4500 of $0.50 90%" in " ".join(seen.row(run.json()["title"]))
+    assert "meter" in seen.tags
