@@ -23,6 +23,7 @@ from pyscrai_api.money.provider_limits import Declared
 from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure
 from pyscrai_api.runs.folds import Folds
 from pyscrai_api.runs.plans import Plans
+from pyscrai_api.runs.recorded_seats import RecordedSeats
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,7 @@ class Claims:
         self._folds = folds
         self._default_model = default_model
         self._providers = providers
+        self._recorded = RecordedSeats()
 
     async def details(self, items: Sequence[ClaimedRow]) -> list[Claimed | PermanentFailure]:
         """In the order of `items`."""
@@ -60,12 +62,14 @@ class Claims:
         state = await self._folds.at(conn, run_id, plan, at_seq)
         recent = await self._folds.recent(conn, run_id, state, at_seq)
         event_type = plan.event_type(work)
+        step, ordinal = item.step or 0, item.ordinal or 0
+        planned = self._limited(model_for(plan, work, step, ordinal))
         return _claimed(
             item,
             event_type,
             view=view(plan, state, recent, work),
             schema=result_schema(plan, work),
-            model=self._limited(model_for(plan, work, item.step or 0, item.ordinal or 0)),
+            model=await self._recorded.model(conn, run_id, step, ordinal, planned),
         )
 
     async def _without_run(self, conn: Connection, item: ClaimedRow) -> Claimed:

@@ -16,7 +16,10 @@ async def show_run(run: Run, at: Session, talk: Talk, *, thoughts: bool, default
     """Print the play so far, then outcome, metrics, money, digest; as one JSON object where results are JSON."""
     log = [entry async for entry in whole_log(at.api, run.id)]
     if talk.json:
-        talk.result(summary(result_of(run, log)) | {"created_at": run.created_at, "ended_at": run.ended_at})
+        more = {"created_at": run.created_at, "ended_at": run.ended_at}
+        if run.replay_of is not None:
+            more["replay_of"] = f"{run.replay_of.scenario}/{run.replay_of.label}"
+        talk.result(summary(result_of(run, log)) | more)
         return
     import pyscrai
 

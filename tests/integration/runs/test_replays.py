@@ -14,8 +14,8 @@ PRICE = {"prices": {"gpt-4o-mini": {"input": "1", "output": "2"}}, "model": "gpt
 
 
 def asked(event: dict[str, Any]) -> str:
-    """The hash of what is asked: of the prompt, and of all that it is rendered with."""
-    return sha256(canonical(normalise([event["prompt"], event["view"], event["data"]])))
+    """The hash of what is asked: of the prompt, of all that it is rendered with, and of the model."""
+    return sha256(canonical(normalise([event["prompt"], event["view"], event["data"], event["model"]["id"]])))
 
 
 async def turn_of_work(desk: Desk, sources: list[str | None] | None = None) -> list[dict[str, Any]]:
@@ -192,3 +192,20 @@ async def test_failures_are_not_cached_and_not_answered_from_the_cache(desk: Des
     again = next(event for event in await desk.claim("actor") if event["seat"] == others[0]["seat"])
     (grant,) = await desk.reserve("actor", again, request_hash="same", **{"try": 2})
     assert grant.get("answer") is None
+
+
+async def test_models_that_were_changed_on_the_way(desk: Desk) -> None:
+    """Each place is asked of the model that answered it, although the run ended with another one."""
+    run = await desk.start(limit="5", **PRICE)
+    await turn_of_work(desk)
+    await desk.ok("POST", f"/runs/{run['id']}/resume", {"model": "rehearsal"})
+    recorded, _ = await play(desk, run)
+    before = [call["model"] for call in (await desk.ok("GET", f"/runs/{run['id']}/calls"))["items"]]
+    assert set(before) == {"gpt-4o-mini", "rehearsal"}
+    again, sources = await play(desk, await replay(desk, recorded))
+    assert set(sources) == {"replay"}
+    assert again["log_digest"] == recorded["log_digest"]
+    assert [call["model"] for call in (await desk.ok("GET", f"/runs/{again['id']}/calls"))["items"]] == before
+    await replay(desk, recorded, choices={"model": "gpt-4o-mini"})
+    for event in await desk.claim("actor"):
+        assert event["model"]["id"] == "gpt-4o-mini"
