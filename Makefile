@@ -2,7 +2,8 @@
 SCENARIO ?= templates/scenarios/negotiation
 MODEL ?= rehearsal
 ARGS ?=
-# Integration tests wait for PostgreSQL most of the time; each worker has a server of its own.
+# These tests wait for others most of the time: PostgreSQL, processes. Each worker has a server of its own, and a file's
+# tests stay together; no test may use what another one on the same machine could have.
 WORKERS ?= 2
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile
 
@@ -45,7 +46,7 @@ test: install  ## All tests: unit, integration, coverage, acceptance
 	$(PY) -m pytest tests/unit --cov --cov-report= $(ARGS)
 	$(PY) -m pytest tests/integration $(SIDE_BY_SIDE) --cov --cov-append --cov-report= $(ARGS)
 	@$(MAKE) --no-print-directory coverage
-	$(PY) -m pytest tests/acceptance $(ARGS)
+	$(PY) -m pytest tests/acceptance $(SIDE_BY_SIDE) $(ARGS)
 
 test-unit: install  ## Unit tests: no I/O, seconds
 	$(PY) -m pytest tests/unit $(ARGS)
@@ -54,7 +55,7 @@ test-integration: install  ## Integration tests: real PostgreSQL
 	$(PY) -m pytest tests/integration $(SIDE_BY_SIDE) $(ARGS)
 
 test-acceptance: install  ## Acceptance tests: real processes, real signals
-	$(PY) -m pytest tests/acceptance $(ARGS)
+	$(PY) -m pytest tests/acceptance $(SIDE_BY_SIDE) $(ARGS)
 
 coverage:  ## Coverage of the last unit + integration tests; below 95 % in a core part is a failure
 	@$(PY) -m coverage report --skip-covered --show-missing \

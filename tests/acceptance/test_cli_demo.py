@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 from tests.acceptance.terminal import Cli
@@ -21,14 +23,16 @@ STEPS = (
 
 
 def test_each_step_is_shown_and_everything_is_stopped(cli: Cli) -> None:
-    done = cli("demo", "hydration", PYSCRAI_DATABASE_URL="")
+    with tempfile.TemporaryDirectory(prefix="pyscrai-test-") as folder:
+        done = cli("demo", "hydration", PYSCRAI_DATABASE_URL="", TMPDIR=folder)
+        assert list(Path(folder).iterdir()) == []
     assert done.returncode == 0, done.stderr
     places = [done.stdout.index(step) for step in STEPS]
     assert places == sorted(places)
     for model in ("gpt-4o-mini", "claude-3-haiku"):
         assert f"Runtime model from instance  {model}" in done.stdout
     running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert "pyscrai-demo-" not in running
+    assert folder not in running
 
 
 @pytest.mark.parametrize("time", ["first", "again"])
