@@ -31,7 +31,7 @@ CALLS = """
   (c.usage ->> 'reasoning_tokens')::bigint AS reasoning_tokens
 """
 """Columns of `calls c`."""
-_BY = f"""
+RUN_STATEMENT = f"""
 SELECT grouping(seat, phase, model, turn) AS level, seat, phase, model, turn, {SUMS}
 FROM (
   SELECT {CALLS}, coalesce(e.phase, '') AS phase, coalesce(e.turn, 0) AS turn,
@@ -52,7 +52,7 @@ async def run_costs(pool: Pool, run_id: UUID, parts: Iterable[RunPart]) -> RunCo
     # Lines and sums have to be of one moment, so that they agree while the run goes on.
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
         run = await conn.fetchrow(_RUN, run_id)
-        rows = await conn.fetch(_BY, run_id)
+        rows = await conn.fetch(RUN_STATEMENT, run_id)
     wanted = list(dict.fromkeys(parts))
     by: dict[RunPart, list[CostLine]] = {part: [] for part in wanted}
     total = next(line_of(row, "") for row in rows if row["level"] == _TOTAL)

@@ -44,7 +44,7 @@ SELECT * FROM (
 """
 
 
-_STATEMENTS = {part: _statement(part) for part in PARTS}
+STATEMENTS = {part: _statement(part) for part in PARTS}
 _NO_MONEY = dict.fromkeys(("cost", "reserved", "assumed_cost"), "0")
 
 
@@ -52,7 +52,7 @@ async def costs(pool: Pool, *, by: Part, since: date, owner: str | None, limit: 
     """What was paid from the beginning of a day (UTC) on, and what is under way; `owner` None: everybody's."""
     begin = datetime.combine(since, time(0), UTC)
     # One row is the total, and one more says that there would have been more.
-    rows = await pool.fetch(_STATEMENTS[by], begin, owner, limit + 2)
+    rows = await pool.fetch(STATEMENTS[by], begin, owner, limit + 2)
     lines = [line_of(row, row["key"]) for row in rows if row["level"] == 0]
     total = next((line_of(row, "") for row in rows if row["level"]), CostLine.model_validate(_NO_MONEY))
     return Costs(

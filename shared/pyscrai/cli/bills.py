@@ -92,7 +92,8 @@ def price_table(paper: Paper, prices: Iterable[ModelPriceInfo]) -> None:
     listed = list(prices)
     known = [info for info in listed if info.price is not None]
     if known:
-        paper.line("US dollars per million tokens", "dim")
+        lists = sorted({info.version for info in known if info.version})
+        paper.line(f"US dollars per million tokens{'; published: ' if lists else ''}{', '.join(lists)}", "dim")
         heads, rows = _price_rows(known)
         table(paper, heads, rows, right=range(1, len(heads) - 1))
     for info in listed:
@@ -130,5 +131,5 @@ def _rate(rate: Decimal | None) -> str:
 
 def _source(info: ModelPriceInfo) -> str:
     if info.source == "published":
-        return f"{info.version}, {info.dated}"
+        return f"published, {info.dated}"
     return {"run": "declared by the run", "installation": "declared here", "free": "free"}.get(info.source, info.source)
