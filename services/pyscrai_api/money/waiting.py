@@ -17,11 +17,14 @@ from pyscrai_api.runs.locked import LockedRun
 _NEEDS = "SELECT id, need FROM queue WHERE run_id = $1 AND state = 5 AND need IS NOT NULL ORDER BY need, id"
 
 
-async def refused(run: LockedRun, wider: WiderLimits) -> None:
-    """After events were held for want of money: remember it, and pause where none is to come."""
+async def hold(run: LockedRun, wider: WiderLimits) -> None:
+    """After events were held for want of money: remember it, and pause where none is to come.
+
+    Others may have given money back since they were refused; then they go on.
+    """
     run.short_of_money = True
-    if run.running and not run.open_calls:
-        await _pause(run, await _needs(run), await _standings(run, wider))
+    if not run.open_calls:
+        await release_affordable(run, wider)
 
 
 async def release_affordable(run: LockedRun, wider: WiderLimits) -> bool:
@@ -63,7 +66,7 @@ async def could_go_on(run: LockedRun, wider: WiderLimits) -> bool:
 
 
 async def _pause(run: LockedRun, needs: list[tuple[int, Decimal]], limits: list[Standing]) -> None:
-    lacking = _lacking(needs, limits) if needs else None
+    lacking = _lacking(needs, limits)
     if lacking is not None:
         run.stop("paused", "run_paused", trouble(lacking, needs[0][1]))
 

@@ -123,8 +123,7 @@ WHERE coalesce(p.taken, 0) <> coalesce(s.amount, 0);
 -- or where more was taken already when it was set
 SELECT p.scope, p.owner, p.name, p.period, p.taken, l.limit_usd FROM purses p
 JOIN limits l ON l.scope = p.scope AND l.owner = p.owner AND (l.name = p.name OR (l.name = 'own' AND p.scope <> 'group'))
-WHERE p.taken > l.limit_usd
-  AND p.taken > CASE WHEN l.period = p.period THEN greatest(l.taken, l.limit_usd) ELSE l.limit_usd END
+WHERE p.taken > l.limit_usd AND p.period >= l.period AND (p.period > l.period OR p.taken > l.taken)
   AND NOT EXISTS (SELECT FROM calls c LEFT JOIN runs r ON r.id = c.run_id
     WHERE c.cost > c.reserved AND (p.owner = '' OR c.owner = p.owner) AND (p.scope <> 'group' OR r.group_name = p.name)
       AND (p.scope <> 'day' OR c.drawn_on = p.period)
