@@ -8,6 +8,7 @@ from typing import Any
 from tests.integration.runs.desk import Desk, done, failed, reply, settled, talks
 
 from pyscrai.domain.canonical import canonical, normalise, sha256
+from pyscrai_api.loops.retention import Retention
 
 LANES = ("actor", "narrator", "analyst")
 PRICE = {"prices": {"gpt-4o-mini": {"input": "1", "output": "2"}}, "model": "gpt-4o-mini"}
@@ -209,3 +210,29 @@ async def test_models_that_were_changed_on_the_way(desk: Desk) -> None:
     await replay(desk, recorded, choices={"model": "gpt-4o-mini"})
     for event in await desk.claim("actor"):
         assert event["model"]["id"] == "gpt-4o-mini"
+
+
+async def test_prompts_as_they_are_now(desk: Desk) -> None:
+    recorded, _ = await play(desk, await desk.start(limit="5", **PRICE))
+    built_in = (await desk.ok("GET", "/templates/event-types/decide"))["content"]
+    own = built_in | {"prompt": built_in["prompt"] + "Be brief."}
+    made = await desk.http.post("/api/v1/templates/event-types", json=own)
+    assert made.status_code == 201, made.text
+    again, sources = await play(desk, await replay(desk, recorded))
+    assert set(sources) == {"replay"}
+    assert again["log_digest"] == recorded["log_digest"]
+    await replay(desk, recorded, latest=True)
+    grants = await turn_of_work(desk)
+    assert grants[0]["state"] == "diverged"
+
+
+async def test_cached_answers_are_kept_for_so_many_days(desk: Desk) -> None:
+    await play(desk, await desk.start(limit="5", cache=True, **PRICE))
+    kept = (await desk.ok("GET", "/cache"))["answers"]
+    retention = Retention(pool=desk.deps.pool, days=30, cache_days=2)
+    await desk.deps.pool.execute(
+        "UPDATE cached_answers SET created_at = now() - interval '49 hours' WHERE request_hash IN "
+        "(SELECT request_hash FROM cached_answers LIMIT 3)"
+    )
+    assert await retention.run_once() == 3
+    assert (await desk.ok("GET", "/cache"))["answers"] == kept - 3

@@ -77,6 +77,10 @@ HAVING r.reserved <> coalesce(sum(c.reserved), 0) OR r.open_calls <> count(c.eve
 SELECT r.id, r.spent, coalesce(sum(c.cost), 0) AS of_calls
 FROM runs r LEFT JOIN calls c ON c.run_id = r.id GROUP BY r.id HAVING r.spent <> coalesce(sum(c.cost), 0);
 
+-- name: given_answers_are_free  an answer of a recording or of the cache costs nothing
+SELECT event_id, lease_no, call, source, reserved, cost FROM calls
+WHERE source IS NOT NULL AND (reserved <> 0 OR cost <> 0);
+
 -- name: reserved_of_budgets  what an owner has reserved is the sum of the open calls of events without a run
 SELECT b.owner, b.reserved, b.open_calls, coalesce(sum(c.reserved), 0) AS of_calls, count(c.event_id) AS calls
 FROM budgets b LEFT JOIN calls c ON c.owner = b.owner AND c.run_id IS NULL AND c.state = 1 GROUP BY b.owner
