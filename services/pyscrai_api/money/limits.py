@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from pyscrai.contract.limits import Limit, LimitScope
+from pyscrai.contract.limits import LimitScope, WiderLimit
 from pyscrai_api.database import Connection, Pool
 from pyscrai_api.errors import Forbidden, Invalid
 from pyscrai_api.money.account import TODAY
@@ -58,7 +58,7 @@ class Limits:
         self._wider = wider
         self._default_limit = default_limit
 
-    async def all(self, user: str) -> list[Limit]:
+    async def all(self, user: str) -> list[WiderLimit]:
         """Where every limit of one person stands: groups by name, day, week, installation, events."""
         async with self._pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
             today = await conn.fetchval(_TODAY)
@@ -108,13 +108,13 @@ class Limits:
         if await self._pool.fetchval(_SET_BUDGET, wanted.user, wanted.limit) is None:
             raise Invalid(f"{wanted.limit:f} USD is below what is spent or reserved already")
 
-    def _events(self, user: str, row: Any) -> Limit:
+    def _events(self, user: str, row: Any) -> WiderLimit:
         zero = Decimal(0)
         values = dict(row or {"limit_usd": self._default_limit, "spent": zero, "reserved": zero, "tranche": zero})
         if self._default_limit is None and not values["limit_usd"]:
             values["limit_usd"] = None
         taken, limit = values["spent"] + values["reserved"], values["limit_usd"]
-        return Limit(
+        return WiderLimit(
             scope="events",
             user=user,
             limit=limit,
@@ -132,12 +132,14 @@ async def _key(conn: Connection, wanted: Wanted) -> PurseKey:
     return of_today[wanted.scope]
 
 
-def _shown(key: PurseKey, purse: Purse, held: Sequence[Any], rows: Mapping[tuple[str, str], Any], user: str) -> Limit:
+def _shown(
+    key: PurseKey, purse: Purse, held: Sequence[Any], rows: Mapping[tuple[str, str], Any], user: str
+) -> WiderLimit:
     mine = [row for row in held if key in keys(row["owner"], row["group_name"], row["drawn_on"])]
     told, own = rows.get((key.scope, key.name)), rows.get((key.scope, OWN)) if key.scope in ("day", "week") else None
     until = anew_on(key.scope, key.period)
     by = own if own is not None and own["limit_usd"] is not None and own["limit_usd"] == purse.limit else told
-    return Limit.model_validate(
+    return WiderLimit.model_validate(
         {
             "scope": key.scope,
             "name": key.name,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 
-from pyscrai.contract.limits import Limit, LimitScope, SetLimit
+from pyscrai.contract.limits import LimitScope, SetLimit, WiderLimit
 from pyscrai.domain.choices import GROUP
 from pyscrai_api.access import Caller
 from pyscrai_api.errors import Forbidden
@@ -21,13 +21,13 @@ Group = Annotated[str, Path(pattern=GROUP)]
 
 
 @router.get("")
-async def page(shared: Shared, who: Who, user: User = None) -> list[Limit]:
+async def page(shared: Shared, who: Who, user: User = None) -> list[WiderLimit]:
     """Where the limits stand that hold for the caller."""
     return await shared.limits.all(_whose(who, user))
 
 
 @router.put("/group/{name}")
-async def put_group(name: Group, wanted: SetLimit, shared: Shared, who: Who, user: User = None) -> list[Limit]:
+async def put_group(name: Group, wanted: SetLimit, shared: Shared, who: Who, user: User = None) -> list[WiderLimit]:
     """Set the limit of a group of runs. The answer is where all limits stand then."""
     return await _set(shared, who, user, "group", name, wanted)
 
@@ -39,14 +39,14 @@ async def put(
     shared: Shared,
     who: Who,
     user: User = None,
-) -> list[Limit]:
+) -> list[WiderLimit]:
     """Set a limit; runs that were out of money go on where it allows that. The answer is where all limits stand."""
     return await _set(shared, who, user, scope, "", wanted)
 
 
 async def _set(
     shared: Shared, who: Caller, user: str | None, scope: LimitScope, name: str, wanted: SetLimit
-) -> list[Limit]:
+) -> list[WiderLimit]:
     whose = _whose(who, user)
     limit: Decimal | None = None if wanted.limit == "none" else wanted.limit
     await shared.limits.set(Wanted(scope=scope, name=name, user=whose, limit=limit), by=who.owner, admin=who.admin)

@@ -24,6 +24,7 @@ COMMANDS = {
     "export": ("pyscrai.cli.runs:export", "The same as runs export."),
     "costs": ("pyscrai.cli.costs:costs", "What was spent, by day, model, user, scenario or group."),
     "prices": ("pyscrai.cli.costs:prices", "What models cost, and who says so."),
+    "limits": ("pyscrai.cli.limits:limits", "Show and set limits of groups, of a day, a week, the installation."),
     "scenarios": ("pyscrai.cli.templates:scenarios", "List, show and add scenarios of the catalog."),
     "templates": ("pyscrai.cli.templates:templates", "List, show, add and archive agents, scenarios, event types."),
     "cache": ("pyscrai.cli.cache:cache", "Show or clear the answers that runs with --cache have kept."),

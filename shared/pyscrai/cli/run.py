@@ -55,6 +55,7 @@ Ctrl-C pauses the run and says how to resume it; a second one quits at once.
 @seats("model", "temperature", "max_tokens", "instructions")
 @click.option("--engines", type=Engines(), default="actor=1,narrator=1,analyst=1", help="Engines to start.")
 @click.option("--cache", is_flag=True, help="Take answers that the same requests got before, and keep new ones.")
+@click.option("--group", metavar="NAME", help="A group of runs that share a limit (`pyscrai limits set group`).")
 @click.option("--title", help="A title for this run.")
 @click.option("--thoughts/--no-thoughts", default=True, help="Show what the seats think.")
 @out

@@ -66,8 +66,16 @@ def what_to_do(run: Run) -> list[str]:
     trouble = run.reason
     lines = [] if trouble is None else list(_advice(run, trouble))
     if run.status in ("paused", "blocked") and (trouble is None or trouble.code not in OF_A_RECORDING):
-        lines.append(f"Go on: {resume_command(run)}")
+        lines.append(f"Go on: {_wider_limit(trouble) or resume_command(run)}")
     return lines
+
+
+def _wider_limit(trouble: Trouble | None) -> str | None:
+    """The command that raises the limit which several runs share; those that wait for it go on by themselves then."""
+    if trouble is None or trouble.code != "out_of_money" or trouble.scope in (None, "run"):
+        return None
+    amount = max((trouble.needed or Decimal(0)) * 2, Decimal("0.01"))
+    return " ".join(filter(None, ("pyscrai limits set", trouble.scope, trouble.name, f"{amount:.2f}")))
 
 
 def resume_command(run: Run) -> str:

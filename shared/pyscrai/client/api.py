@@ -16,6 +16,7 @@ from pyscrai.contract.calls import CachedAnswers, ModelCall
 from pyscrai.contract.costs import CostNow, Costs, ModelPriceInfo, Part, RunCosts, RunPart
 from pyscrai.contract.engines import EngineInstance
 from pyscrai.contract.events import Event, NewEvent
+from pyscrai.contract.limits import LimitScope, SetLimit, WiderLimit
 from pyscrai.contract.people import AddedUser, Me, StoredKey, User
 from pyscrai.contract.providers import ProviderState
 from pyscrai.contract.runs import ChangeRun, Delivered, NewReplay, NewRun, Resume, Run, Snapshot
@@ -268,6 +269,21 @@ class Api:
             "GET", "/engine-instances", params={"engine_type": engine_type, "status": status}
         )
         return _page(EngineInstance, answer).items
+
+    async def limits(self, *, user: str | None = None) -> list[WiderLimit]:
+        """Where the limits stand that are wider than a run's. `user`: somebody else's. Raises Forbidden."""
+        return _page(WiderLimit, await self.http.request("GET", "/limits", params={"user": user})).items
+
+    async def set_limit(
+        self, scope: LimitScope, limit: Decimal | None, *, name: str = "", user: str | None = None
+    ) -> list[WiderLimit]:
+        """Set a limit in US dollars; None takes it away. `name` is a group's. Answers where all of them stand then.
+
+        Raises Forbidden where it is not the caller's to set, InvalidRequest.
+        """
+        wanted = SetLimit(limit="none" if limit is None else limit)
+        path = _path("limits", scope, name) if name else _path("limits", scope)
+        return _page(WiderLimit, await self.http.request("PUT", path, json=wanted, params={"user": user})).items
 
     async def providers(self) -> list[ProviderState]:
         """The model providers that have limits or are being asked."""

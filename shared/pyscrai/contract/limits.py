@@ -9,7 +9,7 @@ from pyscrai.contract.wire import Money, Wire
 LimitScope = Literal["group", "day", "week", "installation", "events"]
 
 
-class Limit(Wire):
+class WiderLimit(Wire):
     """One limit and what has been taken of it. `limit` None: nothing limits it.
 
     `taken` = what calls cost + `reserved` (calls that are under way) + `drawn` (held by runs for their next calls).

@@ -45,6 +45,7 @@ def choices_of(
     title: str | None = None,
     labels: Mapping[str, str] | None = None,
     cache: bool = False,
+    group: str | None = None,
 ) -> Choices:
     """The choices of a run. Raises ValueError (pydantic's ValidationError is one) where a value makes no sense."""
     return Choices(
@@ -57,6 +58,7 @@ def choices_of(
         title=title,
         labels=dict(labels or {}),
         cache=cache,
+        group=group,
     )
 
 

@@ -100,6 +100,7 @@ class Runner:
         title: str | None = None,
         labels: Mapping[str, str] | None = None,
         cache: bool = False,
+        group: str | None = None,
     ) -> RunResult:
         """Play a scenario (or the catalog's, by id or name) and wait until it ends or stands still.
 
@@ -107,7 +108,8 @@ class Runner:
         `analyst`) a model, or {model, temperature, max_tokens, instructions}; `prices`: model → (input, output) in
         US dollars per million tokens, or a mapping that may also have `cached_input`, `cache_write`, `reasoning`,
         `request` and `tiers`; `cache`: take answers that the same requests got in earlier runs with this
-        option and the same seed, and keep new ones. A run that pauses for money comes back with `status == "paused"`.
+        option and the same seed, and keep new ones; `group`: the name of a group of runs that share a limit. A run
+        that pauses for money comes back with `status == "paused"`.
 
         Raises ScenarioError, RunBlocked, RunFailed, ClientError. A call that is cancelled pauses its run first.
         """
@@ -121,6 +123,7 @@ class Runner:
             title=title,
             labels=labels,
             cache=cache,
+            group=group,
         )
         place = await self._at()
         async with place.api() as api:
