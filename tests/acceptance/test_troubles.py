@@ -228,12 +228,12 @@ def test_a_provider_that_never_answers(cli: Cli, scenario: str) -> None:
         (("{title: Left, role", "{titel: Left, role"), "scenario.yaml:7:10:", 'did you mean "title"?'),
     ],
 )
-def test_a_typo_in_a_scenario(cli: Cli, scenario: str, typo: tuple[str, str], place: str, hint: str) -> None:
+def test_a_typo_in_a_scenario(cli: Cli, dsn: str, scenario: str, typo: tuple[str, str], place: str, hint: str) -> None:
     Path(scenario).write_text(SCENARIO.replace(*typo))
     for words in (("run", scenario), ("validate", scenario)):
         said = one_message(cli(*words, COLUMNS="200"), FAILED, hint)
         assert place in said
-    assert cli("runs", "list", "--json").stdout.strip() == "[]", "nothing was started"
+    assert query(dsn, "SELECT count(*) AS runs FROM runs") == [{"runs": 0}], "nothing was started"
 
 
 # ── the machine ──────────────────────────────────────────────────────────────────────────────────────────────────
