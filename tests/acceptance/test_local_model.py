@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.terminal import Cli
+from tests.acceptance.terminal import Cli, Start
 
 from pyscrai.local.errors import NotInstalled
 from pyscrai.local.weights import SETTING, check_runtime, find_weights
@@ -19,12 +19,10 @@ name: two-doors
 title: Two doors
 world: {text: Two doors and one key. It is getting dark.}
 seats:
-  left: {title: Ann, role: wants to go through the left door, goals: [Get the key], max_tokens: 160}
-  right: {title: Bob, role: wants to go through the right door, goals: [Keep the key], max_tokens: 160}
-narrator: {max_tokens: 200}
-schedule: {policy: turns@1, turns: 1, phases: [decision, world_update, metrics]}
-metrics:
-  trust: {description: how far they trust each other, range: [0, 1], prompt: Start from 0.5.}
+  left: {title: Ann, role: wants to go through the left door, goals: [Get the key], max_tokens: 100}
+  right: {title: Bob, role: wants to go through the right door, goals: [Keep the key], max_tokens: 100}
+narrator: {max_tokens: 120}
+schedule: {policy: turns@1, turns: 1, phases: [decision, world_update]}
 """
 
 
@@ -40,21 +38,23 @@ def weights() -> str:
         pytest.skip(str(error))
 
 
-@pytest.mark.timeout(400)
-def test_a_real_model_plays_to_the_end_and_the_same_again(cli: Cli, weights: str, tmp_path: Path) -> None:
+@pytest.mark.timeout(900)
+def test_a_real_model_plays_to_the_end_and_the_same_again(start: Start, weights: str, tmp_path: Path) -> None:
     scenario = tmp_path / "scenario.yaml"
     scenario.write_text(SCENARIO)
     digests = set()
     for number in (1, 2):
         out = tmp_path / f"played-{number}"
-        done = cli("run", str(scenario), "--model", "local", "--json", "--out", str(out), **{SETTING: weights})
-        assert done.returncode == 0, done.stderr
-        played = json.loads(done.stdout)
+        # A busy machine takes its time: only the test's own timeout bounds it.
+        playing = start("run", str(scenario), "--model", "local", "--json", "--out", str(out), **{SETTING: weights})
+        result, said = playing.communicate()
+        assert playing.returncode == 0, said
+        played = json.loads(result)
         assert played["status"] == "completed"
         digests.add(played["log_digest"])
         asked = calls(out)
         assert {call["model"] for call in asked} == {"local"}
-        assert {call["event_type"] for call in asked} == {"decide", "world_update", "measure"}
+        assert {call["event_type"] for call in asked} == {"decide", "world_update"}
         assert all(call["usage"]["output_tokens"] > 0 and float(call["cost"]) == 0 for call in asked)
     assert len(digests) == 1
 
