@@ -10,7 +10,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import websockets
 from tests.integration.runs.desk import Desk, crowd, done, money, settled
+from tests.integration.runs.test_sockets import served
 
 from pyscrai_api.queue import notify
 from pyscrai_api.stream import costs
@@ -59,6 +61,13 @@ async def reading(desk: Desk, run: dict[str, Any]) -> AsyncIterator[Reader]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def url(desk: Desk) -> AsyncIterator[str]:
+    """The desk's service on a port."""
+    async with served(desk, desk.deps.settings) as address:
+        yield address
 
 
 @pytest.fixture
@@ -122,3 +131,19 @@ async def test_free_calls_ring_nobody(desk: Desk) -> None:
         await desk.finish("actor", done(events[3]), calls=[settled(events[3])])
         await reader.until("run_complete")
         assert reader.of("cost") == []
+
+
+@pytest.mark.usefixtures("every_time")
+async def test_a_socket_tells_it_too(desk: Desk, url: str) -> None:
+    run = await desk.start(crowd(2), **PRICED)
+    async with websockets.connect(f"{url}/runs/{run['id']}/stream", proxy=None) as listener:
+        first = json.loads(await asyncio.wait_for(listener.recv(), 20))
+        assert first["kind"] == "run_started"
+        events = await desk.claim("actor")
+        await desk.reserve("actor", *events)
+        await desk.finish("actor", done(events[0]), calls=[settled(events[0])])
+        async with asyncio.timeout(20):
+            while (told := json.loads(await listener.recv()))["kind"] != "cost":
+                pass
+    assert money(told["spent"]) == money((await desk.run(run))["spent"]) > 0
+    assert "seq" not in told

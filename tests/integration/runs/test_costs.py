@@ -6,8 +6,8 @@ import json
 import random
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
+from tests.integration.runs import test_replays as replays
 from tests.integration.runs.desk import Desk, back, call, crowd, done, money, settled, talks
 
 PRICE = {"input": "1", "output": "2", "cached_input": "0.1", "request": "0.0001"}
@@ -90,14 +90,14 @@ async def test_what_is_under_way_and_what_nobody_knows_is_told_apart(desk: Desk)
 
 
 async def test_answers_that_no_provider_gave_are_counted_apart(desk: Desk) -> None:
-    run = await desk.start(crowd(2), **PRICED)
-    events = await desk.claim("actor")
-    await desk.reserve("actor", *events)
-    await desk.finish("actor", *[done(e) for e in events], calls=[settled(e) for e in events])
-    await desk.deps.pool.execute("UPDATE runs SET spent = spent / 2 WHERE id = $1", UUID(run["id"]))
-    await desk.deps.pool.execute("UPDATE calls SET source = 'replay', cost = 0 WHERE event_id = $1", events[0]["id"])
-    total = (await costs(desk, run))["total"]
-    assert (total["calls"], total["replayed"], total["cached"], total["input_tokens"]) == (1, 1, 0, 100)
+    recorded, _ = await replays.play(desk, await desk.start(talks(), **PRICED))
+    again, sources = await replays.play(desk, await replays.replay(desk, recorded))
+    assert again["status"] == "completed"
+    total = (await costs(desk, again))["total"]
+    assert (total["replayed"], total["calls"], total["input_tokens"], money(total["cost"])) == (len(sources), 0, 0, 0)
+    before = (await costs(desk, recorded))["total"]
+    assert (before["calls"], before["replayed"]) == (len(sources), 0)
+    assert money(before["cost"]) == money(recorded["spent"]) > 0
 
 
 async def test_an_installation_adds_up_by_every_part(desk: Desk) -> None:
