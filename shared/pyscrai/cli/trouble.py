@@ -66,12 +66,13 @@ def what_to_do(run: Run) -> list[str]:
     trouble = run.reason
     lines = [] if trouble is None else list(_advice(run, trouble))
     if run.status in ("paused", "blocked") and (trouble is None or trouble.code not in OF_A_RECORDING):
-        lines.append(f"Go on: {_wider_limit(trouble) or resume_command(run)}")
+        lines.append(f"Go on: {resume_command(run)}")
     return lines
 
 
 def _wider_limit(trouble: Trouble | None) -> str | None:
-    """The command that raises the limit which several runs share; those that wait for it go on by themselves then."""
+    """The command that raises the limit which several runs share; those that wait for it go on by themselves then, where
+    engines are."""
     if trouble is None or trouble.code != "out_of_money" or trouble.scope in (None, "run"):
         return None
     amount = max((trouble.needed or Decimal(0)) * 2, Decimal("0.01"))
@@ -81,7 +82,7 @@ def _wider_limit(trouble: Trouble | None) -> str | None:
 def resume_command(run: Run) -> str:
     """The command that takes this run up again, with a new limit where the old one is used up."""
     command = f"pyscrai runs resume {full_name(run)}"
-    if run.reason is not None and run.reason.code in OF_THE_PURSE:
+    if run.reason is not None and run.reason.code in OF_THE_PURSE and not _wider_limit(run.reason):
         command += f" --limit {_next_limit(run)}"
     return command
 
@@ -89,6 +90,8 @@ def resume_command(run: Run) -> str:
 def _advice(run: Run, trouble: Trouble) -> Iterable[str]:
     if trouble.code == "out_of_money":
         yield f"What was played so far is kept; {money(run.spent)} of {money(run.limit)} is spent."
+        if wider := _wider_limit(trouble):
+            yield f"Raise the limit: {wider}"
     elif trouble.code in ADVICE:
         yield ADVICE[trouble.code]
 
