@@ -71,8 +71,8 @@ def what_to_do(run: Run) -> list[str]:
 
 
 def _wider_limit(trouble: Trouble | None) -> str | None:
-    """The command that raises the limit which several runs share; those that wait for it go on by themselves then, where
-    engines are."""
+    """The command that raises the limit which several runs share; those that wait for it go on then by themselves,
+    where engines are."""
     if trouble is None or trouble.code != "out_of_money" or trouble.scope in (None, "run"):
         return None
     amount = max((trouble.needed or Decimal(0)) * 2, Decimal("0.01"))
