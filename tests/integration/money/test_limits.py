@@ -26,7 +26,7 @@ async def limits(desk: Desk, **params: Any) -> dict[str, dict[str, Any]]:
     return {"/".join(filter(None, (item["scope"], item["name"]))): item for item in found}
 
 
-async def set_limit(desk: Desk, scope: str, limit: Decimal | str) -> None:
+async def set_limit(desk: Desk, scope: str, limit: Decimal | str | int) -> None:
     await desk.ok("PUT", f"/limits/{scope}", {"limit": f"{limit}"})
 
 
