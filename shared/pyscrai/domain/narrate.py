@@ -130,7 +130,7 @@ def _letters(_plan: Plan, _state: State, work: Work, value: dict[str, Any]) -> I
             yield talk.letter(turn, seat, one["to"], one["text"], bool(one.get("closing")), members)
 
 
-def _pact(_plan: Plan, _state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+def _pact(_plan: Plan, state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     seat, turn = str(work.seat), work.turn
     if value.get("thought"):
         yield draft("thought", {"thought": value["thought"]}, turn=turn, phase=work.phase, seat=seat)
@@ -139,7 +139,8 @@ def _pact(_plan: Plan, _state: State, work: Work, value: dict[str, Any]) -> Iter
         return
     standing: Any = work.payload["members"]
     for name in dict.fromkeys(value.get("leave") or []):
-        yield pacts.line("leave", name, turn=turn, parties=standing[name], seat=seat)
+        named = {"name": state.coalitions[name].name}
+        yield pacts.line("leave", name, turn=turn, parties=standing[name], seat=seat, more=named)
     offered = value.get("proposal")
     asked = [other for other in dict.fromkeys((offered or {}).get("with") or []) if other != seat]
     if offered and asked:
@@ -154,8 +155,8 @@ def _answers(work: Work, seat: str, value: dict[str, Any]) -> Iterator[Draft]:
     for name, offer in offers.items():
         answer = given.get(name) or {"accept": False, "reason": ""}
         act, parties = "accept" if answer["accept"] else "reject", [offer["by"], *offer["asked"]]
-        reason = {"reason": answer.get("reason") or ""}
-        yield pacts.line(act, name, turn=work.turn, parties=parties, seat=seat, more=reason)
+        more = {"name": offer["name"], "reason": answer.get("reason") or ""}
+        yield pacts.line(act, name, turn=work.turn, parties=parties, seat=seat, more=more)
 
 
 def _tool_result(plan: Plan, _state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:

@@ -6,7 +6,7 @@ and when, is a question to the log.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -91,6 +91,30 @@ def told(coalitions: Mapping[str, Coalition], offers: Mapping[str, Offer], entry
 
 def _without(named: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in named.items() if key != name}
+
+
+def sentence(body: Mapping[str, Any], title: Callable[[str], str]) -> str:
+    """A move in words; what a seat did begins with the verb. `title`: what people read for a seat."""
+    act, name = body.get("act"), f"“{body.get('name') or body.get('coalition')}”"
+    reason = f": {body['reason']}" if body.get("reason") else ""
+    if act == "propose":
+        return f"proposes the coalition {name} to {_all_of(body.get('with'), title)}: {body.get('purpose', '')}"
+    if act == "formed":
+        members, purpose = _all_of(body.get("members"), title), body.get("purpose", "")
+        return f"The coalition {name} is formed: {members} stand together. {purpose}".strip()
+    said = {
+        "accept": f"accepts the coalition {name}{reason}",
+        "reject": f"rejects the coalition {name}{reason}",
+        "failed": f"The coalition {name} does not come about.",
+        "leave": f"leaves the coalition {name}",
+        "dissolved": f"The coalition {name} is over: too few are left.",
+    }
+    return said.get(str(act), f"{act}: {name}")
+
+
+def _all_of(seats: Any, title: Callable[[str], str]) -> str:
+    named = [title(str(seat)) for seat in seats] if isinstance(seats, list) else []
+    return " and ".join(named) if len(named) < 3 else f"{', '.join(named[:-1])} and {named[-1]}"
 
 
 def unanswered(offers: Mapping[str, Offer]) -> dict[str, list[str]]:

@@ -28,6 +28,7 @@ _TEXT_OF = {
     "world_update": "narrative",
     "exogenous": "text",
     "input": "text",
+    "edit": "text",
     "report": "summary",
 }
 
@@ -215,14 +216,22 @@ def _knowledge(seat: Seat) -> str:
 def _history(scenario: Scenario, entries: list[Entry]) -> list[dict[str, Any]]:
     lines = []
     for entry in entries:
-        field = _TEXT_OF.get(entry.kind)
-        if field is not None:
+        text = _text(scenario, entry)
+        if text is not None:
             title = scenario.seat_title(entry.seat) if entry.seat in scenario.seats else ""
             line = {"turn": entry.turn, "kind": entry.kind, "seat": entry.seat, "title": title}
             to = entry.body.get("to")
-            among = _among(scenario, entry) if "channel" in entry.body else ""
-            lines.append(line | {"text": entry.body.get(field, ""), "to": to, "among": among})
+            among = _among(scenario, entry) if "channel" in entry.body or entry.kind == "proposal" else ""
+            lines.append(line | {"text": text, "to": to, "among": among})
     return lines[-HISTORY_LIMIT:]
+
+
+def _text(scenario: Scenario, entry: Entry) -> Any:
+    """What of an entry is remembered as said or done; None where nothing is."""
+    if entry.kind == "proposal":
+        return pacts.sentence(entry.body, scenario.seat_title)
+    field = _TEXT_OF.get(entry.kind)
+    return None if field is None else entry.body.get(field, "")
 
 
 def _among(scenario: Scenario, entry: Entry) -> str:

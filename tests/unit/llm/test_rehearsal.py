@@ -106,7 +106,9 @@ def test_without_a_schema_it_says_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("prompt", ["", "do it", "## Goals\n", "- \n- \n", "# \n## \n### x\n", "Turn 9 of 3: x\n" * 50])
-@pytest.mark.parametrize("name", ["decide", "agent_message", "world_update", "check", "measure"])
+@pytest.mark.parametrize(
+    "name", ["decide", "agent_message", "world_update", "check", "measure", "letters", "coalition", "turn_report"]
+)
 def test_any_prompt_of_any_author_is_answered(prompt: str, name: str) -> None:
     schema = offline.event_type(name).result_schema
     assert jsonschema_rs.is_valid(schema, compose("", prompt, schema, 3))
@@ -193,7 +195,7 @@ def test_the_negotiation_comes_to_a_figure_within_everybodys_limits(
         assert 330 <= float(str(values[-1])) <= 390
         trust = [float(str(entry.body["value"])) for entry in log if entry.body.get("metric") == "trust"]
         assert trust == sorted(trust)
-        assert all(entry.body["consistent"] for entry in log if entry.kind == "check")
+        assert all(entry.body["consistent"] for entry in log if entry.body.get("check") == "promises")
         assert log[-1].body["outcome"] == "agreement"
 
 

@@ -19,7 +19,7 @@ _COLD = re.compile(
     r"\b(cannot|do not move|enough is enough|impossible|never|no further|refuse|reject|stay at|threat|walk out)\b", re.I
 )
 _SETTLED = re.compile(r"one figure on the table|all say the same number|agreement|have agreed|is signed", re.I)
-_BAD = re.compile(
+BAD = re.compile(
     r"\b(?:anger|anxiety|burden|conflict|cost|damage|debt|delay|distance|distrust|fear|gap|hostil|loss|pressure|risk|strain|"
     r"stress|suspicion|tension|unrest|worry)",
     re.I,
@@ -91,13 +91,18 @@ def _warmth(sheet: Sheet, seat: str) -> float:
     return (warm - cold + 1) / (warm + cold + 1)
 
 
+def tone(sheet: Sheet) -> float:
+    """How conciliatory this turn was, from −1 to 1."""
+    return min(1.0, _warmth(sheet, ""))
+
+
 def _number(sheet: Sheet, seed: int, metric: Asked, latest: str, seat: str, warmth: float) -> float:
     low, high = _range(metric)
     step = chance(seed, metric.name, seat) % 100 / 100
     before = _float(latest)
     about = " ".join([metric.about.get("meaning", ""), metric.about.get("how", "")])
     told = _START.search(about)
-    good = -1.0 if _BAD.search(f"{metric.name} {metric.about.get('meaning', '')}".replace("_", " ")) else 1.0
+    good = -1.0 if BAD.search(f"{metric.name} {metric.about.get('meaning', '')}".replace("_", " ")) else 1.0
     if told and float(told[1]) in (low, high):
         # What begins at one end of its range can only go to the other.
         good = 1.0 if float(told[1]) == low else -1.0

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pyscrai.llm.rehearsal import consult, moments
+from pyscrai.llm.rehearsal import consult, moments, pacts
 from pyscrai.llm.rehearsal.analyse import check, measure
 from pyscrai.llm.rehearsal.decide import decide
 from pyscrai.llm.rehearsal.fields import chosen
+from pyscrai.llm.rehearsal.letters import write
 from pyscrai.llm.rehearsal.narrate import narrate
 from pyscrai.llm.rehearsal.reading import Sheet
+from pyscrai.llm.rehearsal.review import review
 from pyscrai.llm.rehearsal.schema import Filler
 from pyscrai.llm.rehearsal.speak import speak
 from pyscrai.llm.rehearsal.words import cut, sentence, sentences
@@ -25,6 +27,10 @@ _COMPOSERS: dict[str, Composer] = {
     "consistent": check,
     "values": measure,
     "content": consult.answer,
+    "letters": write,
+    "proposal": pacts.propose,
+    "answers": pacts.answer,
+    "turning_points": review,
 }
 
 _OF_MOMENTS: dict[str, Composer] = {"text": moments.act, "narrative": moments.scene, "summary": moments.report}

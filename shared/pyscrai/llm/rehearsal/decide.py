@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyscrai.llm.rehearsal import news
 from pyscrai.llm.rehearsal.quantities import bounds, named, quantities, rounded
 from pyscrai.llm.rehearsal.reading import Sheet
 from pyscrai.llm.rehearsal.table import Figure, Table, core
 from pyscrai.llm.rehearsal.think import think
-from pyscrai.llm.rehearsal.words import (
-    bare,
-    cut,
-    doing,
-    mentioned,
-    ruled,
-    sentence,
-    topic,
-)
+from pyscrai.llm.rehearsal.words import bare, cut, doing, mentioned, ruled, sentence, topic
 
 OPEN = (
     "{I} propose that we {vp}",
@@ -165,7 +158,7 @@ class Decider:
 
     def _opening(self) -> list[str]:
         prepared = self.sheet.prose("opening")
-        first = [prepared] if prepared else [self._goal(OPEN, "open", self.goals[0])]
+        first = [self._news(), prepared or self._goal(OPEN, "open", self.goals[0])]
         if len(self.goals) > 1:
             first.append(self._goal(SECOND, "second", self._quiet(self.goals[1:], 0)))
         return [*first, self._rule(0)]
@@ -175,9 +168,15 @@ class Decider:
         turn = self.sheet.turn
         move = self._move(figures)
         if not move:
-            return [self._quote(), self._pursue(turn), self._rule(turn)]
+            return [self._news() or self._quote(), self._pursue(turn), self._rule(turn)]
         reply = self._heard(figures) if self._from_goals(str(self.table.bargain)) else self._quote()
-        return [reply, move, self._rule(turn) if (turn + self.table.place) % 2 else self._pursue(turn)]
+        return [self._news() or reply, move, self._rule(turn) if (turn + self.table.place) % 2 else self._pursue(turn)]
+
+    def _news(self) -> str:
+        """Of those at the table every second one takes up what has just happened from outside."""
+        if not self.sheet.news or (self.sheet.turn + self.table.place) % 2:
+            return ""
+        return self.say(news.TOLD, "news", news=news.latest(self.sheet))
 
     def _goal(self, frames: tuple[str, ...], purpose: str, goal: str) -> str:
         return self.say(frames, purpose, vp=doing(goal, self.table.voice, self.sheet.names)) if goal else ""

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from pyscrai.domain.chance import chance
+from pyscrai.llm.rehearsal import news, variables
 from pyscrai.llm.rehearsal.quantities import Quantity, last_of, named, quantities, rounded
 from pyscrai.llm.rehearsal.reading import Said, Sheet
 from pyscrai.llm.rehearsal.table import core, used
@@ -63,6 +64,15 @@ OPEN = (
     "Still open: {question}",
     "And nobody has answered yet {question}",
 )
+NEWS = (
+    "Into all this came the news: “{news}”",
+    "And over everything stood what had come from outside: “{news}”",
+    "Nobody could overlook what had happened: “{news}”",
+)
+AGAIN = (
+    "More than this cannot be said for certain, and what was settled before stays settled",
+    "Everything else is as it was before this turn",
+)
 END = (
     "So it stands at the end, and it will have to carry",
     "That is where it ends, and everybody knows what was said",
@@ -92,6 +102,10 @@ class Narrator:
         self.told.append(frame.format(**words))
         return sentence(frame.format(**words))
 
+    def _wrong(self, fact: str) -> bool:
+        """Whether a fact was among what was wrong with the first answer."""
+        return any(problem.startswith(f"{fact} ") for problem in self.sheet.listed("wrong"))
+
     def _last_used(self, frame: str) -> int:
         return max((number for number, text in enumerate(self.told, 1) if used(frame, [text])), default=0)
 
@@ -99,12 +113,22 @@ class Narrator:
         apart, changes, facts = self._figures()
         last = self.sheet.turn >= self.sheet.turns
         first = " ".join(part for part in ("" if last else self.choose(MOOD, "mood"), self._spoken()) if part)
-        second = " ".join(part for part in (apart, self._question(), self.choose(END, "end") if last else "") if part)
+        rest = (apart, self._news(), self._question(), self._mended(), self.choose(END, "end") if last else "")
+        second = " ".join(part for part in rest if part)
+        facts |= variables.moved(self.sheet, self.seed)
         return {
             "narrative": "\n\n".join(part for part in (first, second) if part),
-            "facts": facts,
+            "facts": {name: value for name, value in facts.items() if not self._wrong(name)},
             "changes": [*changes, *self._noted(changes)][:5] or [sentence(cut(bare(first or second), 380))],
         }
+
+    def _news(self) -> str:
+        told = news.latest(self.sheet)
+        return self.choose(NEWS, "news", news=told) if told else ""
+
+    def _mended(self) -> str:
+        """Asked again, it claims less."""
+        return self.choose(AGAIN, "again") if self.sheet.items("wrong") else ""
 
     def _spoken(self) -> str:
         """The moves in people's own words; of those who named a figure, what they said beside it."""

@@ -10,6 +10,12 @@ from pyscrai.llm.rehearsal.words import bare, sentences
 
 _HEADINGS = {
     "moment": r"^the moment$",
+    "variables": r"^what the facts may be$",
+    "wrong": r"^what was wrong",
+    "letters": r"^letters",
+    "together": r"\bstand together\b",
+    "measured": r"^what was measured$",
+    "disclosed": r"only its speaker had known",
     "private": r"only you|private|secret|confidential",
     "goals": r"\bgoals?\b|objective|\baims?\b|interests?\b",
     "rules": r"constraint|limits?\b|boundar|red lines?|must not|may not",
@@ -34,6 +40,7 @@ RESULTS = "what your tools have answered"
 """Below this heading everything is quoted, its headings too, up to the next one of the second level."""
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(.+)$")
 _TURN = re.compile(r"\b(?:turn|message|round)\s+(\d+)\s+of(?: at most)?\s+(\d+)", re.I)
+_OF_PACT = re.compile(r"(?:(?:proposes|accepts|rejects|leaves) the coalition “|The coalition “)")
 _SEAT = re.compile(r"^(?P<title>.+?) \(seat (?P<seat>[^)]+)\)(?:: (?P<role>.*))?$")
 
 
@@ -45,6 +52,13 @@ class Said:
     who: str
     text: str
     to: str = ""
+    among: str = ""
+    """Who else heard it, by title; empty where everybody did."""
+
+    @property
+    def of_pact(self) -> bool:
+        """Whether it tells of a coalition that was proposed, answered, formed or left: no words that are quoted."""
+        return bool(self.among) and _OF_PACT.match(self.text) is not None
 
 
 @dataclass(frozen=True)
@@ -138,8 +152,19 @@ class Sheet:
         return people
 
     @cached_property
-    def history(self) -> list[Said]:
+    def record(self) -> list[Said]:
+        """Everything that was said, letters too, in its order."""
         return self._said("history")
+
+    @cached_property
+    def history(self) -> list[Said]:
+        """What was said before everybody. A letter is not spoken of in public."""
+        return [line for line in self.record if not line.among]
+
+    @cached_property
+    def news(self) -> list[str]:
+        """What has happened from outside since this turn began, where the prompt is for a move of this turn."""
+        return [line.text for line in self.history if line.who in ("World", "Meanwhile") and line.turn == self.turn]
 
     @cached_property
     def moves(self) -> list[Said]:
@@ -147,7 +172,11 @@ class Sheet:
 
     def _said(self, name: str) -> list[Said]:
         lines = (self._line.match(item) for item in self.items(name))
-        return [Said(int(f["turn"] or 0), f["who"].strip(), f["text"].strip(), f["to"] or "") for f in lines if f]
+        return [
+            Said(int(f["turn"] or 0), f["who"].strip(), f["text"].strip(), f["to"] or "", f["among"] or "")
+            for f in lines
+            if f
+        ]
 
     @cached_property
     def _line(self) -> re.Pattern[str]:
@@ -155,7 +184,10 @@ class Sheet:
         known = sorted([self.me, *(person.title for person in self.others)], key=len, reverse=True)
         titles = "|".join(re.escape(title) for title in known if title)
         who = f"{titles}|[^:]{{1,80}}?" if titles else "[^:]{1,80}?"
-        return re.compile(rf"^(?:Turn (?P<turn>\d+), )?(?P<who>{who})(?: to (?P<to>[^:]{{1,80}}))?: (?P<text>.+)$")
+        among = r"(?: \(to (?P<among>[^:]{1,400}?) only\))?"
+        return re.compile(
+            rf"^(?:Turn (?P<turn>\d+), )?(?P<who>{who}){among}(?: to (?P<to>[^:]{{1,80}}))?: (?P<text>.+)$"
+        )
 
     @cached_property
     def papers(self) -> list[str]:

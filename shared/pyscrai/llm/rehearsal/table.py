@@ -23,15 +23,16 @@ class Figure:
 
 
 class Table:
-    """One seat's reading of a prompt."""
+    """One seat's reading of a prompt. `lines`: what was said, where it is more than what everybody heard."""
 
-    def __init__(self, sheet: Sheet, seed: int) -> None:
+    def __init__(self, sheet: Sheet, seed: int, lines: Sequence[Said] | None = None) -> None:
         self.sheet = sheet
         self.seed = seed
+        self.lines = sheet.history if lines is None else lines
         ours = sheet.me != "" and sheet.me == sheet.principal
         self.voice = Voice("we", "us", "our") if ours else Voice.of(sheet.me)
-        self.said = "\n".join(line.text for line in sheet.history)
-        self.own = [line for line in sheet.history if line.who == sheet.me]
+        self.said = "\n".join(line.text for line in self.lines)
+        self.own = [line for line in self.lines if line.who == sheet.me]
 
     @cached_property
     def said_by_me(self) -> str:
@@ -52,7 +53,7 @@ class Table:
 
     def last(self, title: str) -> Said | None:
         """What somebody said last."""
-        return next((line for line in reversed(self.sheet.history) if line.who == title), None)
+        return next((line for line in reversed(self.lines) if line.who == title), None)
 
     def frame(self, frames: Sequence[str], purpose: str) -> str:
         """One of several ways to say something: no two seats start with the same, and none is said twice by one."""
@@ -67,7 +68,7 @@ class Table:
 
     def _used(self, frame: str) -> bool:
         """Whether it was said in the last few lines, or ever by this seat."""
-        recent = [line.text for line in self.sheet.history[-6:]] + [line.text for line in self.own]
+        recent = [line.text for line in self.lines[-6:]] + [line.text for line in self.own]
         return used(frame, recent + self.sheet.items("thoughts"))
 
     def fresh(self, candidates: Sequence[str]) -> list[str]:
@@ -77,7 +78,7 @@ class Table:
 
     def figure(self, title: str, unit: str) -> Figure | None:
         """Where somebody stands on `unit`, by their latest figure."""
-        for line in reversed(self.sheet.history):
+        for line in reversed(self.lines):
             if line.who == title and (found := last_of(line.text, unit)):
                 return Figure(title, found, line.text)
         return None

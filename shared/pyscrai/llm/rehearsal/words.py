@@ -13,13 +13,13 @@ _VERBS = frozenset(
     demonstrate deny design develop discover do draw earn encourage end enforce engage ensure enter establish explain
     explore expose extend fight figure fill finance find finish fix force form foster free gain get give go grow
     guarantee hand have hear help hide hold identify implement improve include increase influence inform insist
-    introduce invest involve join judge keep know lead learn leave let leverage limit listen lower maintain make manage
-    maximize meet minimize move negotiate obtain offer open organise organize own part pass pay persuade plan play
-    postpone prepare present preserve press prevent produce promote propose protect prove provide publish push put raise
-    reach receive recover reduce reference refuse remain remember remove renew repair replace report represent require
-    resist resolve restore retain return reveal run satisfy save secure seek sell send serve set settle share show sign
-    solve speak spend spread stand start stay stop strengthen support survive take talk teach tell test trade train
-    transfer treat try turn understand unite uphold use wait walk warn win work write
+    introduce invest involve join judge keep know lead learn leave let leverage limit listen lower maintain make
+    manage maximize meet minimize move negotiate obtain offer open organise organize own part pass pay persuade plan
+    play position postpone prepare present preserve press prevent produce promote propose protect prove provide
+    publish push put raise reach receive recover reduce reference refuse remain remember remove renew repair replace
+    report represent require resist resolve restore retain return reveal run satisfy save secure seek sell send serve
+    set settle share show sign solve speak spend spread stand start stay stop strengthen support survive take talk
+    teach tell test trade train transfer treat try turn understand unite uphold use wait walk warn win work write
     """.split()  # noqa: SIM905
 )
 _TELLING = frozenset(["describe", "imagine", "mention", "name", "note", "say", "think", "weigh", "set", "begin", "do"])
@@ -72,6 +72,7 @@ _HONOURED = re.compile(
     r"Mrs|Ms|Pope|Prince|Princess|Professor|Queen|Rabbi|Saint|Sir|Sister)\.? [A-Z]|\b[IVX]+$"
 )
 """A name that is used whole: `Doctor Serra`, `Leo XIII`."""
+_ENDS = re.compile(r"(?:(?<=[.!?…])(?<!\bvs\.)|(?<=[.!?…][”\"]))\s+(?=[A-Z“\"0-9])")
 _STOPS = re.compile(
     r"(?:,|;|:|\b(?:that|which|who|so|without|from|through|until|before|after|by|in|into|for|with|on|at|of|to|and|or|as|"
     r"than|home|out|away|back|down|up|off|today|tonight|now|once|again|running|during|between|over|under|while|where|when)\b)"
@@ -235,7 +236,9 @@ def cut(text: str, limit: int) -> str:
 def sentences(text: str) -> list[str]:
     """The sentences of a text; a quotation stays within its sentence."""
     return [
-        part.strip() for part in re.split(r"(?:(?<=[.!?…])|(?<=[.!?…][”\"]))\s+(?=[A-Z“\"0-9])", text) if part.strip()
+        part.strip()
+        for part in re.split(r"(?:(?<=[.!?…])(?<!\bvs\.)|(?<=[.!?…][”\"]))\s+(?=[A-Z“\"0-9])", text)
+        if part.strip()
     ]
 
 
