@@ -88,10 +88,13 @@ class Entry(Draft):
 def audience(kind: str, seat: str | None = None, parties: list[str] | None = None) -> Audience:
     """Who may see an entry of this kind: the table of DESIGN §6a.
 
-    `parties` are the members of a private message or proposal; a message without parties is public.
+    `parties` are the members of a private message or proposal, or whom an input is whispered to; without parties these
+    are public. An edit of the world is public, one of a seat's fields is for nobody at the table.
     """
-    if kind in ("message", "proposal"):
+    if kind in ("message", "proposal", "input"):
         return sorted(parties) if parties else "all"
+    if kind == "edit":
+        return "all" if seat is None else "none"
     if kind in SEEN_BY_ALL:
         return "all"
     if kind in OWN_SEAT and seat is not None:

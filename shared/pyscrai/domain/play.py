@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from pyscrai.domain import injected
 from pyscrai.domain.entry import Draft, Entry, draft
 from pyscrai.domain.errors import PolicyError
+from pyscrai.domain.injected import Injected
 from pyscrai.domain.narrate import narrate
 from pyscrai.domain.plan import Plan
 from pyscrai.domain.policies import policy
@@ -40,16 +43,17 @@ class Advance(BaseModel):
 class _Log:
     """Numbers entries and folds them as they come."""
 
-    def __init__(self, plan: Plan, state: State, seq: int, step: int) -> None:
+    def __init__(self, plan: Plan, state: State, seq: int, step: int, n: int = 0) -> None:
         self.entries: list[Entry] = []
         self.state = state
         self._window = window(plan)
         self._seq = seq
         self._step = step
+        self._n = n
 
     def add(self, line: Draft) -> None:
         self._seq += 1
-        entry = Entry(**dict(line), seq=self._seq, step=self._step, n=len(self.entries))
+        entry = Entry(**dict(line), seq=self._seq, step=self._step, n=self._n + len(self.entries))
         self.state = apply(self.state, entry, self._window)
         self.entries.append(entry)
 
@@ -71,15 +75,29 @@ def begin(plan: Plan, *, seq: int = 0) -> Advance:
     return _go_on(plan, log)
 
 
-def advance(plan: Plan, state: State, results: list[Result], *, seq: int, step: int) -> Advance:
+def advance(
+    plan: Plan,
+    state: State,
+    results: list[Result],
+    *,
+    seq: int,
+    step: int,
+    n: int = 0,
+    inputs: Sequence[Injected] = (),
+) -> Advance:
     """Fold a finished step and decide what comes next.
 
-    `results` are in the step's order; `seq` is the last number of the log, control entries included; `step` is the
-    step that these results belong to. Raises PolicyError where the policy has no way on.
+    `results` are in the step's order, `inputs` (what people injected meanwhile) in the order in which they came; `seq`
+    is the last number of the log, control entries included; `step` is the step that these results belong to, and `n`
+    how many story lines it has already: of a branch, which goes on within a step. Raises PolicyError where the policy
+    has no way on.
     """
-    log = _Log(plan, state, seq, step)
+    log = _Log(plan, state, seq, step, n)
     for line in narrate(plan, log.state, results):
         log.add(line)
+    for one in inputs:
+        for line in injected.lines(plan, log.state, [one]):
+            log.add(line)
     return _go_on(plan, log)
 
 

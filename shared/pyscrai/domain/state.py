@@ -82,8 +82,9 @@ class State(BaseModel):
     a row; `documents`: what they brought, for the message that follows. `round`: of letters in this turn;
     `awaiting`: seat → the seats and coalitions whose letters of the round before it may answer; `arriving`: the same
     of this round; `happened`: how often each happening
-    did; `reasked`: phases of this turn that were asked again because of `problems`; `past`: the summary of turns;
-    `disclosures`: what was found of seats that told what only they knew, `disclosed`: who knows what of it.
+    did; `told`: the number of the first line that people injected since the last phase ended (0: none); `reasked`:
+    phases of this turn that were asked again because of `problems`; `past`: the summary of turns; `disclosures`: what
+    was found of seats that told what only they knew, `disclosed`: who knows what of it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -117,6 +118,7 @@ class State(BaseModel):
     coalitions: dict[str, Coalition] = {}
     offers: dict[str, Offer] = {}
     happened: dict[str, int] = {}
+    told: int = 0
     reasked: list[str] = []
     problems: list[str] = []
     changes: list[str] = []
@@ -152,7 +154,8 @@ def apply(state: State, entry: Entry, window: int) -> State:
     if step is not None:
         change |= step(state, entry)
     if entry.kind == "turn_started":
-        change["marks"] = [*state.marks, entry.seq][-window:]
+        # What was injected between two turns belongs to the one that begins: nobody was asked with it before.
+        change["marks"] = [*state.marks, state.told or entry.seq][-window:]
     return state.model_copy(update=change)
 
 
@@ -294,7 +297,25 @@ def _exogenous(state: State, entry: Entry) -> dict[str, Any]:
     return change
 
 
+def _input(state: State, entry: Entry) -> dict[str, Any]:
+    return {"told": state.told or entry.seq}
+
+
+def _edit(state: State, entry: Entry) -> dict[str, Any]:
+    change, new = _input(state, entry), entry.body.get("facts")
+    if isinstance(new, dict):
+        facts = {**state.facts, **new}
+        change["facts"] = {name: value for name, value in facts.items() if value is not None}
+    if isinstance(entry.body.get("world"), str):
+        change["world"] = entry.body["world"]
+    return change
+
+
 def _phase_complete(state: State, entry: Entry) -> dict[str, Any]:
+    return _phase_done(state, entry) | {"told": 0}
+
+
+def _phase_done(state: State, entry: Entry) -> dict[str, Any]:
     events = entry.body.get("events")
     results = state.results + (events if isinstance(events, int) else 0)
     phase = str(entry.body["phase"])
@@ -340,6 +361,8 @@ _STEPS = {
     "thought": _thought,
     "proposal": _proposal,
     "exogenous": _exogenous,
+    "input": _input,
+    "edit": _edit,
     "tool_call": _tool_call,
     "tool_result": _tool_result,
     "world_update": _world_update,
