@@ -7,26 +7,22 @@ from typing import Any
 
 from rich.text import Text
 
-from pyscrai.cli.charts import count
+from pyscrai.cli import parley
+from pyscrai.cli.findings import alert_lines, check_lines
 from pyscrai.cli.measures import Measures
 from pyscrai.cli.notices import as_text, notice
 from pyscrai.cli.paper import Paper
 from pyscrai.cli.playbill import Playbill
 from pyscrai.cli.prose import clip, fill, one_line
-from pyscrai.cli.scenes import field_lines, report_lines
+from pyscrai.cli.scenes import field_lines, report_lines, thought_lines
 from pyscrai.cli.tools import call_lines, document_lines, result_lines
+from pyscrai.cli.waiting import next_phase
 from pyscrai.domain.entry import CONTROL, Entry
 from pyscrai.domain.scenario import readable
 
-WORLD, CHECKS, METRICS, REPORT = "World", "Checks", "Metrics", "Report"
-SEVERITY = {"low": "yellow", "medium": "yellow", "high": "red", "critical": "bold red"}
-ACTS = ("decision", "message", "tool_call")
+WORLD, CHECKS, METRICS, REPORT, ALERTS = "World", "Checks", "Metrics", "Report", "Alert"
+ACTS = ("decision", "message", "proposal", "tool_call")
 """Kinds that a thought comes before."""
-WORDS_OF_PHASE = {
-    "world_update": "the narrator is writing what happens",
-    "validation": "the analyst is checking and measuring",
-    "metrics": "the analyst is measuring",
-}
 
 
 class Play:
@@ -44,6 +40,8 @@ class Play:
         self._thoughts = thoughts
         self._held: Entry | None = None
         self._checks: list[Entry] = []
+        self._alerts: list[Entry] = []
+        self._pacts: dict[str, str] = {}
         self._facts: dict[str, Any] = dict(bill.facts)
         self._done: set[str] = set()
         self._wave: list[str] = []
@@ -72,7 +70,9 @@ class Play:
             self.turn, self.turns = entry.turn, _int(entry.body.get("turns")) or self.turns
             self._done = set()
         elif entry.kind == "phase_complete":
-            self._done.add(str(entry.body.get("phase") or entry.phase))
+            self._phase_done(entry)
+        elif entry.kind == "proposal":
+            self._pacts[str(entry.body.get("coalition"))] = str(entry.body.get("name") or "")
         elif entry.kind == "outcome":
             self.reason = one_line(str(entry.body.get("reason") or ""))
 
@@ -99,12 +99,17 @@ class Play:
         self.paper.rule(f"Turn {entry.turn} of {self.turns}")
         wave = entry.body.get("wave")
         self._wave = [readable(str(step)).lower() for step in wave] if isinstance(wave, list) else []
-        self.doing = self._next_phase()
+        self.doing = next_phase(self.bill, self._done, self._wave)
 
     def _phase_complete(self, entry: Entry) -> None:
-        self._done.add(str(entry.body.get("phase") or entry.phase))
+        self._phase_done(entry)
         if not self.bill.is_dialogue:
-            self.doing = self._next_phase()
+            self.doing = next_phase(self.bill, self._done, self._wave)
+
+    def _phase_done(self, entry: Entry) -> None:
+        """A round of a phase, or a phase that is asked again, is not its end."""
+        if "round" not in entry.body and not entry.body.get("again"):
+            self._done.add(str(entry.body.get("phase") or entry.phase))
 
     def _turn_complete(self, entry: Entry) -> None:
         self._show_checks()
@@ -112,6 +117,10 @@ class Play:
         if rows:
             self.paper.blank()
             self.paper.block(METRICS, rows, "green")
+        alerts, self._alerts = self._alerts, []
+        if alerts:
+            self.paper.blank()
+            self.paper.block(ALERTS, alert_lines(self.paper, self.bill, alerts), "bold yellow")
         if not self.bill.is_dialogue:
             self.doing = "the next turn begins"
 
@@ -130,23 +139,28 @@ class Play:
         self._spoken(self.paper.name(self._title(entry)), lines, entry)
 
     def _message(self, entry: Entry) -> None:
-        body, private = entry.body, isinstance(entry.visible_to, list)
-        to = [str(body["to"])] if body.get("to") else []
-        listening = [s for s in entry.visible_to if s != entry.seat] if private else to
-        aside = [f"{'only ' if private else ''}to {_and([self.bill.seat(s) for s in listening])}"] if listening else []
-        aside += ["closing"] if body.get("closing") else []
-        direction = f"({', '.join(aside)}) " if aside else ""
+        direction = parley.direction(self.bill, entry, self._pacts)
         lines = self.paper.filled(direction + _text(entry, "text"))
         if lines:
             lines[0].stylize("dim", 0, len(direction))
         lines += [*field_lines(self.paper, entry), *document_lines(entry.body, self.paper.right, self.paper)]
         self._spoken(self.paper.name(self._title(entry)), lines, entry)
         if self.bill.is_dialogue:
-            self.doing = self._who_speaks(to[0] if to else None)
+            to = entry.body.get("to")
+            self.doing = self._who_speaks(str(to) if to else None)
+
+    def _proposal(self, entry: Entry) -> None:
+        self._pacts[str(entry.body.get("coalition"))] = str(entry.body.get("name") or "")
+        lines = parley.proposal_lines(self.paper, self.bill, entry)
+        if entry.seat:
+            self._spoken(self.paper.name(self._title(entry)), lines, entry)
+        else:
+            self.paper.blank()
+            self.paper.block(parley.COALITION, lines, "bold magenta")
 
     def _tool_call(self, entry: Entry) -> None:
         thought, self._held = self._held, None
-        lines = self._thought_lines(thought) if thought is not None and self._thoughts else []
+        lines = thought_lines(self.paper, thought) if thought is not None and self._thoughts else []
         self._spoken(self.paper.name(self._title(entry)), lines + call_lines(entry.body, self.paper), entry)
         self.doing = f"{self._title(entry)} has asked {one_line(str(entry.body.get('tool')))}"
 
@@ -156,12 +170,12 @@ class Play:
 
     def _report(self, entry: Entry) -> None:
         self.paper.blank()
-        self.paper.block(REPORT, report_lines(self.paper, entry), "green")
+        self.paper.block(REPORT, report_lines(self.paper, self.bill, entry), "green")
 
     def _spoken(self, left: list[Text], lines: list[Text], entry: Entry) -> None:
         thought, self._held = self._held, None
         if thought is not None and self._thoughts:
-            lines += self._thought_lines(thought)
+            lines += thought_lines(self.paper, thought)
         self.paper.blank()
         self.paper.block(left, lines or [Text("(says nothing)", "dim")])
         self.turn = entry.turn or self.turn
@@ -171,18 +185,10 @@ class Play:
 
     def _show_thought(self, entry: Entry) -> None:
         self._held = None
-        lines = self._thought_lines(entry)
+        lines = thought_lines(self.paper, entry)
         if self._thoughts and lines:
             self.paper.blank()
             self.paper.block(self._title(entry), lines)
-
-    def _thought_lines(self, entry: Entry) -> list[Text]:
-        thought = str(entry.body.get("reasoning") or entry.body.get("thought") or "")
-        goals = entry.body.get("goals")
-        lines = self.paper.labelled("thinks", thought) if thought.strip() else []
-        if isinstance(goals, list) and goals:
-            lines += self.paper.labelled("wants", "; ".join(str(goal) for goal in goals))
-        return lines
 
     def _world_update(self, entry: Entry) -> None:
         paper, lines = self.paper, self.paper.filled(_text(entry, "narrative"))
@@ -208,7 +214,10 @@ class Play:
     def _exogenous(self, entry: Entry) -> None:
         text = next((str(entry.body[key]) for key in ("text", "description", "title") if entry.body.get(key)), "")
         self.paper.blank()
-        self.paper.block("Meanwhile", self.paper.filled(text or as_text(entry.body)), "bold yellow")
+        alone = parley.hearers(self.bill, entry)
+        note = f"(only to {parley.listed(alone)}) " if alone else ""
+        lines = self.paper.filled(note + (text or as_text(entry.body)))
+        self.paper.block("Meanwhile", lines + self._fact_lines(entry.body.get("facts")), "bold yellow")
 
     # ── what is measured ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -220,23 +229,15 @@ class Play:
     def _check(self, entry: Entry) -> None:
         self._checks.append(entry)
 
+    def _alert(self, entry: Entry) -> None:
+        self._alerts.append(entry)
+
     def _show_checks(self) -> None:
         checks, self._checks = self._checks, []
-        if not checks:
-            return
-        bad = [check for check in checks if not check.body.get("consistent", True)]
-        good = len(checks) - len(bad)
-        lines = [Text(f"{good} of {count(len(checks), 'check')} consistent", "" if bad else "dim")]
-        for check in bad:
-            severity = str(check.body.get("severity") or "")
-            issues = check.body.get("issues")
-            said = (
-                "; ".join(one_line(str(i)) for i in issues) if isinstance(issues, list) and issues else "not consistent"
-            )
-            text = f"- {check.body.get('check')} ({severity}): {said}"
-            lines += fill(text, self.paper.right, self.paper.glyphs, SEVERITY.get(severity, ""))
-        self.paper.blank()
-        self.paper.block(CHECKS, lines, "green")
+        lines = check_lines(self.paper, checks)
+        if lines:
+            self.paper.blank()
+            self.paper.block(CHECKS, lines, "green")
 
     # ── notices ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -257,23 +258,8 @@ class Play:
     def _title(self, entry: Entry) -> str:
         return self.bill.seat(entry.seat or "")
 
-    def _next_phase(self) -> str:
-        if self._wave and not self._done:
-            return f"{_and(self._wave)} {'is' if len(self._wave) == 1 else 'are'} being played"
-        phase = next((phase for phase in self.bill.phases if phase not in self._done), None)
-        if phase == "decision":
-            names = list(self.bill.seats.values())
-            if len(names) > 3:
-                return f"{count(len(names), 'seat')} are deciding"
-            return f"{_and(names)} {'is' if len(names) == 1 else 'are'} deciding"
-        return WORDS_OF_PHASE.get(phase or "", "the turn is being closed")
-
     def _who_speaks(self, seat: str | None) -> str:
         return f"{self.bill.seat(seat)} is answering" if seat else "the next to speak is thinking"
-
-
-def _and(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _text(entry: Entry, key: str) -> str:
@@ -293,6 +279,7 @@ _PRINTERS: dict[str, Callable[[Play, Entry], None]] = {
     "run_complete": Play._run_complete,
     "decision": Play._decision,
     "message": Play._message,
+    "proposal": Play._proposal,
     "report": Play._report,
     "tool_call": Play._tool_call,
     "tool_result": Play._tool_result,
@@ -301,4 +288,5 @@ _PRINTERS: dict[str, Callable[[Play, Entry], None]] = {
     "exogenous": Play._exogenous,
     "metric": Play._metric,
     "check": Play._check,
+    "alert": Play._alert,
 }

@@ -104,7 +104,10 @@ def _phases(document: Mapping[str, Any], schedule: Mapping[str, Any]) -> tuple[s
     phases = tuple(listed) if isinstance(listed, list) and listed else TURN_PHASES
     measured = [m for m in _dict(document.get("metrics")).values() if _dict(m).get("by", "model") == "model"]
     idle = {"validation": not document.get("checks"), "metrics": not measured}
-    return tuple(phase for phase in phases if not idle.get(phase, False))
+    talk = _dict(document.get("communication"))
+    speaks = {"communication": talk.get("bilateral") or talk.get("statements"), "coalition": talk.get("coalitions")}
+    before = tuple(phase for phase, wanted in speaks.items() if wanted and len(_dict(document.get("seats"))) > 1)
+    return before + tuple(phase for phase in phases if not idle.get(phase, False))
 
 
 def _dict(value: Any) -> Mapping[str, Any]:

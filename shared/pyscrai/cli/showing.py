@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyscrai.cli import pages
+from pyscrai.cli.findings import disclosures
 from pyscrai.cli.play import Play
 from pyscrai.cli.session import Session
 from pyscrai.cli.talk import Talk
@@ -28,5 +29,6 @@ async def show_run(run: Run, at: Session, talk: Talk, *, thoughts: bool, default
     pages.heading(talk.paper, run, bill, {}, pyscrai.__version__)
     for entry in log:
         play.show(entry)
+    disclosures(talk.paper, log)
     pages.spending(talk.paper, log)
     pages.ending(talk.paper, run, play.measures, play.reason, None)
