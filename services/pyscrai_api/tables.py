@@ -152,7 +152,9 @@ class RunRow(Base, table=True):
         Index("ix_runs_pool", "pool", postgresql_where=text("pool IS NOT NULL")),
         Index("ix_runs_parent_id", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
         Index("ix_runs_batch_id", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
-        CheckConstraint("waiting BETWEEN 0 AND open", name="waiting"),
+        CheckConstraint(
+            "waiting BETWEEN 0 AND open AND (status = 'waiting') <= (waiting = open AND open > 0)", name="waiting"
+        ),
         Index("ix_runs_running", "owner", postgresql_where=text("status = 'running'")),
         Index("ix_runs_pending", "owner", "id", postgresql_where=text("status = 'pending'")),
         Index("ix_runs_broke", "id", postgresql_where=text("status = 'paused' AND short_of_money")),
@@ -211,7 +213,7 @@ class RunRow(Base, table=True):
     parent_id: UUID | None = Field(default=None, sa_column=Column(Uuid, ForeignKey("runs.id")))
     branch_seq: int | None = Field(default=None, sa_column=Column(BigInteger))
     branch_turn: int | None = Field(default=None, sa_column=Column(Integer))
-    # Open events that wait for a person; where all of them do, the run's status is waiting.
+    # Open events that wait for a person; where all of them do, a run that plays has the status waiting.
     waiting: int = Field(sa_column=count())
     batch_id: UUID | None = Field(default=None, sa_column=Column(Uuid, ForeignKey("batches.id")))
 
@@ -223,6 +225,13 @@ class EntryRow(Base, table=True):
     __table_args__ = (
         CheckConstraint("track IN ('story', 'control')", name="track"),
         CheckConstraint("seq >= 1", name="seq"),
+        # What people injected, by the step that it entered with: a replay looks for it there.
+        Index(
+            "ix_entries_injected",
+            "run_id",
+            "step",
+            postgresql_where=text("kind IN ('input', 'edit') OR (kind = 'metric' AND body ->> 'by' = 'manual')"),
+        ),
     )
     run_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("runs.id"), primary_key=True))
     seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
@@ -276,29 +285,50 @@ class InputRow(Base, table=True):
 
 
 class InboxRow(Base, table=True):
-    """An event that waits for a person: to move for a seat, or to approve what its model wants to do (`proposed`).
+    """An event that waits for a person, or once did: to move for a seat, or to approve what its model wants to do
+    (`proposed`). `ended` says how the waiting was over, so that whoever comes later learns who was faster.
 
-    `rule`: what happens at the deadline: wait (nothing), skip (the seat says nothing), model (a model moves).
+    `rule`: what happens at the deadline: wait (nothing), skip (the seat says nothing), model (a model moves, or its
+    proposal counts); `recorded`: a replay, in which the recorded move is taken.
     """
 
     __tablename__ = "inbox"
     __table_args__ = (
         CheckConstraint("kind IN ('move', 'approval')", name="kind"),
-        CheckConstraint("rule IN ('wait', 'skip', 'model')", name="rule"),
+        CheckConstraint("rule IN ('wait', 'skip', 'model', 'recorded')", name="rule"),
         CheckConstraint("(kind = 'approval') = (proposed IS NOT NULL)", name="proposed"),
-        Index("ix_inbox_run_id", "run_id"),
-        Index("ix_inbox_deadline", "deadline", postgresql_where=text("deadline IS NOT NULL AND rule <> 'wait'")),
+        CheckConstraint("(seconds IS NULL) = (deadline IS NULL)", name="deadline"),
+        CheckConstraint(
+            "ended IN ('submitted', 'approved', 'skipped', 'to_model', 'released', 'sent_back', 'cancelled')",
+            name="ended",
+        ),
+        CheckConstraint("(ended IS NULL) = (ended_at IS NULL) AND (ended IS NULL) = (ended_no IS NULL)", name="end"),
+        Index("ix_inbox_open", "run_id", postgresql_where=text("ended IS NULL")),
+        Index(
+            "ix_inbox_deadline",
+            "deadline",
+            postgresql_where=text("ended IS NULL AND deadline IS NOT NULL AND rule <> 'wait'"),
+        ),
     )
     event_id: int = Field(sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False))
     run_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("runs.id"), nullable=False))
     seat: str = Field(sa_column=Column(Text, nullable=False))
     kind: str = Field(sa_column=Column(Text, nullable=False))
     rule: str = Field(sa_column=Column(Text, nullable=False))
+    seconds: float | None = Field(default=None, sa_column=Column(Numeric(14, 3, asdecimal=False)))
     deadline: datetime | None = Field(default=None, sa_column=when())
     proposed: str | None = Field(default=None, sa_column=Column(Text))
     draft: str | None = Field(default=None, sa_column=Column(Text))
     draft_by: str | None = Field(default=None, sa_column=Column(Text))
     draft_at: datetime | None = Field(default=None, sa_column=when())
+    # What was sent back to the model, oldest first: [{"proposed": …, "remark": …}].
+    remarks: list[Any] = Field(
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
+    )
+    ended: str | None = Field(default=None, sa_column=Column(Text))
+    ended_by: str | None = Field(default=None, sa_column=Column(Text))
+    ended_at: datetime | None = Field(default=None, sa_column=when())
+    ended_no: int | None = Field(default=None, sa_column=Column(Integer))  # the lease number that it ended with
     created_at: datetime = Field(sa_column=now())
 
 

@@ -51,6 +51,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inputs")),
     )
     op.create_index("ix_inputs_run_id", "inputs", ["run_id", "id"], unique=False)
+    op.create_index(
+        "ix_entries_injected",
+        "entries",
+        ["run_id", "step"],
+        unique=False,
+        postgresql_where=sa.text("kind IN ('input', 'edit') OR (kind = 'metric' AND body ->> 'by' = 'manual')"),
+    )
     op.create_table(
         "inbox",
         sa.Column("event_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -58,15 +65,29 @@ def upgrade() -> None:
         sa.Column("seat", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("seconds", sa.Numeric(precision=14, scale=3, asdecimal=False), nullable=True),
         sa.Column("deadline", sa.DateTime(timezone=True), nullable=True),
         sa.Column("proposed", sa.Text(), nullable=True),
         sa.Column("draft", sa.Text(), nullable=True),
         sa.Column("draft_by", sa.Text(), nullable=True),
         sa.Column("draft_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("remarks", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("ended", sa.Text(), nullable=True),
+        sa.Column("ended_by", sa.Text(), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_no", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint(
+            "(ended IS NULL) = (ended_at IS NULL) AND (ended IS NULL) = (ended_no IS NULL)", name=op.f("ck_inbox_end")
+        ),
         sa.CheckConstraint("(kind = 'approval') = (proposed IS NOT NULL)", name=op.f("ck_inbox_proposed")),
+        sa.CheckConstraint("(seconds IS NULL) = (deadline IS NULL)", name=op.f("ck_inbox_deadline")),
+        sa.CheckConstraint(
+            "ended IN ('submitted', 'approved', 'skipped', 'to_model', 'released', 'sent_back', 'cancelled')",
+            name=op.f("ck_inbox_ended"),
+        ),
         sa.CheckConstraint("kind IN ('move', 'approval')", name=op.f("ck_inbox_kind")),
-        sa.CheckConstraint("rule IN ('wait', 'skip', 'model')", name=op.f("ck_inbox_rule")),
+        sa.CheckConstraint("rule IN ('wait', 'skip', 'model', 'recorded')", name=op.f("ck_inbox_rule")),
         sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_inbox_event_id")),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_inbox_run_id")),
         sa.PrimaryKeyConstraint("event_id", name=op.f("pk_inbox")),
@@ -76,9 +97,9 @@ def upgrade() -> None:
         "inbox",
         ["deadline"],
         unique=False,
-        postgresql_where=sa.text("deadline IS NOT NULL AND rule <> 'wait'"),
+        postgresql_where=sa.text("ended IS NULL AND deadline IS NOT NULL AND rule <> 'wait'"),
     )
-    op.create_index("ix_inbox_run_id", "inbox", ["run_id"], unique=False)
+    op.create_index("ix_inbox_open", "inbox", ["run_id"], unique=False, postgresql_where=sa.text("ended IS NULL"))
     op.add_column("runs", sa.Column("parent_id", sa.Uuid(), nullable=True))
     op.add_column("runs", sa.Column("branch_seq", sa.BigInteger(), nullable=True))
     op.add_column("runs", sa.Column("branch_turn", sa.Integer(), nullable=True))
@@ -91,7 +112,11 @@ def upgrade() -> None:
         "ix_runs_parent_id", "runs", ["parent_id"], unique=False, postgresql_where=sa.text("parent_id IS NOT NULL")
     )
     op.create_foreign_key(op.f("fk_runs_parent_id"), "runs", "runs", ["parent_id"], ["id"])
-    op.create_check_constraint(op.f("ck_runs_waiting"), "runs", "waiting BETWEEN 0 AND open")
+    op.create_check_constraint(
+        op.f("ck_runs_waiting"),
+        "runs",
+        "waiting BETWEEN 0 AND open AND (status = 'waiting') <= (waiting = open AND open > 0)",
+    )
     op.create_foreign_key(op.f("fk_runs_batch_id"), "runs", "batches", ["batch_id"], ["id"])
 
 
@@ -106,11 +131,14 @@ def downgrade() -> None:
     op.drop_column("runs", "branch_turn")
     op.drop_column("runs", "branch_seq")
     op.drop_column("runs", "parent_id")
-    op.drop_index("ix_inbox_run_id", table_name="inbox")
+    op.drop_index("ix_inbox_open", table_name="inbox", postgresql_where=sa.text("ended IS NULL"))
     op.drop_index(
-        "ix_inbox_deadline", table_name="inbox", postgresql_where=sa.text("deadline IS NOT NULL AND rule <> 'wait'")
+        "ix_inbox_deadline",
+        table_name="inbox",
+        postgresql_where=sa.text("ended IS NULL AND deadline IS NOT NULL AND rule <> 'wait'"),
     )
     op.drop_table("inbox")
+    op.drop_index("ix_entries_injected", table_name="entries")
     op.drop_index("ix_inputs_run_id", table_name="inputs")
     op.drop_table("inputs")
     op.drop_table("batch_runs")
