@@ -24,6 +24,7 @@ from pyscrai_api.database import Connection
 from pyscrai_api.errors import from_exception
 from pyscrai_api.queue.lanes import lane_of_run
 from pyscrai_api.queue.store import NewRow, enqueue_step
+from pyscrai_api.runs import inputs
 from pyscrai_api.runs.documents import keep_documents
 from pyscrai_api.runs.folds import Folds, store
 from pyscrai_api.runs.locked import LockedRun
@@ -68,7 +69,8 @@ class Committer:
             plan = await self._plans.of(run.conn, run.id, run.plan_version)
             state = await self._folds.at(run.conn, run.id, plan, run.at_seq)
             results = await _results(run.conn, run.id, run.step)
-            move = advance(plan, state, results, seq=run.last_seq, step=run.step)
+            injected = await inputs.take(run, plan)
+            move = advance(plan, state, results, seq=run.last_seq, step=run.step, inputs=injected)
             await keep_documents(run.conn, run.id, to_keep(results))
             return await write(run, plan, move)
         except Exception as error:

@@ -24,7 +24,12 @@ WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 
 async def read_story(conn: Connection, run_id: UUID, after: int, to: int) -> list[Entry]:
     """The story entries numbered after < seq <= to."""
-    return [_entry(row) for row in await conn.fetch(_STORY, run_id, after, to)]
+    return await read_entries(conn, _STORY, run_id, after, to)
+
+
+async def read_entries(conn: Connection, query: str, *args: Any) -> list[Entry]:
+    """Entries by a query of one's own, which selects seq, step, n and canonical."""
+    return [_entry(row) for row in await conn.fetch(query, *args)]
 
 
 async def read_log(conn: Connection, run_id: UUID, after: int, limit: int) -> list[Delivered]:

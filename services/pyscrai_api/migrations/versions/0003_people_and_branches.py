@@ -58,6 +58,13 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("kind IN ('input', 'edit') OR (kind = 'metric' AND body ->> 'by' = 'manual')"),
     )
+    op.create_index(
+        "ix_entries_injected",
+        "entries",
+        ["run_id", "step"],
+        unique=False,
+        postgresql_where=sa.text("kind IN ('input', 'edit') OR (kind = 'metric' AND body ->> 'by' = 'manual')"),
+    )
     op.create_table(
         "inbox",
         sa.Column("event_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -138,6 +145,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("ended IS NULL AND deadline IS NOT NULL AND rule <> 'wait'"),
     )
     op.drop_table("inbox")
+    op.drop_index("ix_entries_injected", table_name="entries")
     op.drop_index("ix_entries_injected", table_name="entries")
     op.drop_index("ix_inputs_run_id", table_name="inputs")
     op.drop_table("inputs")
