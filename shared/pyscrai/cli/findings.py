@@ -12,18 +12,12 @@ from pyscrai.cli.notices import as_text
 from pyscrai.cli.paper import Paper
 from pyscrai.cli.playbill import Playbill
 from pyscrai.cli.prose import fill, one_line
-from pyscrai.domain.disclosure import CHECK as DISCLOSURE
 from pyscrai.domain.entry import Entry
 from pyscrai.domain.scenario import readable
+from pyscrai.sdk.checks import DONE_ABOUT, is_disclosure, is_usual
 
 SEVERITY = {"low": "yellow", "medium": "yellow", "high": "red", "critical": "bold red"}
-DONE_ABOUT = {"reask": "asked again", "halt": "the run stands still", "warn": "warning"}
 WAYS = {"up": "rises to", "down": "falls to", "met": "reaches"}
-
-
-def is_usual(entry: Entry) -> bool:
-    """Whether a check is a disclosure as it happens in any good talk: goals and limits that were spoken of."""
-    return entry.body.get("check") == DISCLOSURE and entry.body.get("severity") == "low"
 
 
 def check_lines(paper: Paper, checks: Sequence[Entry]) -> list[Text]:
@@ -73,8 +67,8 @@ def disclosures(paper: Paper, log: Iterable[Entry]) -> None:
     """At the end of a page: everything that was told and that only its speaker had known, by turn."""
     lines: list[Text] = []
     for entry in log:
-        issues: Any = entry.body.get("issues") if entry.body.get("check") == DISCLOSURE else None
-        for issue in issues if entry.kind == "check" and isinstance(issues, list) else []:
+        issues = entry.body.get("issues") if is_disclosure(entry) else None
+        for issue in issues if isinstance(issues, list) else []:
             style = "" if is_usual(entry) else "yellow"
             lines += fill(f"- Turn {entry.turn}: {one_line(str(issue))}", paper.width - 2, paper.glyphs, style)
     if lines:

@@ -77,11 +77,12 @@ async def test_every_file_is_there_and_the_pages_link_to_what_exists(
         *("metrics.csv", "run.json"),
         *("turns/001-regulator.md", "turns/001-tech-company.md", "turns/001.md"),
         *("turns/002-regulator.md", "turns/002.md"),
+        "turns/validation-001.md",
     ]
     about = (folder / "README.md").read_text()
     assert "Seed: 7, log digest: `9f3a27c1" in about
     for name in names:
-        if name.startswith("turns"):
+        if name.startswith("turns/0"):
             assert f"({name})" in about
 
 
@@ -99,6 +100,57 @@ async def test_a_turn_shows_what_all_saw_and_a_seat_its_own(export: Callable[...
     assert "[The /law/..txt](../documents/ab12-the-law.txt) (text/plain)" in seat
     assert "Big (text/plain; too large to be kept)" in seat
     assert (folder / "documents/ab12-the-law.txt").read_bytes() == b"ab12"
+
+
+def talked() -> Recorder:
+    """One turn with a letter and its answer, a coalition, a happening, an alert, a disclosure and a report."""
+    record, both = Recorder(), {"parties": ["regulator", "tech-company"], "turn": 1}
+    letter = {"text": "Audits?", "to": "tech-company", "closing": False, "channel": "bilateral"}
+    record.add("message", letter, seat="regulator", **both)
+    record.add("message", letter | {"text": "Yes.", "to": "regulator"}, seat="tech-company", **both)
+    record.add(
+        "message", {"text": "Hear me.", "to": None, "closing": False, "channel": "public"}, seat="regulator", turn=1
+    )
+    offer = {
+        "act": "propose",
+        "coalition": "t1-regulator",
+        "name": "The Pact",
+        "purpose": "Win.",
+        "with": ["tech-company"],
+    }
+    record.add("proposal", offer, seat="regulator", **both)
+    record.add("exogenous", {"text": "A storm.", "happening": "storm", "type": "random", "facts": {"wind": 9}}, turn=1)
+    alert = {"metric": "trust", "threshold": "low", "level": 0.3, "value": 0.2, "before": 0.4, "direction": "down"}
+    record.add("alert", alert, turn=1)
+    told = {"check": "disclosure", "consistent": False, "issues": ["told (goal 1)"], "severity": "low", "heard": {}}
+    record.add("check", told, turn=1)
+    report = {"summary": "Over.", "findings": [], "disclosures": ["told (goal 1)"]}
+    report |= {"influence": [{"from": "regulator", "to": "tech-company", "how": "by asking"}]}
+    return record.add("report", report, turn=1)
+
+
+async def test_what_is_beside_the_table_has_files_as_researchers_know_them(tmp_path: Path) -> None:
+    fake = FakeApi(run(), talked().entries, NEGOTIATION)
+    async with Api(Http("http://api.test", transport=fake.transport)) as api:
+        folder = await export_run(api, fake.final.id, tmp_path / "out")
+    files = {file.name: file.read_text() for file in (folder / "turns").iterdir()}
+    letters, turn = files["bilateral-regulator-tech-company-001.md"], files["001.md"]
+    assert "## Regulator\n\n*(only to Tech company)*\n\n> Audits?" in letters
+    assert "> Yes." in letters
+    assert (
+        "**Regulator** proposes the coalition “The Pact” to Tech company: Win."
+        in files["coalition-t1-regulator-the-pact-001.md"]
+    )
+    checked = files["validation-001.md"]
+    assert "told (goal 1)" in checked
+    assert "**Alert:** trust 0.4 → 0.2: low (0.3)" in checked
+    assert "Regulator → Tech company: by asking" in files["report-001.md"]
+    for public in ("*(to everybody)*", "> Hear me.", "> A storm.", "- wind: 9", "**Alert:**"):
+        assert public in turn
+    for private in ("Audits?", "The Pact” to", "**Check disclosure"):
+        assert private not in turn
+    assert "[Regulator and Tech company: turn 1](bilateral-regulator-tech-company-001.md)" in turn
+    assert "{" not in turn
 
 
 async def test_a_metric_that_was_not_measured_is_an_empty_cell(export: Callable[..., Any], tmp_path: Path) -> None:

@@ -42,6 +42,12 @@ class Record:
         return turns
 
     @property
+    def coalitions(self) -> Mapping[str, str]:
+        """What each coalition is called that was ever proposed."""
+        moves = (entry.body for entry in self.log if entry.kind == "proposal")
+        return {str(body.get("coalition")): str(body["name"]) for body in moves if body.get("name")}
+
+    @property
     def references(self) -> Mapping[str, dict[str, Any]]:
         """Id → what the log says of each document that is kept; a document is named once, however often it is shown."""
         found: dict[str, dict[str, Any]] = {}
