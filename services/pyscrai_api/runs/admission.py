@@ -55,7 +55,9 @@ class Admission:
 
         Raises Unprocessable where its policy finds no beginning.
         """
-        full = None if run.running else await self._places.full(run.conn, run.owner, run.id)
+        # Who waits for people holds no place; with a move it takes one again, before those that have not begun.
+        in_turn, needs_none = run.status == "waiting", run.running or run.only_waits
+        full = None if needs_none else await self._places.full(run.conn, run.owner, run.id, in_turn=in_turn)
         if full is None:
             await self._begin_or_go_on(run)
         else:

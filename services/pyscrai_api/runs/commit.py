@@ -23,8 +23,9 @@ from pyscrai.domain.work import Result, Work
 from pyscrai_api.database import Connection
 from pyscrai_api.errors import from_exception
 from pyscrai_api.queue.lanes import lane_of_run
+from pyscrai_api.queue.states import Live
 from pyscrai_api.queue.store import NewRow, enqueue_step
-from pyscrai_api.runs import inputs
+from pyscrai_api.runs import asking, inputs
 from pyscrai_api.runs.documents import keep_documents
 from pyscrai_api.runs.folds import Folds, store
 from pyscrai_api.runs.locked import LockedRun
@@ -102,6 +103,7 @@ async def write(run: LockedRun, plan: Plan, move: Advance) -> Committed:
 
 
 async def _enqueue(run: LockedRun, plan: Plan, work: list[Work]) -> None:
+    by_people = await asking.of_step(run, plan, work, run.step)
     rows = [
         NewRow(
             ordinal=ordinal,
@@ -112,10 +114,11 @@ async def _enqueue(run: LockedRun, plan: Plan, work: list[Work]) -> None:
             phase=item.phase,
             payload=canonical(normalise(item.payload)),
             priority=item.priority,
+            state=Live.WAITING if ordinal in by_people else Live.READY,
         )
         for ordinal, item in enumerate(work)
     ]
-    _, run.last_pass = await enqueue_step(
+    ids, run.last_pass = await enqueue_step(
         run.conn,
         run.id,
         rows,
@@ -126,7 +129,8 @@ async def _enqueue(run: LockedRun, plan: Plan, work: list[Work]) -> None:
         max_losses=plan.choices.max_losses,
     )
     run.phase, run.open = work[0].phase, len(rows)
-    run.lanes |= {row.lane for row in rows}
+    await asking.ask(run, work, ids, by_people)
+    run.lanes |= {row.lane for row in rows if row.state == Live.READY}
 
 
 def _turn_ended(entries: list[Entry]) -> bool:

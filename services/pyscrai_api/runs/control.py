@@ -37,7 +37,7 @@ class Control:
             if run.status == "paused" and (run.reason or {}).get("code") == "by_user":
                 return True
             # Also a run that is out of money: it then waits for a person, and not for a higher limit.
-            if not run.running and run.status not in ("paused", "pending"):
+            if not run.playing and run.status not in ("paused", "pending"):
                 raise Conflict(f"the run is {run.status}; only a running one can be paused")
             run.stop("paused", "run_paused", Trouble(code="by_user", message=f"paused by {by}"))
             return True

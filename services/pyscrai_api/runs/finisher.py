@@ -20,10 +20,11 @@ from pyscrai_api.database import Pool
 from pyscrai_api.money import cache, reservations, settlements, waiting
 from pyscrai_api.money.bills import log_bills
 from pyscrai_api.money.terms import Terms
-from pyscrai_api.queue import store
+from pyscrai_api.queue import people, store
 from pyscrai_api.queue.deferring import put_off
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure, Validator
+from pyscrai_api.runs import asking
 from pyscrai_api.runs.claims import Claims
 from pyscrai_api.runs.commit import Committed, Committer, StepError
 from pyscrai_api.runs.folds import Folds
@@ -48,6 +49,7 @@ class RunEvents:
         self._terms = terms
         self.committer = Committer(plans, folds)
         self.places_changed = asyncio.Event()
+        self.deadlines_changed = asyncio.Event()
 
     async def change(self, run_id: UUID, work: Work[T], *, if_free: bool = False, to_play: bool = False) -> T | None:
         """Lock a run, let `work` change it, commit its step where nothing is open then, save, ring who waits.
@@ -73,6 +75,7 @@ class RunEvents:
                 return None
             before, played = run.last_seq, run.running
             found = await work(run)
+            run.stand()
             if run.running and not run.open:
                 if broken is None:
                     done = await self.committer.commit(run)
@@ -90,6 +93,8 @@ class RunEvents:
             self.committer.committed(run.id, done)
         for lane in run.lanes:
             self._bell.ring_lane(lane)
+        if run.recorded:
+            self.deadlines_changed.set()
         log_bills(run.bills)
         if news:
             self._bell.ring_run(run.id)
@@ -120,20 +125,28 @@ class RunEvents:
         if of["failed"]:
             await self._before_a_death(run)
         await store.lock_rows(run.conn, *of.values())
-        done = await store.finish_rows(run.conn, engine_id, [_finish_row(item) for item in of["completed"]])
+        looked_at = await asking.rules(run, of["completed"])
+        finishes = [_finish_row(item) for item in of["completed"]]
+        straight = [item for item in finishes if item.event_id not in looked_at]
+        done = await store.finish_rows(run.conn, engine_id, straight)
+        shown = [item for item in finishes if item.event_id in looked_at]
+        proposed = await people.propose_rows(run.conn, engine_id, shown, looked_at)
         back, given_up = await put_off(run.conn, of["handed_back"], hold=not run.running)
         failures = [*(_fail_row(item) for item in of["failed"]), *given_up]
         failed = await store.fail_rows(run.conn, engine_id, failures, own_retry=True)
         handed = await store.hand_back_rows(run.conn, engine_id, back)
         run.open -= sum(row.removed for row in done)
-        await settlements.assume(run, [(r.event_id, r.lease_no) for r in (*done, *failed, *handed) if r.ended])
+        run.waiting += sum(row.ended for row in proposed)
+        answered = [*done, *proposed]
+        await settlements.assume(run, [(r.event_id, r.lease_no) for r in (*answered, *failed, *handed) if r.ended])
         if run.cached:
-            await cache.keep(run.conn, run.owner, run.seed, [(row.event_id, row.lease_no) for row in done if row.ended])
+            kept = [(row.event_id, row.lease_no) for row in answered if row.ended]
+            await cache.keep(run.conn, run.owner, run.seed, kept)
         await self._bury(run, [row.event_id for row in failed if row.died])
         await waiting.release_affordable(run, self._terms.wider)
         if any(row.ended for row in handed):
             await ring_ready(run)
-        return {row.event_id: row.finished() for row in (*done, *failed, *handed)}
+        return {row.event_id: row.finished() for row in (*answered, *failed, *handed)}
 
     async def _before_a_death(self, run: LockedRun) -> None:
         """Where a dead letter may cancel everything else of the run: all its rows are locked in the order of ids first.
@@ -156,14 +169,15 @@ class RunEvents:
             trouble = Trouble(code=code or "event_dead", message=message, event_id=row["id"], seat=row["seat"])
         if run.choices.get("on_dead_letter") == "fail":
             await self.end(run, "failed", "run_failed", trouble)
-        elif run.running:
+        elif run.playing:
             run.stop("blocked", "run_blocked", trouble)
 
     async def end(self, run: LockedRun, status: str, kind: str, trouble: Trouble | None) -> None:
         """End a run before its story does: what is open is cancelled, its leases are gone."""
+        await people.cancelled(run.conn, run.id)
         ended = await store.cancel_rows(run.conn, run.id)
         await settlements.assume(run, [(lease.event_id, lease.lease_no) for lease in ended])
-        run.open = 0
+        run.open = run.waiting = 0
         if trouble is not None:
             run.stop(status, kind, trouble)
         else:

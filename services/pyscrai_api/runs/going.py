@@ -18,7 +18,7 @@ from pyscrai_api.errors import from_exception
 from pyscrai_api.money import waiting
 from pyscrai_api.money.account import TODAY
 from pyscrai_api.money.purses import WiderLimits, keys, read
-from pyscrai_api.queue import store
+from pyscrai_api.queue import people, store
 from pyscrai_api.runs.finisher import RunEvents, ring_ready
 from pyscrai_api.runs.locked import LockedRun
 
@@ -50,15 +50,17 @@ def out_of_money(run: LockedRun) -> bool:
 
 async def go_on(run: LockedRun, wider: WiderLimits) -> None:
     """Dead letters get another chance, what was held is ready. Changes nothing in a run that runs with nothing held."""
-    if not run.running:
+    if not run.playing:
         run.status, run.reason = "running", None
         run.log("run_resumed")
+        await people.anew(run.conn, run.id)
     dead = [row["id"] for row in await run.conn.fetch(_DEAD, run.id)]
     tries = (run.choices["max_failures"], run.choices["max_losses"])
     await store.redrive_rows(run.conn, dead, failures=tries[0], losses=tries[1])
     # What waits for money first: had it been released with the rest, it would only be refused again.
     await waiting.release_affordable(run, wider)
-    if run.running:
+    run.stand()
+    if run.playing:
         await store.release_held(run.conn, run.id)
     await ring_ready(run)
 

@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 _COLUMNS = (
     "status, reason, outcome, turn, turns, phase, step, open, last_seq, at_seq, last_pass, digest, limit_usd, spent, "
     "reserved, open_calls, model_calls, pool, short_of_money, plan_version, tranche, drawn_on, warned_at, group_name, "
-    "replay_of, cached, seed"
+    "replay_of, cached, seed, waiting"
 )
 _LOCK = f"SELECT id, owner, choices, {_COLUMNS}, {TODAY} FROM runs WHERE id = $1 FOR UPDATE"
 _LOCK_IF_FREE = _LOCK + " SKIP LOCKED"
@@ -39,7 +39,8 @@ _SAVE = """
 UPDATE runs SET status = $2, reason = $3, outcome = $4, turn = $5, turns = $6, phase = $7, step = $8, open = $9,
   last_seq = $10, at_seq = $11, last_pass = $12, digest = $13, limit_usd = $14, spent = $15, reserved = $16,
   open_calls = $17, model_calls = $18, pool = $19, short_of_money = $20, tranche = $21, drawn_on = $22, warned_at = $23,
-  started_at = coalesce(started_at, CASE WHEN $2 = 'running' THEN now() END),
+  waiting = $24,
+  started_at = coalesce(started_at, CASE WHEN $2 IN ('running', 'waiting') THEN now() END),
   ended_at = coalesce(ended_at, CASE WHEN $2 IN ('completed', 'failed', 'cancelled') THEN now() END)
 WHERE id = $1
 """
@@ -55,8 +56,9 @@ FROM unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[
 class LockedRun(Account):
     """One run, locked by the transaction of `conn`. Change the fields, `log` lines, then `save` once.
 
-    `lanes` are rung after the commit. `short_of_money`: some event may be held for want of it. `warned_at`: the limit
-    that people were warned of.
+    `waiting`: how many of the `open` events wait for a person. `lanes` are rung after the commit. `recorded`: the step
+    of a replay has moves of people, to be taken from its recording. `short_of_money`: some event may be held for want
+    of it. `warned_at`: the limit that people were warned of.
     """
 
     id: UUID
@@ -80,7 +82,9 @@ class LockedRun(Account):
     replay_of: UUID | None
     cached: bool
     seed: int
+    waiting: int
     lanes: set[str] = field(default_factory=set)
+    recorded: bool = False
     _lines: list[Entry] = field(default_factory=list)
 
     @property
@@ -90,6 +94,16 @@ class LockedRun(Account):
     @property
     def running(self) -> bool:
         return self.status == "running"
+
+    @property
+    def playing(self) -> bool:
+        """Whether it runs, or would but for people who are asked."""
+        return self.status in ("running", "waiting")
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether there is nothing to do before some person says something."""
+        return self.open > 0 and self.waiting == self.open
 
     @property
     def run_id(self) -> UUID:
@@ -112,7 +126,7 @@ class LockedRun(Account):
             "the provider counts tokens otherwise than assumed. The cost is booked. Check the model's price and limits."
         )
         log.error("bound_exceeded", run=str(self.id), event_id=record.event_id, model=record.model, reason=message)
-        if self.running:
+        if self.playing:
             self.stop("paused", "run_paused", Trouble(code="bound_exceeded", message=message, event_id=record.event_id))
 
     def warn(self, body: dict[str, Any]) -> None:
@@ -139,8 +153,14 @@ class LockedRun(Account):
         self.reason = trouble.model_dump(mode="json", exclude_none=True)
         self.log(kind, self.reason, seat=trouble.seat)
 
+    def stand(self) -> None:
+        """Waiting where all that is open of a run that plays waits for people, else running."""
+        if self.playing:
+            self.status = "waiting" if self.only_waits else "running"
+
     async def save(self) -> None:
         """Write the lines, the row and what purses get back. Once, at the end of what the lock was taken for."""
+        self.stand()
         if not self.running:
             let_go(self)
         self._warn_of_limit()
@@ -162,7 +182,7 @@ class LockedRun(Account):
             ),
             *(self.last_seq, self.at_seq, self.last_pass, self.digest, self.limit_usd, self.spent, self.reserved),
             *(self.open_calls, self.model_calls, self.pool, self.short_of_money),
-            *(self.tranche, self.drawn_on, self.warned_at),
+            *(self.tranche, self.drawn_on, self.warned_at, self.waiting),
         )
         await flush(self.conn, [self])
 

@@ -75,6 +75,7 @@ async def start_run(
     scenario = Scenario.model_validate(json.loads(pin.canonical))
     choices = wanted.choices
     check(scenario, choices)
+    check_untaken(choices)
     pins = await pin_event_types(conn, needed_event_types(scenario), owner)
     plan = await plans.build(conn, pin.version_id, pins, choices)
     check_results(plan)
@@ -141,13 +142,22 @@ def check(scenario: Scenario, choices: Choices) -> None:
         if who not in scenario.seats and who not in ("narrator", "analyst"):
             seats = ", ".join(scenario.seats)
             errors.append(FieldError(pointer=f"/choices/seats/{who}", message=f"no such seat; there are {seats}"))
-    for seat, declared in scenario.seats.items():
-        chosen = choices.seats.get(seat)
-        human = declared.human if chosen is None or chosen.human is None else chosen.human
-        if human:
-            message = "a person cannot take a seat in this version yet; give the seat a model for this run"
-            errors.append(FieldError(pointer=f"/seats/{seat}/human", message=message, hint="human: false"))
+    for who in ("narrator", "analyst"):
+        chosen = choices.seats.get(who)
+        if chosen is not None and (chosen.human or chosen.approve):
+            errors.append(FieldError(pointer=f"/choices/seats/{who}", message="people sit at seats only"))
     errors += [FieldError(pointer=f"/choices{place}", message=why) for place, why in refused(scenario, choices)]
+    if errors:
+        raise Invalid("the run cannot start", errors=errors)
+
+
+def check_untaken(choices: Choices) -> None:
+    """`taken` says what happened to a run that had begun. Raises Invalid."""
+    errors = [
+        FieldError(pointer=f"/choices/seats/{escape(seat)}/taken", message="say `human` for a run that begins")
+        for seat, choice in choices.seats.items()
+        if choice.taken is not None
+    ]
     if errors:
         raise Invalid("the run cannot start", errors=errors)
 
@@ -180,7 +190,9 @@ def check_money(plan: Plan, limit: Decimal | None, prices: Mapping[str, Price], 
 
 
 def _models(plan: Plan) -> list[str]:
-    speakers: list[str] = [*plan.seats]
+    # A person costs nothing; only a model that may play for them has to have a price.
+    asked = [seat for seat in plan.seats if not plan.by_person(seat) or plan.choice(seat).on_deadline == "model"]
+    speakers: list[str] = [*asked]
     flow = {phase_of(step) for step in plan.scenario.flow.values()}
     if "world_update" in {*plan.event_types, *flow}:
         speakers.append("narrator")

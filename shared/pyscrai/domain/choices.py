@@ -34,7 +34,10 @@ class SeatChoice(BaseModel):
     temperature: float | None = Field(default=None, ge=0, le=2)
     max_tokens: int | None = Field(default=None, ge=1, le=200_000)
     instructions: str | None = None
-    human: bool | None = None
+    human: bool | None = Field(default=None, description="a person plays this seat")
+    taken: bool | None = Field(
+        default=None, description="a person took the seat in mid-run, or gave it back; the system says so"
+    )
     approve: bool | None = Field(default=None, description="a person approves or edits each move of the model first")
     deadline: float | None = Field(default=None, gt=0, le=31_536_000, description="seconds that a person has")
     on_deadline: Literal["wait", "skip", "model"] | None = Field(default=None, description="by default: wait")

@@ -85,8 +85,18 @@ class Plan(BaseModel):
         return self.choices.seats.get(who) or SeatChoice()
 
     def human(self, seat: str) -> bool:
+        """Whether a person sat there when the run began."""
         chosen = self.choice(seat).human
         return self.scenario.seats[seat].human if chosen is None else chosen
+
+    def by_person(self, seat: str) -> bool:
+        """Whether a person sits there now."""
+        taken = self.choice(seat).taken
+        return self.human(seat) if taken is None else taken
+
+    def approved(self, seat: str) -> bool:
+        """Whether a person looks at each move of the seat's model before it counts."""
+        return bool(self.choice(seat).approve) and not self.by_person(seat)
 
     def told(self, who: str) -> str:
         """The instructions for a seat, `narrator` or `analyst` in this run."""

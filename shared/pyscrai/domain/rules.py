@@ -91,8 +91,6 @@ def _seat(scenario: Scenario, here: str, seat: Seat) -> Iterator[Problem]:
     if not (seat.role or seat.goals or seat.instructions or seat.situation or seat.private):
         yield Problem(here, "nothing says what this seat is or wants", "add role, goals or instructions", "warning")
     yield from _model(f"{here}/model", seat.model)
-    if seat.human:
-        yield Problem(f"{here}/human", "human seats are not played yet: a model answers for it", None, "warning")
     if seat.may_know:
         yield Problem(f"{here}/may_know", "may_know is not used yet", None, "note")
     if seat.opening and scenario.schedule.policy != "dialogue@1":

@@ -67,7 +67,6 @@ CASES = [
     ),
     ({"seats": {"ann": {}, "bob": {"role": "y"}}}, "/seats/ann", "warning", "nothing says"),
     (seat(model="nonsense"), "/seats/ann/model", "warning", "nonsense"),
-    (seat(human=True), "/seats/ann/human", "warning", "not played yet"),
     (seat(tools=[{"name": "x"}]), "/seats/ann/tools", "warning", "dialogue@1 only"),
     (seat(may_know=["x"]), "/seats/ann/may_know", "note", "not used"),
     (seat(opening="Hello"), "/seats/ann/opening", "note", "dialogue"),
