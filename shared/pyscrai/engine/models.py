@@ -1,4 +1,4 @@
-"""The door to `pyscrai.llm`, opened only when the engine is registered: behind it a second of imports waits."""
+"""The door to `pyscrai.llm`, opened only when the engine is registered: behind it half a second of imports waits."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Models behind agno: one question, metered and recorded at the model itself, with errors that say what to do.
 
-Importing this package is cheap; agno and openai are imported at the first question, or by `warm_up()`.
+Importing this package is cheap; agno is imported at the first question, or by `warm_up()`, and a provider's client at
+the first question for one of its models: a play that costs nothing loads none.
 """
 
 from pyscrai.llm.ask import ask

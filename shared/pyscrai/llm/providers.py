@@ -18,10 +18,8 @@ from pyscrai.llm.clients import anthropic_client, openai_client
 from pyscrai.llm.errors import Rejected
 from pyscrai.llm.learned import takes
 from pyscrai.llm.question import Question
-from pyscrai.llm.servers import Gemini, Groq, Server
 
 _REASONING = re.compile(r"(o\d|gpt-5)")
-_CLASSES: dict[str, type[Server]] = {"gemini": Gemini, "groq": Groq}
 
 
 def named(name: str) -> ModelRef:
@@ -69,11 +67,14 @@ def seed_of(question: Question) -> int:
 
 
 def _openai_like(ref: ModelRef, choice: ModelChoice, seed: int, where: Address) -> Model:
+    from pyscrai.llm.servers import Gemini, Groq, Server
+
+    classes: dict[str, type[Server]] = {"gemini": Gemini, "groq": Groq}
     provider = PROVIDERS[ref.provider]
     own = ref.provider == "openai"
     warm = choice.temperature if takes(choice.id, "temperature") and not (own and _REASONING.match(ref.model)) else None
     limit: dict[str, Any] = {provider.limit: choice.max_tokens}
-    model = _CLASSES.get(ref.provider, Server)(
+    model = classes.get(ref.provider, Server)(
         id=ref.model,
         name=ref.provider,
         provider=ref.provider,

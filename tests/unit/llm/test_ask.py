@@ -242,20 +242,6 @@ async def test_many_questions_at_once_do_not_mix(ask_for: Make, ledger: Any, scr
     assert [answer["action"] for answer in answers] == [f"turn {n} of seat-{n}" for n in range(200)]
 
 
-async def test_agno_is_imported_at_first_use_only() -> None:
-    code = "import sys, pyscrai.llm; sys.exit(any(name in sys.modules for name in ('agno', 'openai')))"
-    process = await asyncio.create_subprocess_exec("python", "-c", code, env=_environment())
-    assert await process.wait() == 0
-    await warm_up()
-
-
-def _environment() -> dict[str, str]:
-    import os
-    import sys
-
-    return {**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
-
-
 async def test_waiting_for_ones_turn_is_no_part_of_the_time_out(
     ask_for: Make, ledger: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
