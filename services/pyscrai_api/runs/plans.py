@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from pyscrai.domain.choices import Choices
+from pyscrai.domain.edits import edited
 from pyscrai.domain.plan import Pinned, Plan
 from pyscrai.domain.scenario import Scenario
 from pyscrai.domain.work import EventType
@@ -81,7 +82,7 @@ class Plans:
             event_types[phase] = EventType.model_validate_json(found.canonical)
         content: dict[str, Any] = json.loads(pin.canonical)
         return Plan(
-            scenario=Scenario.model_validate(content),
+            scenario=edited(Scenario.model_validate(content), choices.edits),
             choices=choices,
             event_types=event_types,
             pins=pinned,

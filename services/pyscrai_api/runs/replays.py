@@ -22,7 +22,7 @@ from pyscrai_api.runs.commit import Committed
 from pyscrai_api.runs.locked import LockedRun
 from pyscrai_api.runs.places import Places
 from pyscrai_api.runs.plans import Plans
-from pyscrai_api.runs.start import Opening, check, check_results, open_run, pin_event_types
+from pyscrai_api.runs.start import Opening, as_played, check, check_results, open_run, pin_event_types
 
 _RECORDED = """
 SELECT template_id, scenario_version_id, pins, choices, default_model, limit_usd, coalesce(replay_of, id) AS recording
@@ -43,8 +43,8 @@ async def start_replay(
         raise NotFound(f"there is no run {recorded}")
     then = await catalog.by_version(conn, row["scenario_version_id"])
     pin = await _scenario(conn, row, wanted, then, owner)
-    scenario = Scenario.model_validate(json.loads(pin.canonical))
     choices = _choices(Choices.model_validate_json(row["choices"]), wanted)
+    scenario = as_played(Scenario.model_validate(json.loads(pin.canonical)), choices)
     check(scenario, choices)
     pins = await _pins(conn, row, wanted, scenario, Scenario.model_validate(json.loads(then.canonical)), owner)
     plan = await plans.build(conn, pin.version_id, pins, choices, row["default_model"])

@@ -13,6 +13,8 @@ from pyscrai.contract.runs import NewRun
 from pyscrai.domain.canonical import escape
 from pyscrai.domain.choices import Choices, Price
 from pyscrai.domain.digest import first_link
+from pyscrai.domain.edits import edited
+from pyscrai.domain.edits import problems as edit_problems
 from pyscrai.domain.errors import PolicyError
 from pyscrai.domain.flow import phase_of
 from pyscrai.domain.model_names import UnknownModel, parse
@@ -72,8 +74,8 @@ async def start_run(
     Raises NotFound, Invalid (with JSON Pointers), or Unprocessable (`unpriced_model`, `limit_required`).
     """
     pin = await catalog.resolve(conn, "scenarios", wanted.scenario, wanted.version, owner=owner)
-    scenario = Scenario.model_validate(json.loads(pin.canonical))
     choices = wanted.choices
+    scenario = as_played(Scenario.model_validate(json.loads(pin.canonical)), choices)
     check(scenario, choices)
     check_untaken(choices)
     pins = await pin_event_types(conn, needed_event_types(scenario), owner)
@@ -130,6 +132,16 @@ async def pin_event_types(conn: Connection, needed: Mapping[str, str], owner: st
             raise Invalid(f"the scenario needs the event type {wanted}", errors=[what]) from None
         pins[phase] = pin.version_id
     return pins
+
+
+def as_played(scenario: Scenario, choices: Choices) -> Scenario:
+    """The scenario with the edits of these choices. Raises Invalid, with JSON Pointers."""
+    errors = [
+        FieldError(pointer=f"/choices/edits{at}", message=why) for at, why in edit_problems(scenario, choices.edits)
+    ]
+    if errors:
+        raise Invalid("the run cannot start with these edits", errors=errors)
+    return edited(scenario, choices.edits)
 
 
 def check(scenario: Scenario, choices: Choices) -> None:

@@ -7,6 +7,7 @@ twenty, killed or not, on every installation with the same versions.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from pyscrai.domain.canonical import canonical, normalise, sha256
 from pyscrai.domain.entry import Draft
@@ -14,10 +15,13 @@ from pyscrai.domain.plan import Plan
 
 
 def first_link(plan: Plan) -> str:
-    """The digest of an empty log: the pinned versions, the seats, the policy's schedule and the seed."""
+    """The digest of an empty log: the pinned versions, the seats and what is edited of them, the policy's schedule and
+    the seed."""
     seats = [{"seat": seat, "human": plan.human(seat), "told": plan.told(seat)} for seat in plan.scenario.seats]
     pins = sorted([pin.type, pin.name, pin.sha256] for pin in plan.pins)
-    first = {"pins": pins, "seats": seats, "seed": plan.seed, "turns": plan.turns}
+    first: dict[str, Any] = {"pins": pins, "seats": seats, "seed": plan.seed, "turns": plan.turns}
+    if plan.choices.edits:
+        first["edits"] = plan.choices.edits
     return sha256(canonical(normalise(first)))
 
 

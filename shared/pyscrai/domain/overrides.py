@@ -17,6 +17,9 @@ _FIELDS = {
     "temperature": ("llm_config", ("temperature",)),
     "max_tokens": ("llm_config", ("max_tokens",)),
     "instructions": ("personality_config", ("instructions",)),
+    "situation": ("personality_config", ("backstory",)),
+    "style": ("personality_config", ("traits",)),
+    "tools": ("tools_config", ("tools",)),
 }
 """Choice of a seat → section and names of the field that it replaces."""
 _SECTIONS = ("personality_config", "llm_config", "tools_config", "other")
@@ -35,6 +38,13 @@ def refused(scenario: Scenario, choices: Choices) -> list[tuple[str, str]]:
             if rule == "forbidden":
                 found.append(("/model", f"the model of {who} may not be changed, and this stands for every seat"))
     return found
+
+
+def refused_edits(scenario: Scenario, edits: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """JSON Pointer into the edits and reason, for each field of a seat that a template forbids to change."""
+    for who, rules in _of(scenario).items():
+        for key, value in edits.get(who, {}).items():
+            yield from _one(scenario, who, rules, key, value, f"/{escape(who)}/{escape(key)}")
 
 
 def _of(scenario: Scenario) -> dict[str, Mapping[str, Any]]:
