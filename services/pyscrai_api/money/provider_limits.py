@@ -56,8 +56,8 @@ class Declared:
     by_name: Mapping[str, ProviderLimits] = field(default_factory=dict)
 
     def of(self, provider: str) -> ProviderLimits:
-        """A provider's own limits, else those of all others; each provider has a bucket of its own with them."""
-        return self.by_name.get(provider) or self.by_name.get(OTHERS) or UNLIMITED
+        """A provider's own limits, else those of all others; each bucket is filled with them anew."""
+        return self.by_name.get(split(provider)[0]) or self.by_name.get(OTHERS) or UNLIMITED
 
     def timeout_of(self, model: str) -> float | None:
         """Seconds that a call of a model may take; None: what its engine says."""
@@ -76,8 +76,19 @@ def provider_of(model: str) -> str | None:
     except UnknownModel:
         return None
     if ref.base_url is not None:
-        return urlsplit(ref.base_url).netloc.lower()
+        return urlsplit(ref.base_url).netloc.lower().rpartition("@")[2]
     return None if ref.free else ref.provider
+
+
+def bucket(provider: str, holder: str | None) -> str:
+    """The bucket of a provider: one for the installation's key, and one for each person whose own key is shown."""
+    return provider if holder is None else f"{provider}@{holder}"
+
+
+def split(name: str) -> tuple[str, str | None]:
+    """The provider of a bucket, and whose key it is for; None: the installation's."""
+    provider, at, holder = name.rpartition("@")
+    return (provider, holder) if at else (name, None)
 
 
 def read_providers(path: Path | None) -> Declared:

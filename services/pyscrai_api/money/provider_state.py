@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,10 +11,11 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from pyscrai.contract.providers import ProviderState
+from pyscrai_api.access import LOCAL_OWNER
 from pyscrai_api.database import Pool
 from pyscrai_api.metrics import Metrics
 from pyscrai_api.money.lines import Lines
-from pyscrai_api.money.provider_limits import OTHERS, Declared
+from pyscrai_api.money.provider_limits import OTHERS, Declared, split
 from pyscrai_api.money.providers import Providers
 
 _STATES = """
@@ -28,10 +30,12 @@ FROM named n LEFT JOIN providers p USING (name) ORDER BY n.name
 """
 
 
-async def states(pool: Pool, declared: Declared) -> list[ProviderState]:
-    """Every provider that has limits, was ever kept to some, or is being asked, by name."""
+async def states(pool: Pool, declared: Declared, viewer: str) -> list[ProviderState]:
+    """Every provider that has limits, was ever kept to some, or is being asked, by name; with people's own keys those
+    of the viewer, `local` sees all."""
     names = [name for name in declared.by_name if name != OTHERS]
-    return [_state(row, declared) for row in await pool.fetch(_STATES, names)]
+    found = [_state(row, declared) for row in await pool.fetch(_STATES, names)]
+    return [each for each in found if viewer == LOCAL_OWNER or each.key_of in (None, viewer)]
 
 
 def _state(row: Any, declared: Declared) -> ProviderState:
@@ -42,8 +46,10 @@ def _state(row: Any, declared: Declared) -> ProviderState:
     if limits.tokens is not None and row["tokens_at"] is not None:
         waits.append(limits.tokens.wait(row["tokens_at"], row["now"], 1))
     blocked_for = row["blocked_for"] or 0.0
+    name, holder = split(row["name"])
     return ProviderState(
-        name=row["name"],
+        name=name,
+        key_of=holder,
         **limits.model_dump(),
         open_calls=row["open_calls"],
         blocked_for=blocked_for,
@@ -64,7 +70,10 @@ class _Refusals(Collector):
             "Calls that were put off: by our limits, or because the provider asked for it",
             labels=["provider", "by"],
         )
-        for (provider, by), count in sorted(self._lines.refusals.items()):
+        counts: Counter[tuple[str, str]] = Counter()
+        for (name, by), count in self._lines.refusals.items():
+            counts[split(name)[0], by] += count
+        for (provider, by), count in sorted(counts.items()):
             family.add_metric([provider, by], count)
         yield family
 
@@ -83,11 +92,12 @@ def watch_providers(metrics: Metrics, pool: Pool, providers: Providers) -> None:
     metrics.registry.register(_Refusals(providers.lines))
 
     async def refresh() -> None:
-        found = await states(pool, providers.declared)
+        found = await states(pool, providers.declared, LOCAL_OWNER)
         calls.clear()
         blocked.clear()
+        # Whoever may scrape need not know who there is: people's own keys are counted with their provider.
         for each in found:
-            calls.labels(each.name).set(each.open_calls)
-            blocked.labels(each.name).set(each.blocked_for)
+            calls.labels(each.name).inc(each.open_calls)
+            blocked.labels(each.name).inc(0 if each.key_of else each.blocked_for)
 
     metrics.refreshers.append(refresh)

@@ -1,4 +1,5 @@
-"""Room at the model providers: one bucket each for all engines of an installation, asked where a call is reserved.
+"""Room at the model providers: one bucket for each and each of its keys (`money.key_holders`), for all engines of an
+installation, asked where a call is reserved.
 
 A bucket is one row of `providers`: the moments of its two rates, and until when the provider asked to be left alone.
 How many calls are open is counted, not kept, under the row's lock: so nothing leaks, whoever dies. Without declared
@@ -8,16 +9,19 @@ to be room before money is drawn, and nothing that holds a purse asks for a buck
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from pyscrai.contract.events import CallRecord, Reserve
 from pyscrai.domain.canonical import clean_text
 from pyscrai_api.database import Connection, Pool
+from pyscrai_api.money.key_holders import buckets
 from pyscrai_api.money.lines import Lines
-from pyscrai_api.money.provider_limits import Declared, ProviderLimits, provider_of
+from pyscrai_api.money.provider_limits import Declared, ProviderLimits, split
+from pyscrai_api.money.reporters import believed
 from pyscrai_api.queue.store import HandBack
 
 LONGEST_BLOCK = 600.0
@@ -44,14 +48,14 @@ FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS line (name, req
 WHERE p.name = line.name
 """
 # Only calls that are still open: a report that is repeated, or comes late, says nothing about now.
-_BLOCK = """
+_BLOCK = f"""
 INSERT INTO providers (name, blocked_until, blocked_by)
 SELECT c.provider, now() + make_interval(secs => max(told.seconds)),
   (array_agg(told.said ORDER BY told.seconds DESC))[1]
 FROM unnest($1::bigint[], $2::int[], $3::int[], $4::float8[], $5::text[])
   AS told (event_id, lease_no, call, seconds, said)
 JOIN calls c USING (event_id, lease_no, call)
-WHERE c.state = 1 AND c.provider IS NOT NULL GROUP BY c.provider ORDER BY c.provider
+WHERE c.state = 1 AND c.provider IS NOT NULL AND {believed("$6")} GROUP BY c.provider ORDER BY c.provider
 ON CONFLICT (name) DO UPDATE SET
   blocked_by = CASE WHEN providers.blocked_until >= excluded.blocked_until THEN providers.blocked_by
     ELSE excluded.blocked_by END,
@@ -89,6 +93,12 @@ class _Bucket:
     age: float
     used: bool = False
 
+    @property
+    def title(self) -> str:
+        """As a person is told."""
+        provider, holder = split(self.name)
+        return provider if holder is None else f"{provider} (with the key of {holder})"
+
     def shortages(self, tokens: int) -> Iterable[tuple[float, float, str]]:
         """What keeps a call from being made now: seconds to wait, seconds between two that wait, and in words."""
         limits = self.limits
@@ -113,10 +123,20 @@ class _Bucket:
 class Room:
     """The buckets of the calls of one transaction. Ask, take what was granted, and save at the end."""
 
-    def __init__(self, conn: Connection, buckets: dict[str, _Bucket], lines: Lines) -> None:
+    def __init__(
+        self, conn: Connection, names: Mapping[str, str], buckets: Mapping[str, _Bucket], lines: Lines
+    ) -> None:
         self._conn = conn
+        self._names = names
         self._buckets = buckets
         self._lines = lines
+
+    def name_of(self, call: Reserve) -> str | None:
+        """The bucket that a call counts in; None for what no provider answers."""
+        return self._names.get(call.model)
+
+    def _of(self, call: Reserve) -> _Bucket | None:
+        return self._buckets.get(self._names.get(call.model, ""))
 
     def refusal(self, call: Reserve) -> NoRoom | None:
         """Why this call cannot be made now; None where there is room. Takes nothing.
@@ -124,12 +144,13 @@ class Room:
         A repair (a second call under a lease) uses the place of the first one, and goes before the rates: sending its
         event away would throw an answer away that was paid for. Others wait the longer.
         """
-        bucket = self._buckets.get(provider_of(call.model) or "")
+        bucket = self._of(call)
         if bucket is None:
             return None
         if bucket.blocked_until is not None and bucket.blocked_until > bucket.now:
             wait = (bucket.blocked_until - bucket.now).total_seconds()
-            detail = f"{bucket.name} asked for a break of {wait:.0f} s more: {bucket.blocked_by or 'it gave no reason'}"
+            why = bucket.blocked_by or "it gave no reason"
+            detail = f"{bucket.title} asked for a break of {wait:.0f} s more: {why}"
             return self._back(bucket, detail, wait, 1 / BACK_PER_SECOND, said_so=True)
         if call.call > 1:
             return None
@@ -137,11 +158,11 @@ class Room:
         if short is None:
             return None
         wait, pace, words = short
-        return self._back(bucket, f"{bucket.name} has no room: {words}", wait, pace)
+        return self._back(bucket, f"{bucket.title} has no room: {words}", wait, pace)
 
     def take(self, call: Reserve) -> None:
         """Book a call that is granted."""
-        bucket = self._buckets.get(provider_of(call.model) or "")
+        bucket = self._of(call)
         if bucket is not None:
             bucket.take(_tokens(call), repair=call.call > 1)
 
@@ -170,11 +191,13 @@ class Providers:
         self.declared = declared or Declared()
         self.lines = lines or Lines()
 
-    async def room(self, conn: Connection, calls: Sequence[Reserve]) -> Room:
-        """The buckets of calls that are about to be made; those with limits are locked until the transaction ends."""
-        names = sorted({name for call in calls if (name := provider_of(call.model)) is not None})
+    async def room(self, conn: Connection, calls: Sequence[Reserve], *, owner: str, engine_id: UUID) -> Room:
+        """The buckets of calls that an engine is about to make and `owner` pays for; those with limits are locked
+        until the transaction ends."""
+        of_models = await buckets(conn, [call.model for call in calls], owner, engine_id)
+        names = sorted(set(of_models.values()))
         if not names:
-            return Room(conn, {}, self.lines)
+            return Room(conn, of_models, {}, self.lines)
         limits = {name: self.declared.of(name) for name in names}
         bounded = [name for name in names if limits[name].bounded]
         if bounded and len(await conn.fetch(_LOCK, bounded)) < len(bounded):
@@ -183,11 +206,14 @@ class Providers:
         # A statement of its own, after the lock: it sees what those before us have taken, and the time as it is now.
         counted = [name for name in bounded if limits[name].concurrency is not None]
         rows = await conn.fetch(_READ, names, counted)
-        return Room(conn, {row["name"]: _bucket(row, limits[row["name"]]) for row in rows}, self.lines)
+        found = {row["name"]: _bucket(row, limits[row["name"]]) for row in rows}
+        return Room(conn, of_models, found, self.lines)
 
-    async def heed(self, pool: Pool, calls: Sequence[CallRecord]) -> None:
-        """Leave those alone that asked for it in answer to these calls. Before they are settled, and with nothing
-        locked: what else is done with them may fail, the provider's word counts all the same.
+    async def heed(self, pool: Pool, engine_id: UUID, calls: Sequence[CallRecord]) -> None:
+        """Leave those alone that asked for it in answer to calls of this engine.
+
+        Before they are settled, and with nothing locked: what else is done with them may fail, the provider's word
+        counts all the same.
         """
         told = [call for call in calls if call.retry_after]
         if not told:
@@ -197,6 +223,7 @@ class Providers:
             [call.event_id for call in told], [call.lease_no for call in told], [call.call for call in told],
             [min(call.retry_after or 0.0, LONGEST_BLOCK) for call in told],
             [clean_text(call.error or "too many requests")[:LONGEST_SAID] for call in told],
+            engine_id,
         )  # fmt: skip
         for row in names:
             self.lines.refused(row["name"], "provider")

@@ -18,7 +18,6 @@ from pyscrai.domain.choices import Price
 from pyscrai.domain.money import upper_bound
 from pyscrai_api.money.account import Account
 from pyscrai_api.money.prices import how_to_declare, price_of
-from pyscrai_api.money.provider_limits import provider_of
 from pyscrai_api.money.providers import Room
 from pyscrai_api.money.purses import draw
 from pyscrai_api.money.recorded import Recordings, look_up
@@ -61,12 +60,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Granted:
-    """A call that may be made. `day`: whose purses it was taken from; None for what is free."""
+    """A call that may be made. `bucket`: where it counts at its provider. `day`: whose purses it was taken from; None
+    for what is free."""
 
     call: Reserve
     place: Place
     price: Price
     bound: Decimal
+    bucket: str | None
     day: date | None
 
 
@@ -112,7 +113,7 @@ class Desk:
             self.back.append(self.account.refused(call, bound, lacking))
             return grant(call, "refused", bound, lacking.refusal(bound))
         room.take(call)
-        return self._grant(call, place, price, bound)
+        return self._grant(call, place, price, bound, room.name_of(call))
 
     def _remembered(self, recordings: Recordings, call: Reserve, place: Place) -> Grant | None:
         """An answer that was given before, or why a replay has none: no model is asked, and nothing is paid."""
@@ -125,7 +126,10 @@ class Desk:
     async def _room(self) -> Room:
         """At the providers of the whole batch: once opened, before any money is drawn, so that all lock alike."""
         if self.room is None:
-            self.room = await self.terms.providers.room(self.account.conn, self.calls)
+            account = self.account
+            self.room = await self.terms.providers.room(
+                account.conn, self.calls, owner=account.owner, engine_id=self.engine_id
+            )
         return self.room
 
     async def _take(self, bound: Decimal) -> Standing | None:
@@ -135,11 +139,11 @@ class Desk:
             return own
         return await draw(self.account, bound, self.terms.wider)
 
-    def _grant(self, call: Reserve, place: Place, price: Price, bound: Decimal) -> Grant:
+    def _grant(self, call: Reserve, place: Place, price: Price, bound: Decimal, bucket: str | None) -> Grant:
         day = None if price.free else self.account.drawn_on
         self.account.reserve(bound, day)
         place.calls[call.call] = bound
-        self.granted.append(Granted(call, place, price, bound, day))
+        self.granted.append(Granted(call, place, price, bound, bucket, day))
         return grant(call, "granted", bound)
 
     async def write(self) -> None:
@@ -215,5 +219,5 @@ async def _insert(account: Account, granted: Sequence[Granted]) -> None:
         [p.input for p in prices], [p.output for p in prices],
         [p.model_dump_json(exclude_defaults=True) for p in prices],
         [g.bound for g in granted], [g.day for g in granted], [c.request_hash for c in calls],
-        [provider_of(c.model) for c in calls],
+        [g.bucket for g in granted],
     )  # fmt: skip

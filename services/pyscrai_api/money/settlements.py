@@ -20,6 +20,7 @@ from pyscrai.domain.money import cost
 from pyscrai_api.money.account import Account
 from pyscrai_api.money.bills import Bill, bill_of
 from pyscrai_api.money.purses import give_back
+from pyscrai_api.money.reporters import believed
 
 log = structlog.get_logger(__name__)
 
@@ -28,11 +29,11 @@ LONGEST_CALL = 1e6
 LONGEST_ERROR = 4000
 RESERVED, SETTLED, ASSUMED, RELEASED = 1, 2, 3, 4
 # Not locked: whoever changes calls holds the lock of their account.
-_CALLS = """
+_CALLS = f"""
 SELECT c.event_id, c.lease_no, c.call, c.state, c.reserved, c.cost, c.input_price, c.output_price, c.price, c.drawn_on,
   c.source, c.seconds IS NOT NULL AS told FROM calls c
 JOIN unnest($1::bigint[], $2::int[], $3::int[]) AS asked (event_id, lease_no, call) USING (event_id, lease_no, call)
-WHERE c.run_id IS NOT DISTINCT FROM $4 AND c.owner = $5 AND c.state IN (1, 3)
+WHERE c.run_id IS NOT DISTINCT FROM $4 AND c.owner = $5 AND c.state IN (1, 3) AND {believed("$6")}
 """
 _SETTLE = """
 UPDATE calls c SET state = line.state, cost = line.cost, usage = line.usage::jsonb, request = line.request::jsonb,
@@ -58,14 +59,14 @@ RETURNING calls.event_id, calls.lease_no, calls.call, calls.model, calls.reserve
 async def settle(account: Account, engine_id: UUID, records: Sequence[CallRecord]) -> None:
     """Book the records of one locked account's calls, which this engine made. The caller saves the account.
 
-    A record of a call that is settled already, or was never reserved, changes nothing.
+    A record of a call that is settled already, that was never reserved or is not this engine's, changes nothing.
     """
     if not records:
         return
     by_key = {(r.event_id, r.lease_no, r.call): r for r in records}
     keys = list(by_key)
     columns = ([k[0] for k in keys], [k[1] for k in keys], [k[2] for k in keys])
-    rows = await account.conn.fetch(_CALLS, *columns, account.run_id, account.owner)
+    rows = await account.conn.fetch(_CALLS, *columns, account.run_id, account.owner, engine_id)
     known = {(row["event_id"], row["lease_no"], row["call"]): row for row in rows}
     for key in by_key.keys() - known.keys():
         log.warning("settlement_ignored", run=str(account.run_id), event_id=key[0], lease=key[1], call=key[2])

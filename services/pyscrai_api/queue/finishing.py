@@ -78,7 +78,7 @@ class Finishing:
         Raises TooLarge for a result that is too large where `refuse_large`; else it is `invalid`, a failure.
         """
         calls = [call for call in calls if _in_range(call.event_id, call.lease_no, call.call)]
-        await self._providers.heed(self._pool, calls)
+        await self._providers.heed(self._pool, engine_id, calls)
         once = {item.event_id: item for item in reversed(items) if _in_range(item.event_id, item.lease_no or 0)}
         wanted = {*once, *(call.event_id for call in calls)}
         places = await self._places(wanted, payload=any(item.status == "completed" for item in items))

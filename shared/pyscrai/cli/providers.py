@@ -48,7 +48,7 @@ def _table(talk: Talk, found: list[ProviderState]) -> None:
     none = "any"
     rows = [
         (
-            one.name,
+            f"{one.name} ({one.key_of})" if one.key_of else one.name,
             f"{one.open_calls} of {one.concurrency}" if one.concurrency else str(one.open_calls),
             str(one.requests_per_minute or none),
             str(one.tokens_per_minute or none),

@@ -12,6 +12,7 @@ from pyscrai.cli.session import Session, session
 from pyscrai.cli.talk import Talk
 from pyscrai.client.api import Api
 from pyscrai.client.errors import ApiError, ClientError
+from pyscrai.contract.providers import ProviderState
 from pyscrai.domain.errors import PyScrAIError
 from pyscrai.sdk.result import full_name
 
@@ -132,11 +133,17 @@ async def _providers(api: Api) -> Line | None:
         return None
     left_alone = [one for one in found if one.blocked_for]
     if left_alone:
-        detail = "; ".join(f"{one.name} for {seconds(one.blocked_for)} more: {one.blocked_by}" for one in left_alone)
+        detail = "; ".join(
+            f"{_of_key(one)} for {seconds(one.blocked_for)} more: {one.blocked_by}" for one in left_alone
+        )
         todo = "Runs wait for that, and go on by themselves. Who is asked how much: pyscrai providers"
         return Line(name="Providers", state="warn", detail=f"asked to be left alone: {detail}", todo=todo)
-    names = ", ".join(f"{one.name} ({count(one.open_calls, 'call')} open)" for one in found)
+    names = ", ".join(f"{_of_key(one)} ({count(one.open_calls, 'call')} open)" for one in found)
     return Line(name="Providers", state="ok", detail=f"can be asked: {names}")
+
+
+def _of_key(one: ProviderState) -> str:
+    return one.name if one.key_of is None else f"{one.name} with the key of {one.key_of}"
 
 
 async def _standing(api: Api) -> Line:

@@ -236,3 +236,78 @@ async def test_two_processes_that_make_the_secret_at_once_make_one(serve: Serve,
         engine = await two.engine()
         await post(two), await post(two, "groq:llama-3.1-8b-instant")
         assert [event["key"] for event in await claim(engine)] == [KEY, f"{KEY}-groq"]
+
+
+async def reserve(engine: Person, event: dict[str, Any]) -> str:
+    call = {
+        "event_id": event["id"], "lease_no": event["lease_no"], "call": 1, "model": event["model"]["id"],
+        "input_bound": 100, "max_tokens": 100, "request_hash": "h",
+    }  # fmt: skip
+    (grant,) = await engine("POST", "/events/reserve", {"engine_id": engine.id, "calls": [call]}, 200)
+    return str(grant["state"])
+
+
+def too_many(event: dict[str, Any]) -> dict[str, Any]:
+    place = {"event_id": event["id"], "lease_no": event["lease_no"], "call": 1}
+    return place | {"usage": {}, "error": "429: slow down", "retry_after": 300}
+
+
+async def test_a_worn_out_key_slows_nobody_but_its_owner(service: Service) -> None:
+    admin, deps = service
+    alice, bob = await admin.add("alice"), await admin.add("bob")
+    await alice("PUT", "/keys/openai", {"key": KEY})
+    engine = await admin.engine()
+    owners = {await post(who): who for who in (alice, alice, bob, admin)}
+    events: dict[Person, list[dict[str, Any]]] = {}
+    for event in await claim(engine):
+        events.setdefault(owners[event["id"]], []).append(event)
+    first, second = events[alice]
+    assert await reserve(engine, first) == "granted"
+    await engine("PUT", "/events/status", {"engine_id": engine.id, "calls": [too_many(first)]}, 200)
+    assert await reserve(engine, second) == "rate_limited"
+    assert [await reserve(engine, events[who][0]) for who in (bob, admin)] == ["granted"] * 2
+
+    def shown(found: list[dict[str, Any]]) -> list[tuple[str, str | None, bool]]:
+        return [(each["name"], each["key_of"], each["blocked_for"] > 0) for each in found]
+
+    assert shown(await alice("GET", "/providers")) == [("openai", None, False), ("openai", "alice", True)]
+    assert shown(await bob("GET", "/providers")) == [("openai", None, False)]
+    assert "asked for a break" in (await alice("GET", f"/events/{second['id']}"))["error"]
+    page = (await deps.metrics.page()).decode()
+    assert 'pyscrai_provider_open_calls{provider="openai"} 2.0' in page
+    assert "alice" not in page
+
+
+async def test_calls_of_a_persons_engine_are_counted_by_themselves(admin: Person) -> None:
+    """It shows her key, from wherever she has it, and never the installation's."""
+    alice = await admin.add("alice")
+    common, hers = await admin.engine(), await alice.engine(pool="alice")
+    await post(alice, lane="actor:alice"), await post(alice)
+    (of_hers,), (of_common,) = await claim(hers), await claim(common)
+    assert [await reserve(hers, of_hers), await reserve(common, of_common)] == ["granted"] * 2
+    open_calls = {each["key_of"]: each["open_calls"] for each in await admin("GET", "/providers")}
+    assert open_calls == {None: 1, "alice": 1}
+
+
+async def test_nobody_elses_engine_says_what_a_call_cost(service: Service) -> None:
+    """Nor that its provider wants a break: it would stop everybody."""
+    admin, deps = service
+    alice, bob = await admin.add("alice"), await admin.add("bob")
+    common, hers = await admin.engine(), await alice.engine(pool="alice")
+    await post(bob)
+    (event,) = await claim(common)
+    assert await reserve(common, event) == "granted"
+    state = "SELECT state FROM calls"
+    await hers("PUT", "/events/status", {"engine_id": hers.id, "calls": [too_many(event)]}, 200)
+    assert await deps.pool.fetchval(state) == 1
+    assert [each["blocked_for"] for each in await admin("GET", "/providers")] == [0]
+    await common("PUT", "/events/status", {"engine_id": common.id, "calls": [too_many(event)]}, 200)
+    assert await deps.pool.fetchval(state) == 2
+    # Who had the lease is believed, whoever it is: the installation may put its own work into her pool.
+    await post(admin, lane="actor:alice")
+    (lent,) = await claim(hers)
+    assert await reserve(hers, lent) == "granted"
+    handed = {"event_id": lent["id"], "lease_no": lent["lease_no"], "status": "handed_back"}
+    await hers("PUT", "/events/status", {"engine_id": hers.id, "events": [handed]}, 200)
+    await hers("PUT", "/events/status", {"engine_id": hers.id, "calls": [too_many(lent)]}, 200)
+    assert await deps.pool.fetchval(f"{state} WHERE event_id = $1", lent["id"]) == 2
