@@ -14,6 +14,7 @@ from importlib import import_module
 import click
 
 from pyscrai.cli.talk import FAILED, INTERRUPTED, OK, Talk
+from pyscrai.machine.ending import end_quickly
 
 NAME = "pyscrai"
 ALIASES = ("scenario-lab",)
@@ -153,5 +154,6 @@ def _usage(error: click.ClickException, talk: Talk) -> None:
 
 def main() -> None:
     """The console scripts: `pyscrai`, and `scenario-lab` for those who know it by that name."""
+    end_quickly()
     called = os.path.basename(sys.argv[0])
     sys.exit(run_command(None, Talk(), called if called in ALIASES else NAME))

@@ -27,8 +27,9 @@ async def wait_ready(
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     deadline = time.monotonic() + timeout
     last = "no answer"
-    # The environment's proxies are not for services of this machine.
-    async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=5.0) as client:
+    # The environment's proxies are not for services of this machine, and without TLS certificates need not be loaded.
+    encrypted = url.startswith("https:")
+    async with httpx.AsyncClient(trust_env=False, verify=encrypted, headers=headers, timeout=5.0) as client:
         while time.monotonic() < deadline:
             try:
                 answer = await client.get(url)

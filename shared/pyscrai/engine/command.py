@@ -11,6 +11,7 @@ import uvloop
 from pyscrai.engine.errors import CannotStart
 from pyscrai.engine.handler import Plain
 from pyscrai.engine.settings import EngineSettings
+from pyscrai.machine.ending import end_quickly
 
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 _LEVELS = click.Choice(["debug", "info", "warning", "error"], case_sensitive=False)
@@ -57,6 +58,7 @@ def engine_command(engine_type: str, plain: Plain, *, text: str, concurrency: in
     """The command that runs an engine of this type; `plain` reads events without a prompt."""
 
     def run(**options: Any) -> None:
+        end_quickly()
         try:
             settings = EngineSettings(engine_type=engine_type, **options)
         except ValueError as error:
