@@ -145,7 +145,8 @@ async def snapshot(conn: Connection, plans: Plans, folds: Folds, run_id: UUID, s
     own = view(plan, state, recent, Work(event_type="", turn=state.turn, phase=phase, seat=seat))
     public = {"turn": state.turn, "world": state.world, "facts": dict(state.facts)}
     return Snapshot(
-        run=run.model_copy(update={"choices": Choices(), "seats": plan.seats, "reason": None}),
+        # What the run stands still or waits for may quote what was asked of another seat, or answered by it.
+        run=run.model_copy(update={"choices": Choices(), "seats": plan.seats, "reason": None, "waiting_for": None}),
         scenario=public_scenario(plan.scenario),
         choices=_own_choices(plan, seat),
         state=public,

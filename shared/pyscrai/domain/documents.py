@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Iterable
 from typing import Any
@@ -51,7 +50,7 @@ def _document(item: dict[str, Any]) -> Document:
     if item.get("base64"):
         try:
             content = base64.b64decode(str(item["base64"]), validate=True)
-        except binascii.Error:
+        except ValueError:  # also of binascii, and where it is not even ASCII
             content = str(item["base64"]).encode()
     return Document(
         id=hashlib.sha256(content).hexdigest(),

@@ -10,7 +10,7 @@ from pyscrai.domain.documents import documents_of
 from pyscrai.domain.entry import Audience, Draft, draft
 from pyscrai.domain.metrics import coerce
 from pyscrai.domain.plan import Plan
-from pyscrai.domain.state import State
+from pyscrai.domain.state import DISCLOSURES, State
 from pyscrai.domain.work import Result, Work
 
 FACTS = "facts"
@@ -47,7 +47,7 @@ def _disclosures(plan: Plan, state: State, drafts: list[Draft]) -> Iterator[Draf
     issues: list[str] = []
     grave = False
     for entry in drafts:
-        for key, told in disclosure.found_in(plan.scenario, entry, {**state.disclosed, **heard}):
+        for key, told in disclosure.found_in(plan, entry, {**state.disclosed, **heard}):
             heard[key] = disclosure.widened(heard.get(key) or state.disclosed.get(key), entry.visible_to)
             issues.append(told)
             grave = grave or disclosure.is_grave(key)
@@ -189,14 +189,15 @@ def _flow_message(plan: Plan, _state: State, work: Work, value: dict[str, Any]) 
     yield draft("message", body, turn=work.turn, phase=work.phase, seat=seat, parties=parties)
 
 
-def _report(_plan: Plan, state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
+def _report(plan: Plan, state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     summary, fields = flow.told(value)
     body: dict[str, Any] = {"summary": summary, "findings": value.get("findings") or []}
     if "step" in work.payload:
         body |= {"step": work.payload["step"], "fields": fields}
     else:
+        told_by_now = disclosure.listed(plan.scenario, state.disclosures, DISCLOSURES, state.disclosed)
         told = {name: value.get(name) or [] for name in ("turning_points", "influence", "positions")}
-        body |= told | {"at_end": bool(work.payload.get("at_end")), "disclosures": list(state.disclosures)}
+        body |= told | {"at_end": bool(work.payload.get("at_end")), "disclosures": told_by_now}
     yield draft("report", body, turn=work.turn, phase=work.phase)
 
 
@@ -229,6 +230,8 @@ def _check(plan: Plan, state: State, work: Work, value: dict[str, Any]) -> Itera
         asked = "world_update" in plan.event_types and work.phase not in state.reasked
         # Asked again once; what is still wrong then is recorded.
         body["action"] = declared.on_issue if declared.on_issue != "reask" or asked else "warn"
+        if body["action"] == "reask":
+            body["told"] = disclosure.without_secrets(plan, state.disclosed, body["issues"])
     yield draft("check", body, turn=work.turn, phase=work.phase)
 
 

@@ -275,7 +275,8 @@ def _check(state: State, entry: Entry) -> dict[str, Any]:
     issues = [str(issue) for issue in found] if isinstance(found, list) else []
     change: dict[str, Any] = {"issues": state.issues + len(issues)}
     if entry.body.get("action") == "reask":
-        change["problems"] = [*state.problems, *issues]
+        told: Any = entry.body.get("told") or issues
+        change["problems"] = [*state.problems, *(str(one) for one in told)]
     if entry.body.get("check") == disclosure.CHECK:
         change["disclosures"] = [*state.disclosures, *issues][-DISCLOSURES:]
         heard: Any = entry.body["heard"]

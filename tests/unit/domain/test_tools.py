@@ -157,14 +157,15 @@ def test_documents_in_all_their_shapes() -> None:
         {"title": "t", "text": "a", "content_type": "text/plain"},
         {"base64": base64.b64encode(b"\x00\x01").decode(), "content_type": "application/pdf"},
         {"base64": "not base64!"},
+        {"base64": "größer"},
         {"text": "x" * 200_000},
     ]
     found = documents_of({"documents": listed})
-    assert [document.content[:3] for document in found] == [b"a", b"\x00\x01", b"not", b"xxx"]
-    assert found[3].reference()["left_out"] is True
+    assert [document.content[:3] for document in found] == [b"a", b"\x00\x01", b"not", b"gr\xc3", b"xxx"]
+    assert found[4].reference()["left_out"] is True
     work = Work(event_type="oracle", turn=1, phase="tool")
     kept = to_keep([Result(work=work, value={"content": "c", "documents": listed}), Result(work=work, value=None)])
-    assert len(kept) == 3
+    assert len(kept) == 4
     assert documents_of({"documents": None}) == []
 
 
