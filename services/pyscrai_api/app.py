@@ -23,9 +23,11 @@ from pyscrai_api.routes import (
     conversations,
     costs,
     engines,
+    estimates,
     events,
     executions,
     health,
+    insights,
     keys,
     limits,
     page,
@@ -33,6 +35,7 @@ from pyscrai_api.routes import (
     providers,
     runs,
     scenarios,
+    seats,
     sockets,
 )
 from pyscrai_api.settings import Settings
@@ -63,7 +66,7 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
     for kind in (ApiError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, render)
     app.include_router(page.router)
-    work = (providers, events, runs, costs, cache, limits, conversations, sockets)
+    work = (providers, events, runs, seats, insights, estimates, costs, cache, limits, conversations, sockets)
     for noun in (health, people, keys, catalog, scenarios, executions, engines, *work):
         app.include_router(noun.router)
     # The last one added is the outermost.

@@ -14,6 +14,7 @@ from pyscrai_api.access import TokenLookup
 from pyscrai_api.catalog import seed
 from pyscrai_api.catalog.lazy import Catalog
 from pyscrai_api.database import Pool, connect, migrate
+from pyscrai_api.estimates.service import Estimates
 from pyscrai_api.metrics import Metrics
 from pyscrai_api.money.limits import Limits
 from pyscrai_api.money.provider_state import watch_providers
@@ -52,6 +53,7 @@ class Deps:
     users: Users
     keys: Keys
     limits: Limits
+    estimates: Estimates
     prices: Mapping[str, Price]
     providers: Providers
     room: Room = field(default_factory=Room)
@@ -104,6 +106,7 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
             users=Users(pool),
             keys=keys,
             limits=Limits(pool, terms.wider, settings.default_limit),
+            estimates=Estimates(pool, terms.prices, settings.default_model, settings.default_limit),
             prices=terms.prices,
             providers=terms.providers,
         )

@@ -85,13 +85,15 @@ def run(
     found = find_scenario(scenario)
     if not isinstance(found, str):
         remarks(found, scenario, talk)
-    choices = _choices(**options)
+    choices = choices_from(**options)
     default = os.environ.get("PYSCRAI_DEFAULT_MODEL") or DEFAULT_MODEL
     how = Watch(pause=True, thoughts=thoughts, source=scenario, patience=patience, default_model=default)
     return run_async(lambda: _play(talk, found, choices, where, engines, how, folder))
 
 
-def _choices(*, turns: int | None, limit: Any, model: str | None, seats: Any, prices: Any, **others: Any) -> Choices:
+def choices_from(
+    *, turns: int | None, limit: Any, model: str | None, seats: Any, prices: Any, **others: Any
+) -> Choices:
     """Raises BadParameter where a seat's value makes no sense."""
     from pyscrai.sdk.choices import choices_of
 
@@ -115,12 +117,14 @@ async def _play(
     how: Watch,
     folder: Path | None,
 ) -> int:
+    from pyscrai.cli.estimate import foretell
     from pyscrai.cli.exporting import export
     from pyscrai.cli.session import session, warn_without_engines
     from pyscrai.cli.watching import watch
     from pyscrai.sdk.runner import start
 
     async with session(where, talk, engines=engines) as at:
+        await foretell(at.api, scenario, choices, talk)
         started = await start(at.api, scenario, choices, pool=at.place.pool)
         await warn_without_engines(at, talk)
         code = await watch(started, at, talk, how)

@@ -15,6 +15,7 @@ from pyscrai.client.http import Http
 from pyscrai.contract.calls import CachedAnswers, ModelCall
 from pyscrai.contract.costs import CostNow, Costs, ModelPriceInfo, Part, RunCosts, RunPart
 from pyscrai.contract.engines import EngineInstance
+from pyscrai.contract.estimates import Estimate, NewEstimate
 from pyscrai.contract.events import Event, NewEvent
 from pyscrai.contract.limits import LimitScope, SetLimit, WiderLimit
 from pyscrai.contract.people import AddedUser, Me, StoredKey, User
@@ -187,6 +188,10 @@ class Api:
         declared."""
         params = {"model": list(models), "run": run_id}
         return _page(ModelPriceInfo, await self.http.request("GET", "/prices", params=params)).items
+
+    async def estimate(self, wanted: NewEstimate) -> Estimate:
+        """What a run would ask and cost. Raises what `create_run` raises."""
+        return _one(Estimate, await self.http.request("POST", "/estimates", json=wanted))
 
     # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -58,7 +58,8 @@ async def _ask(question: Question, meter: Meter, timeout: float) -> dict[str, An
         timeout=timeout,
     )
     schema, asked = question.schema, f"{question.system}\n{question.user}"
-    messages = [Message(role=role, content=text) for role, text in _texts(question) if text]
+    told = texts(question.system, question.user, schema)
+    messages = [Message(role=role, content=text) for role, text in told if text]
     try:
         await _call(model, messages, schema)
     except Unsupported:
@@ -99,12 +100,12 @@ async def _call(model: MeteredModel, messages: list[Message], schema: dict[str, 
         raise ModelError(f"{model.id}: agno gave up: {output.content}")
 
 
-def _texts(question: Question) -> list[tuple[str, str]]:
-    system = question.system
-    if question.schema is not None:
-        wanted = json.dumps(question.schema, ensure_ascii=False, separators=(",", ":"))
+def texts(system: str, user: str, schema: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """(role, text) of what a model is sent first: the prompts, and the form that the answer has to have."""
+    if schema is not None:
+        wanted = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
         system = "\n\n".join([system, FORM, wanted])
-    return [("system", system.strip()), ("user", question.user)]
+    return [("system", system.strip()), ("user", user)]
 
 
 def _problem(error: answers.Unusable, model: MeteredModel, *, cut_off: bool) -> str:

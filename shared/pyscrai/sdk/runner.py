@@ -16,11 +16,13 @@ from anyio import CancelScope, move_on_after, to_thread
 from pyscrai.client.api import Api
 from pyscrai.client.errors import ClientError
 from pyscrai.contract.costs import RunCosts
+from pyscrai.contract.estimates import Estimate
 from pyscrai.contract.runs import NewReplay, NewRun, Run
 from pyscrai.domain.choices import Choices
 from pyscrai.sdk.catalog import in_catalog, publish
 from pyscrai.sdk.choices import choices_of, resume_of
 from pyscrai.sdk.errors import RunBlocked, RunFailed
+from pyscrai.sdk.estimates import estimate_of
 from pyscrai.sdk.event import Handler, Handlers, known
 from pyscrai.sdk.follow import follow
 from pyscrai.sdk.names import find_run
@@ -180,6 +182,17 @@ class Runner:
         place = await self._at()
         async with place.api() as api:
             return await api.run_costs((await find_run(api, run)).id)
+
+    def estimate(self, scenario: Scenario | str, **options: Any) -> Estimate:
+        """What a run of `run` with these options would ask and cost; nothing is spent. Raises what `run` raises."""
+        return call(partial(self.estimate_async, scenario, **options))
+
+    async def estimate_async(self, scenario: Scenario | str, **options: Any) -> Estimate:
+        """As `estimate`."""
+        choices = choices_of(**options)
+        place = await self._at()
+        async with place.api() as api:
+            return await estimate_of(api, scenario, choices)
 
     def close(self) -> None:
         """End what this runner has started. Runs that are not over stay as they are and can be resumed."""
