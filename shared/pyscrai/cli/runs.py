@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyscrai.cli.costs import of_run
+from pyscrai.cli.insights import knows, patterns
 from pyscrai.cli.options import (
     Engines,
     Where,
@@ -45,6 +46,8 @@ Examples:
   pyscrai runs list --status paused
   pyscrai runs show last
   pyscrai runs costs last --by seat
+  pyscrai runs knows last --seat mayor --turn 2
+  pyscrai runs patterns last
   pyscrai runs export last --out my-run
   pyscrai runs export last --format csv > metrics.csv
   pyscrai runs replay run-003
@@ -68,6 +71,8 @@ def runs() -> None:
 
 
 runs.add_command(replay)
+runs.add_command(knows)
+runs.add_command(patterns)
 
 
 @runs.command("list")

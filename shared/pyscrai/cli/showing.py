@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pyscrai.cli import pages
+from pyscrai.cli import pages, patterns
 from pyscrai.cli.findings import disclosures
 from pyscrai.cli.play import Play
 from pyscrai.cli.session import Session
 from pyscrai.cli.talk import Talk
 from pyscrai.cli.watching import bill_of, summary
 from pyscrai.contract.runs import Run
+from pyscrai.domain.patterns import patterns as patterns_of
 from pyscrai.sdk.follow import whole_log
 from pyscrai.sdk.result import result_of
 
@@ -29,6 +30,9 @@ async def show_run(run: Run, at: Session, talk: Talk, *, thoughts: bool, default
     pages.heading(talk.paper, run, bill, {}, pyscrai.__version__)
     for entry in log:
         play.show(entry)
+    if any(entry.kind == "report" for entry in log):
+        ranges = {name: gauge.bounds for name, gauge in bill.gauges.items()}
+        patterns.show(talk.paper, bill, patterns_of(log, ranges))
     disclosures(talk.paper, log)
     pages.spending(talk.paper, log)
     pages.ending(talk.paper, run, play.measures, play.reason, None)

@@ -10,6 +10,7 @@ import click
 
 from pyscrai.cli.options import Where, common, pass_talk, place
 from pyscrai.cli.talk import OK, Talk
+from pyscrai.cli.timeline import timeline
 
 if TYPE_CHECKING:
     from pyscrai.contract.templates import Template, TemplateType
@@ -27,6 +28,7 @@ Examples:
   pyscrai scenarios list
   pyscrai scenarios show negotiation > negotiation.yaml
   pyscrai scenarios add my/scenario
+  pyscrai scenarios timeline my/scenario --seed 7
 """
 
 
@@ -107,6 +109,9 @@ def archive_template(talk: Talk, /, where: Where, kind: TemplateType, name: str)
 @click.group(epilog=SCENARIOS_EPILOG)
 def scenarios() -> None:
     """The scenarios of the catalog, and those that come with PyScrAI."""
+
+
+scenarios.add_command(timeline)
 
 
 @scenarios.command("list")
