@@ -22,7 +22,7 @@ SHOWN_BACK = 6300
 
 @dataclass(kw_only=True)
 class Part:
-    """What one part of a run comes to, as expected."""
+    """What one part of a run comes to, as expected. `calls`: those of the schedule."""
 
     calls: int = 0
     input: float = 0.0
@@ -66,7 +66,7 @@ def bill(
             told.by["phase"].setdefault(asked.work.phase, Part()),
             told.by["model"].setdefault(model, Part()),
         ):
-            part.calls += 1
+            part.calls += not asked.work.payload.get("again")
             part.input += read
             part.output += wrote
             part.cost += spent

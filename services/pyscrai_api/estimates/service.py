@@ -28,7 +28,7 @@ from pyscrai_api.estimates.lengths import Lengths
 from pyscrai_api.estimates.playing import Play, play, remarks, variants, who_answers
 from pyscrai_api.estimates.sizes import Sizes, full, largest, turns_shown
 from pyscrai_api.money.prices import how_to_declare, price_of
-from pyscrai_api.runs.start import check, pin_event_types
+from pyscrai_api.runs.start import as_played, check, pin_event_types
 
 _PARTS: tuple[EstimatePart, ...] = ("seat", "phase", "model")
 
@@ -62,6 +62,7 @@ class Estimates:
     async def _plan(self, conn: Connection, wanted: NewEstimate, owner: str) -> Plan:
         scenario = await _scenario(conn, wanted, owner)
         check(scenario, wanted.choices)
+        scenario = as_played(scenario, wanted.choices)
         pins = await pin_event_types(conn, needed_event_types(scenario), owner)
         event_types = {phase: await _event_type(conn, version) for phase, version in pins.items()}
         return Plan(
