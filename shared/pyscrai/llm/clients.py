@@ -2,7 +2,8 @@
 
 None of them retries by itself, since each attempt needs a reservation of its own. None has a limit of time but for
 connecting: an answer is bounded by its question's own limit, around the whole call. None follows a redirection: what is
-asked, and with which key, is for the named address alone.
+asked, and with which key, is for the named address alone. For the same reason none takes a proxy of the environment to
+a server on this machine.
 
 A client knows its key for as long as it lives. Those of lent keys live while questions use them (`lending`), and a
 little longer, so that one event after the other need not connect anew.
@@ -16,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
+
+from pyscrai.llm.addresses import is_loopback
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -70,7 +73,7 @@ def openai_client(base_url: str, key: str, *, own: bool, lent: bool = False) -> 
             max_retries=0,
             timeout=timeout,
             default_headers=headers,
-            http_client=DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False),
+            http_client=DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False, **_way(base_url)),
         )
 
     made: AsyncOpenAI = _shared(("openai", base_url, key), make, lent)
@@ -83,11 +86,18 @@ def anthropic_client(base_url: str, key: str, *, lent: bool = False) -> AsyncAnt
 
     def make() -> AsyncAnthropic:
         timeout = Timeout(None, connect=CONNECT_TIMEOUT)
-        http = DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False)
+        http = DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False, **_way(base_url))
         return AsyncAnthropic(base_url=base_url, api_key=key, max_retries=0, timeout=timeout, http_client=http)
 
     made: AsyncAnthropic = _shared(("anthropic", base_url, key), make, lent)
     return made
+
+
+def _way(base_url: str) -> dict[str, Any]:
+    """Past all proxies to a server on this machine; Anthropic's client reads them itself, where no mounts say so."""
+    if not is_loopback(base_url):
+        return {}
+    return {"trust_env": False, "mounts": dict.fromkeys(("http://", "https://", "all://"))}
 
 
 def _shared(name: Name, make: Callable[[], Any], lent: bool) -> Any:

@@ -179,7 +179,7 @@ class MeteredModel(Model):
     def _take(self, response: ModelResponse, keys: Collection[str]) -> None:
         """Keep the answer as it will be recorded and parsed: what a replay takes has to be the very same text."""
         told = response.provider_data or {}
-        self.usage = _usage(response.response_usage)
+        self.usage = _usage(response.response_usage, answered=bool(response.content))
         self.answer = redact(clean_text(response.content), keys) if isinstance(response.content, str) else ""
         self.cut_off = told.get("finish_reason") == "length"
         if refusal := told.get("refusal"):
@@ -207,8 +207,9 @@ class MeteredModel(Model):
         raise NotImplementedError("the wrapped model parses")
 
 
-def _usage(told: MessageMetrics | None) -> Usage | None:
-    if told is None:
+def _usage(told: MessageMetrics | None, *, answered: bool) -> Usage | None:
+    """What the provider counted; None where it did not. An answer made of no tokens at all was not counted."""
+    if told is None or (answered and not (told.input_tokens or told.output_tokens)):
         return None
     return Usage(
         input_tokens=max(told.input_tokens or 0, 0),

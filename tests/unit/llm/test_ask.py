@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from agno.metrics import MessageMetrics
 
 from pyscrai.llm import (
     BadKey,
@@ -26,6 +27,7 @@ from pyscrai.llm import (
     ask,
     warm_up,
 )
+from pyscrai.llm.metered import _usage
 
 Make = Callable[..., Question]
 GOOD = '{"action": "We build the bridge."}'
@@ -261,3 +263,17 @@ async def test_waiting_for_ones_turn_is_no_part_of_the_time_out(
     monkeypatch.setattr(Rehearsal, "turn", turn, raising=False)
     assert await ask(ask_for("rehearsal"), ledger, timeout=timeout)
     assert ledger.calls[0].error is None
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        (None, False),
+        (MessageMetrics(), False),  # some servers send a count of noughts where they do not count
+        (MessageMetrics(input_tokens=1), True),
+        (MessageMetrics(output_tokens=1), True),
+    ],
+)
+def test_an_answer_of_no_tokens_was_not_counted(told: MessageMetrics | None, known: bool) -> None:
+    assert (_usage(told, answered=True) is not None) == known
+    assert (_usage(told, answered=False) is not None) == (told is not None)
