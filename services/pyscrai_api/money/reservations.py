@@ -13,6 +13,7 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+from pyscrai.contract import TAKES_ANSWERS
 from pyscrai.contract.events import Grant, Reserve
 from pyscrai.domain.choices import Price
 from pyscrai.domain.money import upper_bound
@@ -45,6 +46,10 @@ FROM unnest($3::bigint[], $4::int[], $5::int[], $6::int[], $7::int[], $8::int[],
   AS line (event_id, lease_no, call, step, ordinal, try_no, model, input_bound, max_tokens, input_price, output_price,
     price, reserved, drawn_on, request_hash, provider)
 """
+_PROTOCOL = "SELECT protocol FROM engines WHERE id = $1"
+_OUTDATED = (
+    f"this engine does not take recorded answers in place of calls (protocol {TAKES_ANSWERS}): replay with a newer one"
+)
 _NOT_RUNNING = "the run does not run now; the event was handed back"
 
 
@@ -73,7 +78,8 @@ class Granted:
 
 @dataclass(kw_only=True)
 class Desk:
-    """A batch of calls of one locked account. `declared`: prices of the run itself, which go before the others."""
+    """A batch of calls of one locked account. `declared`: prices of the run itself, which go before the others.
+    `outdated`: a replay's engine would make calls instead of taking their recorded answers."""
 
     account: Account
     engine_id: UUID
@@ -82,6 +88,7 @@ class Desk:
     leases: Mapping[int, Place]
     calls: Sequence[Reserve]
     recordings: Recordings | None = None
+    outdated: bool = False
     room: Room | None = None
     granted: list[Granted] = field(default_factory=list)
     back: list[HandBack] = field(default_factory=list)
@@ -96,6 +103,8 @@ class Desk:
         if not self.account.running:
             self.back.append(HandBack(call.event_id, call.lease_no, hold=True))
             return grant(call, "not_running", detail=_NOT_RUNNING)
+        if self.outdated:
+            return grant(call, "unpriced", detail=_OUTDATED)
         if self.recordings is not None and (given := self._remembered(self.recordings, call, place)) is not None:
             return given
         price = price_of(call.model, self.declared, self.terms.prices)
@@ -164,6 +173,7 @@ async def reserve(
     A repeat of a reservation that is still open is granted again and takes nothing.
     """
     leases = await _leases(account, engine_id, calls)
+    takes = account.memory is None or await account.conn.fetchval(_PROTOCOL, engine_id) >= TAKES_ANSWERS
     desk = Desk(
         account=account,
         engine_id=engine_id,
@@ -171,7 +181,9 @@ async def reserve(
         declared=declared,
         calls=calls,
         leases=leases,
-        recordings=await _recordings(account, calls, leases),
+        recordings=await _recordings(account, calls, leases) if takes else None,
+        # The cache only saves money: without it models are asked.
+        outdated=not takes and account.memory is not None and account.memory.replay_of is not None,
     )
     grants = [await desk.answer(call) for call in calls]
     await desk.write()

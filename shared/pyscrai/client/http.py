@@ -156,7 +156,8 @@ def parsed(kind: TypeAdapter[T], body: bytes) -> T:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = "/".join(str(part) for part in first["loc"])
-        raise UnexpectedAnswer(f"the API answered something unexpected at /{place}: {first['msg']}") from error
+        # The error itself repeats what was answered, and that may be a key: it stays out of tracebacks.
+        raise UnexpectedAnswer(f"the API answered something unexpected at /{place}: {first['msg']}") from None
 
 
 def encode(value: Json) -> bytes:

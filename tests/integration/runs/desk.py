@@ -92,7 +92,9 @@ class Desk:
     async def register(self, lane: str, **more: Any) -> dict[str, Any]:
         engine_type, _, pool = lane.partition(":")
         made: dict[str, Any] = await self.ok(
-            "POST", "/engine-instances", {"engine_type": engine_type, "pool": pool or None, "lease_seconds": 20, **more}
+            "POST",
+            "/engine-instances",
+            {"engine_type": engine_type, "pool": pool or None, "lease_seconds": 20, "protocol": 2, **more},
         )
         return made
 

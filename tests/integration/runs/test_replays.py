@@ -236,3 +236,24 @@ async def test_cached_answers_are_kept_for_so_many_days(desk: Desk) -> None:
     )
     assert await retention.run_once() == 3
     assert (await desk.ok("GET", "/cache"))["answers"] == kept - 3
+
+
+async def test_an_engine_that_would_make_the_calls_plays_no_replay(desk: Desk) -> None:
+    """It does not know that a grant brings an answer: it would pay for what costs nothing."""
+    recorded, _ = await play(desk, await desk.start(limit="5", **PRICE))
+    await replay(desk, recorded)
+    old = await desk.register("actor", protocol=1)
+    (event, *_) = await desk.claim("actor", engine=old)
+    (grant,) = await desk.reserve("actor", event, engine=old, request_hash=asked(event))
+    assert (grant["state"], grant.get("answer")) == ("unpriced", None)
+    assert "newer" in grant["detail"]
+
+
+async def test_an_engine_that_would_make_the_calls_gets_none_of_the_cache(desk: Desk) -> None:
+    await play(desk, await desk.start(limit="5", cache=True, **PRICE))
+    await desk.start(limit="5", cache=True, **PRICE)
+    old = await desk.register("actor", protocol=1)
+    (event, *_) = await desk.claim("actor", engine=old)
+    (grant,) = await desk.reserve("actor", event, engine=old, request_hash=asked(event))
+    assert (grant["state"], grant.get("answer")) == ("granted", None)
+    assert float(grant["reserved"]) > 0
