@@ -1,4 +1,7 @@
-"""What the queue shows to Prometheus: depth by lane and state, engines, and claims that wait."""
+"""What the queue shows to Prometheus: depth by lane and state, engines, and claims that wait.
+
+Whoever may scrape need not know who there is: pools are called by people's names, and are told as one, `actor:*`.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,13 @@ def watch_queue(metrics: Metrics, pool: Pool, queue: Queue) -> None:
         depth.clear()
         engines.clear()
         for row in rows:
-            depth.labels(row["lane"], Live(row["state"]).name.lower()).set(row["events"])
+            depth.labels(_label(row["lane"]), Live(row["state"]).name.lower()).inc(row["events"])
         for lane in live:
-            engines.labels(lane["lane"], lane["status"]).set(lane["engines"])
+            engines.labels(_label(lane["lane"]), lane["status"]).inc(lane["engines"])
 
     metrics.refreshers.append(refresh)
+
+
+def _label(lane: str) -> str:
+    engine_type, colon, _ = lane.partition(":")
+    return f"{engine_type}:*" if colon else lane
