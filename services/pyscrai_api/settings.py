@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+MOST_DOLLARS = 10**10
+"""What the database can hold."""
 
 
 class BadSetting(ValueError):
@@ -30,7 +32,7 @@ def _limit(text: str) -> Decimal | None:
         value = Decimal(text)
     except InvalidOperation:
         raise ValueError("an amount of US dollars such as 0.25, or `none`") from None
-    if not value.is_finite() or value < 0:
+    if not value.is_finite() or not 0 <= value < MOST_DOLLARS:
         raise ValueError("an amount of US dollars, 0 or more, or `none`")
     return value
 

@@ -10,6 +10,8 @@ MILLION = Decimal(1_000_000)
 UNIT = Decimal("1e-10")
 MOST_TOKENS = 10**9
 """No call has more: a larger count is a provider's mistake, and its cost would fit nowhere."""
+MOST = Decimal(10**9)
+"""No call costs more, whatever price was declared: sums have to fit into numeric(20,10)."""
 
 
 def upper_bound(input_bound: int, max_tokens: int, price: Price) -> Decimal:
@@ -19,7 +21,7 @@ def upper_bound(input_bound: int, max_tokens: int, price: Price) -> Decimal:
     reasoning, each token counts at the dearest rate that may apply to it.
     """
     exact = max(_most(input_bound, max_tokens, rates) for rates in _reachable(input_bound, price))
-    return (exact + price.request).quantize(UNIT, ROUND_CEILING)
+    return min(exact + price.request, MOST).quantize(UNIT, ROUND_CEILING)
 
 
 def cost(
@@ -48,7 +50,7 @@ def cost(
         + rates.output * (told_out - reasoned)
         + _or(rates.reasoning, rates.output) * reasoned
     ) / MILLION
-    return (exact + price.request).quantize(UNIT, ROUND_HALF_EVEN)
+    return min(exact + price.request, MOST).quantize(UNIT, ROUND_HALF_EVEN)
 
 
 def affordable(needs: list[Decimal], available: Decimal) -> int:

@@ -16,7 +16,7 @@ from pyscrai.domain.conditions import parse
 from pyscrai.domain.entry import CONTROL, STORY, audience, draft
 from pyscrai.domain.errors import InvalidScenario, InvalidValue
 from pyscrai.domain.metrics import coerce, compile_pattern, read_metric
-from pyscrai.domain.money import affordable, cost, upper_bound
+from pyscrai.domain.money import MOST, affordable, cost, upper_bound
 from pyscrai.domain.scenario import Metric, Scenario, readable, slug
 
 
@@ -256,3 +256,10 @@ def test_an_integer_metric_too_large_for_json_stays_a_double(value: Any) -> None
     measured = coerce(Metric(type="integer"), value)
     assert type(measured) is float
     assert canonical(measured)
+
+
+def test_no_price_makes_a_cost_that_fits_nowhere() -> None:
+    dear = Price(input=Decimal(9_999_999_999), output=Decimal(9_999_999_999))
+    bound = upper_bound(2**31 - 1, 200_000, dear)
+    assert bound == cost(10**12, 10**12, dear) == MOST
+    assert len(bound.as_tuple().digits) <= 20
