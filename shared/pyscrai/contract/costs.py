@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pyscrai.contract.wire import Money, Wire
+from pyscrai.contract.wire import Money, Tolerant, Wire
 from pyscrai.domain.choices import Price
 
 RunPart = Literal["seat", "phase", "model", "turn"]
@@ -84,7 +84,7 @@ class ModelPriceInfo(Wire):
     asked: str
     model: str
     source: PriceSource
-    price: Price | None = None
+    price: Annotated[Price | None, Tolerant] = None
     version: str | None = None
     dated: str | None = None
     how_to_declare: str | None = None

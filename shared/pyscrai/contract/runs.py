@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, computed_field
 
-from pyscrai.contract.wire import Money, Wire
+from pyscrai.contract.wire import Money, Tolerant, Wire
 from pyscrai.domain.choices import Choices, Price, SeatChoice
 from pyscrai.domain.entry import Entry
 
@@ -105,7 +105,7 @@ class Run(Wire):
     reserved: Money
     model_calls: int
     log_digest: str
-    choices: Choices
+    choices: Annotated[Choices, Tolerant]
     pool: str | None = None
     owner: str
     visibility: str
@@ -163,7 +163,7 @@ class Snapshot(Wire):
 
     run: Run
     scenario: dict[str, JsonValue]
-    choices: Choices
+    choices: Annotated[Choices, Tolerant]
     state: dict[str, Any]
     seq: int
     seat: str | None = None
