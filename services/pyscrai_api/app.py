@@ -18,6 +18,7 @@ from pyscrai_api.errors import ApiError, from_exception, problem
 from pyscrai_api.layers import Paths, Watch
 from pyscrai_api.loops.all import all_running
 from pyscrai_api.routes import (
+    branches,
     cache,
     catalog,
     conversations,
@@ -66,7 +67,7 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
     for kind in (ApiError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, render)
     app.include_router(page.router)
-    work = (providers, events, runs, seats, insights, estimates, costs, cache, limits, conversations, sockets)
+    work = (providers, events, runs, branches, seats, insights, estimates, costs, cache, limits, conversations, sockets)
     for noun in (health, people, keys, catalog, scenarios, executions, engines, *work):
         app.include_router(noun.router)
     # The last one added is the outermost.

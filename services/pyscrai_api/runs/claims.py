@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -21,11 +22,25 @@ from pyscrai_api.database import Connection, Pool
 from pyscrai_api.errors import NotFound, from_exception
 from pyscrai_api.money.provider_limits import Declared
 from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure
+from pyscrai_api.queue.statements import sql
 from pyscrai_api.runs.folds import Folds
 from pyscrai_api.runs.plans import Plans
 from pyscrai_api.runs.recorded_seats import RecordedSeats
 
 log = structlog.get_logger(__name__)
+
+
+# Behind whatever prompt the author has written: not a part of the template that the run pins.
+SENT_BACK = """
+
+# What you are asked to change
+
+{% for one in remarks %}You had proposed: {{ one.proposed | json }}
+
+A person who looks at your answers before they count sent this back: {{ one.remark }}
+
+{% endfor %}Answer anew, in the same form, and take what was said into account.
+"""
 
 
 class Claims:
@@ -63,11 +78,14 @@ class Claims:
         recent = await self._folds.recent(conn, run_id, state, at_seq)
         event_type = plan.event_type(work)
         step, ordinal = item.step or 0, item.ordinal or 0
-        planned = self._limited(model_for(plan, work, step, ordinal))
+        remarks: list[Any] = []
+        if work.seat is not None and plan.approved(work.seat):
+            remarks = json.loads(await conn.fetchval(sql("people", "remarks"), item.id) or "[]")
+        planned = self._limited(model_for(plan, work, step, ordinal, again=len(remarks)))
         return _claimed(
             item,
             event_type,
-            view=view(plan, state, recent, work),
+            view=view(plan, state, recent, work) | ({"remarks": remarks} if remarks else {}),
             schema=result_schema(plan, work),
             model=await self._recorded.model(conn, run_id, step, ordinal, planned),
         )
@@ -103,15 +121,16 @@ def work_of(item: ClaimedRow) -> Work:
     )
 
 
-def model_for(plan: Plan, work: Work, step: int, ordinal: int) -> ModelChoice:
-    """Which model answers an event; its seed is a hash of the run's seed and the event's place."""
+def model_for(plan: Plan, work: Work, step: int, ordinal: int, *, again: int = 0) -> ModelChoice:
+    """Which model answers an event; its seed is a hash of the run's seed, the event's place, and how often a person
+    has sent the answer back."""
     who = work.seat or ("narrator" if work.phase == "world_update" else "analyst")
     seating = plan.seating(who)
     return ModelChoice(
         id=seating.model,
         temperature=seating.temperature,
         max_tokens=seating.max_tokens,
-        seed=chance(plan.seed, step, ordinal, "model"),
+        seed=chance(plan.seed, step, ordinal, "model", *([again] if again else [])),
     )
 
 
@@ -125,7 +144,8 @@ def _claimed(
 ) -> Claimed:
     prompt = None
     if event_type is not None:
-        prompt = Prompt(renderer=event_type.renderer, system=event_type.system, user=event_type.prompt)
+        user = event_type.prompt + (SENT_BACK if view and "remarks" in view else "")
+        prompt = Prompt(renderer=event_type.renderer, system=event_type.system, user=user)
     return Claimed(
         id=item.id,
         event_type=item.event_type,

@@ -40,13 +40,18 @@ async def reseat(run: LockedRun, plans: Plans, wanted: Resume, installation: Map
         errors = [FieldError(pointer=place, message=why) for place, why in forbidden]
         raise Invalid("the run cannot go on like this", errors=errors)
     check_money(plan.model_copy(update={"choices": choices}), run.limit_usd, installation, pointer="")
-    _log(run, plan.choices, choices, list(plan.scenario.seats))
-    run.plan_version += 1
-    run.choices = choices.model_dump(mode="json")
-    await run.conn.execute(_CHOOSE, run.id, choices.model_dump_json(), run.plan_version)
+    log_seats(run, plan.choices, choices, list(plan.scenario.seats))
+    await choose(run, choices)
     # What is held for want of money is held for what the old model would have cost.
     await waiting.release_all(run)
     return True
+
+
+async def choose(run: LockedRun, choices: Choices) -> None:
+    """Other choices for a locked run, from now on, in every replica."""
+    run.plan_version += 1
+    run.choices = choices.model_dump(mode="json")
+    await run.conn.execute(_CHOOSE, run.id, choices.model_dump_json(), run.plan_version)
 
 
 def _merged(now: Choices, wanted: Resume) -> Choices:
@@ -73,7 +78,7 @@ def _check(scenario: Scenario, seats: Mapping[str, SeatChoice]) -> None:
         raise Invalid("the run cannot go on like this", errors=errors)
 
 
-def _log(run: LockedRun, before: Choices, after: Choices, seats: list[str]) -> None:
+def log_seats(run: LockedRun, before: Choices, after: Choices, seats: list[str]) -> None:
     """One control line for what changed for everyone (seat null), and one for each seat with a choice of its own."""
     if after.model != before.model:
         run.log("seat_changed", {"seat": None, "model": after.model})

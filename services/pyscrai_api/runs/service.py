@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+from pyscrai.contract.branches import NewBranch
 from pyscrai.contract.runs import NewReplay, NewRun, Snapshot
+from pyscrai.domain.injected import Injected
 from pyscrai_api.database import Connection, Pool
+from pyscrai_api.errors import NotFound
 from pyscrai_api.idempotency import Answer, Key, once
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.people.pools import check_pool
 from pyscrai_api.queue.notify import Bell
-from pyscrai_api.runs import reading
+from pyscrai_api.runs import inputs, reading
 from pyscrai_api.runs.admission import Admission
+from pyscrai_api.runs.branching import start_branch
 from pyscrai_api.runs.claims import Claims
 from pyscrai_api.runs.commit import Committed
 from pyscrai_api.runs.control import Control
 from pyscrai_api.runs.finisher import RunEvents
 from pyscrai_api.runs.folds import Folds
 from pyscrai_api.runs.going import Going
-from pyscrai_api.runs.locked import LockedRun
+from pyscrai_api.runs.locked import LockedRun, lock
 from pyscrai_api.runs.places import Places
 from pyscrai_api.runs.plans import Plans
 from pyscrai_api.runs.replays import start_replay
 from pyscrai_api.runs.start import start_run
+from pyscrai_api.seats.service import Seats
 from pyscrai_api.settings import Settings
 
 Told = Callable[[Connection, UUID], Awaitable[Answer]]
@@ -33,7 +38,7 @@ Begun = Awaitable[tuple[LockedRun, Committed | None]]
 
 class Runs:
     """`events` is what the queue calls for events of runs; `control` is what people do, `going` what money does, and
-    `admission` lets runs play of which there were too many."""
+    `admission` lets runs play of which there were too many, `seats` has the people."""
 
     def __init__(self, pool: Pool, bell: Bell, settings: Settings, terms: Terms) -> None:
         self._pool = pool
@@ -45,8 +50,14 @@ class Runs:
         self.events = RunEvents(pool, bell, self._plans, claims, terms, self._folds)
         self._places = Places(settings.runs_at_once)
         self.admission = Admission(pool, self.events, self._plans, self._places, terms.wider)
+        self.seats = Seats(pool, self.events, self._plans, self._folds, terms, self.admission.play)
         self.control = Control(self.events, self._plans, terms, self.admission.play)
         self.going = Going(pool, self.events, terms.wider, self.admission.play)
+
+    @property
+    def plans(self) -> Plans:
+        """The plans of runs, for those who only read."""
+        return self._plans
 
     async def start(self, wanted: NewRun, owner: str, key: Key | None = None, told: Told | None = None) -> Answer:
         """Start a run; when this returns, its first events may be claimed, or it is pending (`places`). The answer is
@@ -67,9 +78,38 @@ class Runs:
         check_pool(owner, wanted.pool)
 
         def begin(conn: Connection) -> Begun:
-            return start_replay(conn, self._plans, self._places, recorded, wanted, owner=owner)
+            committer = self.events.committer
+            return start_replay(conn, self._plans, self._places, committer, recorded, wanted, owner=owner)
 
         return await self._open(begin, key, None)
+
+    async def branch(self, parent: UUID, wanted: NewBranch, owner: str, key: Key | None = None) -> Answer:
+        """Start a run that shares the story of another one up to a step boundary; otherwise as `start`."""
+        check_pool(owner, wanted.pool)
+
+        def begin(conn: Connection) -> Begun:
+            default, prices = self._settings.default_limit, self._terms.prices
+            return start_branch(
+                *(conn, self._plans, self._places, self.events.committer, parent, wanted),
+                owner=owner,
+                default_limit=default,
+                prices=prices,
+            )
+
+        return await self._open(begin, key, None)
+
+    async def tell(self, run_id: UUID, wanted: Injected, by: str, key: Key | None = None) -> Answer:
+        """Keep something for the run's log, which it enters with the open step. Raises what `inputs.add` does."""
+
+        async def work() -> Answer:
+            run = await lock(conn, run_id)
+            if run is None:
+                raise NotFound(f"there is no run {run_id}")
+            plan = await self._plans.of(conn, run_id, run.plan_version)
+            return Answer(status=201, body=(await inputs.add(run, plan, wanted, by)).model_dump_json())
+
+        async with self._pool.acquire() as conn, conn.transaction():
+            return await once(conn, key, work)
 
     async def _open(self, begin: Callable[[Connection], Begun], key: Key | None, told: Told | None) -> Answer:
         started: list[tuple[LockedRun, Committed | None]] = []

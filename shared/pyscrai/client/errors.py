@@ -6,6 +6,7 @@ PyScrAIError
     ├── UnexpectedAnswer        an answer that is not in the protocol: something else answers there
     └── ApiError                an answer that says no (`status`, `code`, `detail`)
         ├── InvalidRequest          400 invalid; `errors` says where
+        │   └── InvalidMove             422 invalid_move
         ├── Unauthorized            401 unauthorized
         ├── Forbidden               403 forbidden
         ├── NotFound                404 not_found
@@ -91,6 +92,10 @@ class IdempotencyMismatch(ApiError):
     """The same Idempotency-Key came with another body."""
 
 
+class InvalidMove(InvalidRequest):
+    """A person's move does not fit its form; `errors` names each place."""
+
+
 class LimitRequired(ApiError):
     """A priced model needs a limit."""
 
@@ -117,6 +122,7 @@ BY_CODE: Mapping[str, type[ApiError]] = {
     "too_large": TooLarge,
     "unsupported_media_type": UnsupportedMediaType,
     "idempotency_mismatch": IdempotencyMismatch,
+    "invalid_move": InvalidMove,
     "limit_required": LimitRequired,
     "unpriced_model": UnpricedModel,
     "unavailable": Unavailable,

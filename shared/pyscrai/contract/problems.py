@@ -19,6 +19,7 @@ Code = Literal[
     "unsupported_media_type",  # 415
     "idempotency_mismatch",  # 422 the same Idempotency-Key with another body
     "limit_required",  # 422 a priced model without a limit
+    "invalid_move",  # 422 a person's move does not fit its form; `errors` says where
     "unpriced_model",  # 422 no price is known for the model
     "unavailable",  # 503 the database does not answer, or is full
     "internal",  # 500

@@ -223,8 +223,10 @@ async def test_what_cannot_start_says_why(desk: Desk) -> None:
     name = await desk.scenario(talks())
     unknown = await desk.refused("POST", "/runs", {"scenario": name, "choices": {"seats": {"ghost": {}}}})
     assert unknown["errors"][0]["pointer"] == "/choices/seats/ghost"
-    human = await desk.refused("POST", "/runs", {"scenario": name, "choices": {"seats": {"union": {"human": True}}}})
-    assert "model" in human["errors"][0]["message"]
+    taken = await desk.refused("POST", "/runs", {"scenario": name, "choices": {"seats": {"union": {"taken": True}}}})
+    assert taken["errors"][0]["pointer"] == "/choices/seats/union/taken"
+    voice = await desk.refused("POST", "/runs", {"scenario": name, "choices": {"seats": {"analyst": {"human": True}}}})
+    assert voice["errors"][0]["pointer"] == "/choices/seats/analyst"
     priced = await desk.refused("POST", "/runs", {"scenario": name, "choices": {"model": "openai:nobody-knows"}})
     assert priced["code"] == "unpriced_model"
     assert "--price" in priced["detail"]

@@ -40,6 +40,20 @@ WHERE e.run_id IS DISTINCT FROM CASE WHEN q.id IS NULL THEN o.run_id ELSE q.run_
 SELECT r.id, r.status, r.step, r.open, count(q.id) AS live
 FROM runs r LEFT JOIN queue q ON q.run_id = r.id GROUP BY r.id HAVING r.open <> count(q.id);
 
+-- name: waiting_counter  a run's counter of events that wait for people is the number of those
+SELECT r.id, r.status, r.waiting, count(q.id) AS live
+FROM runs r LEFT JOIN queue q ON q.run_id = r.id AND q.state = 4 GROUP BY r.id HAVING r.waiting <> count(q.id);
+
+-- name: waiting_runs_wait  a run that plays is waiting where all that is open waits for people, and only there
+SELECT id, status, open, waiting FROM runs
+WHERE (status = 'waiting' AND waiting <> open) OR (status = 'running' AND open > 0 AND waiting = open);
+
+-- name: who_waits_is_asked  an event waits for a person if and only if it is in an inbox, open, at its own seat
+SELECT coalesce(q.id, i.event_id) AS event_id, q.state, i.ended FROM (SELECT * FROM queue WHERE state = 4) q
+FULL JOIN (SELECT i.*, e.seat AS of_event FROM inbox i JOIN events e ON e.id = i.event_id WHERE i.ended IS NULL) i
+  ON i.event_id = q.id
+WHERE q.id IS NULL OR i.event_id IS NULL OR i.seat <> i.of_event OR i.run_id <> q.run_id;
+
 -- name: one_open_step  what is live belongs to the run's present step
 SELECT q.id, r.id AS run_id, r.step, e.step AS of_step
 FROM queue q JOIN runs r ON r.id = q.run_id JOIN events e ON e.id = q.id WHERE e.step <> r.step;
@@ -49,10 +63,11 @@ SELECT r.id, r.status, q.id AS event_id FROM runs r JOIN queue q ON q.run_id = r
 WHERE r.status IN ('completed', 'failed', 'cancelled');
 
 -- name: running_runs_go_on  a run that runs has something open: else nobody would ever advance it
-SELECT id, step FROM runs WHERE status = 'running' AND open = 0;
+SELECT id, step FROM runs WHERE status IN ('running', 'waiting') AND open = 0;
 
 -- name: running_runs_have_no_dead_letters  a dead letter blocks its run or fails it
-SELECT r.id, q.id AS event_id FROM runs r JOIN queue q ON q.run_id = r.id AND q.state = 6 WHERE r.status = 'running';
+SELECT r.id, q.id AS event_id FROM runs r JOIN queue q ON q.run_id = r.id AND q.state = 6
+WHERE r.status IN ('running', 'waiting');
 
 -- name: money_is_waited_for  who waits for money in a run that runs waits for a call that is open, or could go on
 SELECT r.id, min(q.need) AS need FROM runs r JOIN queue q ON q.run_id = r.id AND q.state = 5 AND q.need IS NOT NULL

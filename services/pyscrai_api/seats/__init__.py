@@ -1,0 +1,1 @@
+"""People at seats: what they are asked, what they say, seats that change hands."""
