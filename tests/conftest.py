@@ -14,6 +14,7 @@ import signal
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -116,17 +117,28 @@ def template_dsn(server_dsn: str) -> Iterator[str]:
 @pytest.fixture
 def dsn(request: pytest.FixtureRequest, server_dsn: str, template_dsn: str) -> Iterator[str]:
     """A fresh, migrated database. After integration and acceptance tests its invariants must hold."""
+    with fresh_database(server_dsn, template_dsn) as fresh:
+        yield fresh
+        if CHECKED_FLOORS & set(request.path.relative_to(ROOT).parts):
+            hold_invariants(fresh)
+
+
+@contextmanager
+def fresh_database(server_dsn: str, template_dsn: str) -> Iterator[str]:
+    """A copy of the template, which is dropped at the end whoever still uses it."""
     template = urlsplit(template_dsn).path.removeprefix("/")
     name = f"pyscrai_test_{os.getpid()}_{secrets.token_hex(4)}"
     execute(server_dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-    fresh = with_database(server_dsn, name)
     try:
-        yield fresh
-        if CHECKED_FLOORS & set(request.path.relative_to(ROOT).parts):
-            broken = run_apart(lambda: broken_invariants(fresh))
-            assert not broken, "invariants broken:\n" + "\n".join(broken)
+        yield with_database(server_dsn, name)
     finally:
         execute(server_dsn, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def hold_invariants(dsn: str) -> None:
+    """Raises AssertionError with what is broken."""
+    broken = run_apart(lambda: broken_invariants(dsn))
+    assert not broken, "invariants broken:\n" + "\n".join(broken)
 
 
 async def broken_invariants(dsn: str) -> list[str]:

@@ -2,22 +2,64 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.terminal import ANSWERS, ROOT, SCENARIO, SECONDS, Cli, Doors, Start, command
+from tests.acceptance.terminal import (
+    ANSWERS,
+    ROOT,
+    SCENARIO,
+    SECONDS,
+    Cli,
+    Doors,
+    House,
+    Start,
+    command,
+    read_until,
+    run_to_its_end,
+)
+from tests.conftest import fresh_database, hold_invariants
+
+
+def user_of(dsn: str, data: Path) -> dict[str, str]:
+    """The environment of a user with a database and a data folder of their own, and no settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYSCRAI_", "OPENAI_"))}
+    ours = {"PYSCRAI_DATABASE_URL": dsn, "PYSCRAI_DATA": str(data), "PYSCRAI_NO_PAID_MODELS": "1"}
+    return kept | ours | {"COLUMNS": "80", "PYTHONUNBUFFERED": "1"}
 
 
 @pytest.fixture
 def env(dsn: str, tmp_path: Path) -> dict[str, str]:
     """The environment of a user with a database of their own and no settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYSCRAI_", "OPENAI_"))}
-    ours = {"PYSCRAI_DATABASE_URL": dsn, "PYSCRAI_DATA": str(tmp_path / "data"), "PYSCRAI_NO_PAID_MODELS": "1"}
-    return kept | ours | {"COLUMNS": "80", "PYTHONUNBUFFERED": "1"}
+    return user_of(dsn, tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def house(server_dsn: str, template_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """What `pyscrai up` keeps running for all tests of a module, for those to whom it is all the same who started it.
+
+    They share its database: each plays a scenario of a name of its own.
+    """
+    data = tmp_path_factory.mktemp("house")
+    with fresh_database(server_dsn, template_dsn) as dsn:
+        env = user_of(dsn, data)
+        with (data / "up.log").open("w") as log:
+            up = subprocess.Popen(
+                command("up", "--port", "0", "--json"), env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        try:
+            url = json.loads(read_until(up.stdout, "api_url"))["api_url"]
+            yield House(dsn, env, url)
+            hold_invariants(dsn)
+        finally:
+            up.send_signal(signal.SIGTERM)
+            up.communicate(timeout=SECONDS)
 
 
 @pytest.fixture
@@ -25,9 +67,7 @@ def cli(env: dict[str, str]) -> Cli:
     """Run `pyscrai` to its end."""
 
     def call(*args: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command(*args), env=env | more, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
-        )
+        return run_to_its_end(env | more, *args)
 
     return call
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -34,8 +35,28 @@ Start = Callable[..., subprocess.Popen[str]]
 Doors = Callable[[float], tuple[str, str]]
 
 
+@dataclass(frozen=True)
+class House:
+    """A started system that several tests use: its database, the environment of its user, the API's address."""
+
+    dsn: str
+    env: dict[str, str] = field(repr=False)
+    url: str
+
+    def cli(self, *args: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run `pyscrai` to its end."""
+        return run_to_its_end(self.env | more, *args)
+
+
 def command(*args: str) -> list[str]:
     return [sys.executable, "-m", "pyscrai.cli", *args]
+
+
+def run_to_its_end(env: dict[str, str], *args: str) -> subprocess.CompletedProcess[str]:
+    """`pyscrai` with exactly this environment."""
+    return subprocess.run(
+        command(*args), env=env, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
 
 
 def read_until(stream: IO[str] | None, words: str) -> str:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.acceptance.terminal import ROOT, SECONDS, Cli, Doors, Start, read_until
+from tests.acceptance.terminal import ROOT, SCENARIO, SECONDS, Cli, Doors, House, run_to_its_end
 
 EVENT_TYPE = """
 format: pyscrai/event-type@1
@@ -22,14 +22,12 @@ result_schema: {type: object, properties: {text: {type: string}}, required: [tex
 
 
 @pytest.fixture
-def up(start: Start) -> str:
-    """The address of an API with engines, as `serve` starts it."""
-    process = start("serve", "--port", "0", "--json")
-    url: str = json.loads(read_until(process.stdout, "api_url"))["api_url"]
-    return url
+def cli(house: House) -> Cli:
+    """Commands that find the system that `up` has started."""
+    return house.cli
 
 
-def test_templates_are_added_shown_archived(up: str, cli: Cli, doors: Doors, tmp_path: Path) -> None:
+def test_templates_are_added_shown_archived(cli: Cli, doors: Doors, tmp_path: Path) -> None:
     scenario, _ = doors(0)
     haiku = tmp_path / "haiku.yaml"
     haiku.write_text(EVENT_TYPE)
@@ -52,20 +50,20 @@ def test_templates_are_added_shown_archived(up: str, cli: Cli, doors: Doors, tmp
     assert (gone.returncode, "decide" in gone.stderr) == (2, True)
 
 
-def test_nothing_is_added_where_one_file_has_mistakes(up: str, cli: Cli, doors: Doors, tmp_path: Path) -> None:
-    scenario, _ = doors(0)
-    bad = tmp_path / "bad.yaml"
+def test_nothing_is_added_where_one_file_has_mistakes(cli: Cli, tmp_path: Path) -> None:
+    scenario, bad = tmp_path / "scenario.yaml", tmp_path / "bad.yaml"
+    scenario.write_text(SCENARIO.replace("two-doors", "three-doors"))
     bad.write_text(EVENT_TYPE.partition("result_schema")[0] + "result_schema: 3\n")
-    done = cli("templates", "add", scenario, str(bad))
+    done = cli("templates", "add", str(scenario), str(bad))
     assert (done.returncode, done.stdout) == (1, "")
     assert "bad.yaml:7:" in done.stderr
-    assert "two-doors" not in cli("scenarios", "list").stdout
+    assert "three-doors" not in cli("scenarios", "list").stdout
     bad.write_text(EVENT_TYPE.replace("data.subject", "data.subject | nofilter"))
     refused = cli("templates", "add", str(bad))
     assert (refused.returncode, "bad.yaml:5:" in refused.stderr) == (1, True), refused.stderr
 
 
-def test_scenarios_are_shown_as_files_that_play(up: str, cli: Cli, tmp_path: Path) -> None:
+def test_scenarios_are_shown_as_files_that_play(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "negotiation.yaml"
     shown = cli("scenarios", "show", "negotiation")
     file.write_text(shown.stdout)
@@ -79,7 +77,7 @@ def test_scenarios_are_shown_as_files_that_play(up: str, cli: Cli, tmp_path: Pat
     assert by_hand == shipped
 
 
-def test_events_are_posted_listed_and_corrected(up: str, cli: Cli) -> None:
+def test_events_are_posted_listed_and_corrected(cli: Cli) -> None:
     said = cli("events", "post", "--lane", "actor", "--payload", '{"prompt": "Say hello."}', "--wait", "--json")
     event = json.loads(said.stdout)
     assert (said.returncode, event["status"]) == (0, "completed")
@@ -100,14 +98,15 @@ def test_events_are_posted_listed_and_corrected(up: str, cli: Cli) -> None:
     assert len(json.loads(cli("events", "list", "--type", "prompt", "--json").stdout)) == 3
 
 
-def test_engines_are_listed(up: str, cli: Cli) -> None:
+def test_engines_are_listed(cli: Cli) -> None:
     listed = json.loads(cli("engines", "list", "--json").stdout)
     assert sorted(engine["engine_type"] for engine in listed) == ["actor", "analyst", "narrator"]
     assert cli("engines", "list").stdout.count("active") == 3
 
 
-def test_an_event_without_an_api_gets_engines_of_its_own(cli: Cli) -> None:
-    said = cli("events", "post", "--lane", "narrator", "--payload", '{"prompt": "Say hello."}', "--wait", "--json")
+def test_an_event_without_an_api_gets_engines_of_its_own(env: dict[str, str]) -> None:
+    post = ("events", "post", "--lane", "narrator", "--payload", '{"prompt": "Say hello."}', "--wait", "--json")
+    said = run_to_its_end(env, *post)
     assert (said.returncode, json.loads(said.stdout)["status"]) == (0, "completed")
 
 
