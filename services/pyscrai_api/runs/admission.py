@@ -95,7 +95,10 @@ class Admission:
         await self._events.change(run_id, work)
 
     async def _begin_or_go_on(self, run: LockedRun) -> None:
-        if run.step:
+        if run.branching:
+            run.status, run.reason = "running", None  # its first step is opened by what commits this
+            return
+        if run.at_seq:
             await go_on(run, self._wider)
             return
         plan = await self._plans.of(run.conn, run.id, run.plan_version)

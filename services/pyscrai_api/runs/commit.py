@@ -27,6 +27,7 @@ from pyscrai_api.queue.states import Live
 from pyscrai_api.queue.store import NewRow, enqueue_step
 from pyscrai_api.runs import asking, inputs
 from pyscrai_api.runs.documents import keep_documents
+from pyscrai_api.runs.entries import place_in_step
 from pyscrai_api.runs.folds import Folds, store
 from pyscrai_api.runs.locked import LockedRun
 from pyscrai_api.runs.plans import Plans
@@ -71,7 +72,8 @@ class Committer:
             state = await self._folds.at(run.conn, run.id, plan, run.at_seq)
             results = await _results(run.conn, run.id, run.step)
             injected = await inputs.take(run, plan)
-            move = advance(plan, state, results, seq=run.last_seq, step=run.step, inputs=injected)
+            n = await place_in_step(run.conn, run.id, run.at_seq) + 1 if run.branching else 0
+            move = advance(plan, state, results, seq=run.last_seq, step=run.step, n=n, inputs=injected)
             await keep_documents(run.conn, run.id, to_keep(results))
             return await write(run, plan, move)
         except Exception as error:

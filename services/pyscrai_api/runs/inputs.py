@@ -31,7 +31,7 @@ _TAKE = "DELETE FROM inputs WHERE run_id = $1 RETURNING id, kind, seat, body"
 # As the index ix_entries_injected has it.
 _RECORDED = """
 SELECT seq, step, n, canonical FROM entries
-WHERE run_id = $1 AND step = $2
+WHERE run_id = $1 AND step = $2 AND seq > $3
   AND (kind IN ('input', 'edit') OR (kind = 'metric' AND body ->> 'by' = 'manual')) ORDER BY seq
 """
 
@@ -76,7 +76,8 @@ async def waiting(conn: Connection, run_id: UUID) -> list[WaitingInput]:
 
 
 async def _recorded(run: LockedRun, plan: Plan, recording: UUID) -> list[Injected]:
-    entries: list[Entry] = await read_entries(run.conn, _RECORDED, recording, run.step)
+    # What the recording of a branch shares with its parent was copied.
+    entries: list[Entry] = await read_entries(run.conn, _RECORDED, recording, run.step, run.branch_seq or 0)
     found = [one for entry in entries if (one := again(entry)) is not None]
     for one in found:
         for _, why in problems(plan, one):

@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 _COLUMNS = (
     "status, reason, outcome, turn, turns, phase, step, open, last_seq, at_seq, last_pass, digest, limit_usd, spent, "
     "reserved, open_calls, model_calls, pool, short_of_money, plan_version, tranche, drawn_on, warned_at, group_name, "
-    "replay_of, cached, seed, waiting"
+    "replay_of, cached, seed, waiting, branch_seq"
 )
 _LOCK = f"SELECT id, owner, choices, {_COLUMNS}, {TODAY} FROM runs WHERE id = $1 FOR UPDATE"
 _LOCK_IF_FREE = _LOCK + " SKIP LOCKED"
@@ -82,6 +82,7 @@ class LockedRun(Account):
     replay_of: UUID | None
     cached: bool
     seed: int
+    branch_seq: int | None
     waiting: int
     lanes: set[str] = field(default_factory=set)
     recorded: bool = False
@@ -104,6 +105,11 @@ class LockedRun(Account):
     def only_waits(self) -> bool:
         """Whether there is nothing to do before some person says something."""
         return self.open > 0 and self.waiting == self.open
+
+    @property
+    def branching(self) -> bool:
+        """Whether it is a branch of which nothing but the shared story is there yet."""
+        return self.branch_seq is not None and self.at_seq == self.branch_seq
 
     @property
     def run_id(self) -> UUID:

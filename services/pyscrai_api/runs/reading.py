@@ -6,7 +6,7 @@ import json
 from typing import Any
 from uuid import UUID
 
-from pyscrai.contract.runs import PutOff, Run, RunRef, ScenarioRef, Snapshot, Trouble
+from pyscrai.contract.runs import BranchRef, PutOff, Run, RunRef, ScenarioRef, Snapshot, Trouble
 from pyscrai.contract.wire import Page
 from pyscrai.domain.choices import Choices
 from pyscrai.domain.plan import Plan
@@ -21,9 +21,11 @@ from pyscrai_api.runs.plans import Plans
 
 _SELECT = """
 SELECT r.*, t.name AS scenario_name, v.version AS scenario_version, v.title AS scenario_title,
-  v.sha256 AS scenario_sha256, recorded.number AS recorded_number, told.name AS recorded_scenario
+  v.sha256 AS scenario_sha256, recorded.number AS recorded_number, told.name AS recorded_scenario,
+  parent.number AS parent_number
 FROM runs r JOIN templates t ON t.id = r.template_id JOIN template_versions v ON v.id = r.scenario_version_id
 LEFT JOIN runs recorded ON recorded.id = r.replay_of LEFT JOIN templates told ON told.id = recorded.template_id
+LEFT JOIN runs parent ON parent.id = r.parent_id
 """
 _ONE = _SELECT + " WHERE r.id = $1"
 _PUT_OFF = """
@@ -118,7 +120,16 @@ def shown(row: Any) -> Run:
         started_at=_time(row["started_at"]),
         ended_at=_time(row["ended_at"]),
         replay_of=_recorded(row),
+        branch_of=_parent(row),
     )
+
+
+def _parent(row: Any) -> BranchRef | None:
+    if row["parent_id"] is None:
+        return None
+    label = f"run-{row['parent_number']:03d}"
+    told = {"id": str(row["parent_id"]), "label": label, "scenario": row["scenario_name"]}
+    return BranchRef(**told, turn=row["branch_turn"], seq=row["branch_seq"])
 
 
 def _recorded(row: Any) -> RunRef | None:

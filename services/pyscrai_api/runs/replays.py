@@ -12,35 +12,49 @@ from typing import Any
 from uuid import UUID
 
 from pyscrai.contract.runs import NewReplay
+from pyscrai.domain.boundaries import Boundary
 from pyscrai.domain.choices import Choices
 from pyscrai.domain.plan import needed_event_types
 from pyscrai.domain.scenario import Scenario
 from pyscrai_api.catalog import store as catalog
 from pyscrai_api.database import Connection
-from pyscrai_api.errors import NotFound
-from pyscrai_api.runs.commit import Committed
+from pyscrai_api.errors import NotFound, Unprocessable
+from pyscrai_api.runs.branching import Fork, fork_off, open_fork
+from pyscrai_api.runs.commit import Committed, Committer
 from pyscrai_api.runs.locked import LockedRun
 from pyscrai_api.runs.places import Places
 from pyscrai_api.runs.plans import Plans
 from pyscrai_api.runs.start import Opening, as_played, check, check_results, open_run, pin_event_types
 
 _RECORDED = """
-SELECT template_id, scenario_version_id, pins, choices, default_model, limit_usd, coalesce(replay_of, id) AS recording
+SELECT template_id, scenario_version_id, pins, choices, default_model, limit_usd, coalesce(replay_of, id) AS recording,
+  parent_id, branch_seq
 FROM runs WHERE id = $1
 """
+_ENTRY = "SELECT seq, turn, step, n FROM entries WHERE run_id = $1 AND seq = $2"
 
 
 async def start_replay(
-    conn: Connection, plans: Plans, places: Places, recorded: UUID, wanted: NewReplay, *, owner: str
+    conn: Connection,
+    plans: Plans,
+    places: Places,
+    committer: Committer,
+    recorded: UUID,
+    wanted: NewReplay,
+    *,
+    owner: str,
 ) -> tuple[LockedRun, Committed | None]:
     """Create a run that replays `recorded` and open its first step, as `start.start_run` does.
 
-    A replay of a replay takes the answers of the recording itself. No price and no limit is asked for: nothing is
-    called. Raises NotFound, Invalid (with JSON Pointers).
+    A replay of a replay takes the answers of the recording itself; that of a branch has the story that this shares
+    with its parent, and replays what comes after it. No price and no limit is asked for: nothing is called. Raises
+    NotFound, Invalid (with JSON Pointers), Unprocessable for a branch that is to be held against another scenario.
     """
     row = await conn.fetchrow(_RECORDED, recorded)
     if row is None:
         raise NotFound(f"there is no run {recorded}")
+    if row["parent_id"] is not None and (wanted.scenario or wanted.version):
+        raise Unprocessable("branch_of_other", "a branch is replayed in its own scenario: replay the run it comes from")
     then = await catalog.by_version(conn, row["scenario_version_id"])
     pin = await _scenario(conn, row, wanted, then, owner)
     choices = _choices(Choices.model_validate_json(row["choices"]), wanted)
@@ -58,7 +72,13 @@ async def start_replay(
         limit=row["limit_usd"],
         replay_of=row["recording"],
     )
-    return await open_run(conn, plans, places, opening)
+    if row["parent_id"] is None:
+        return await open_run(conn, plans, places, opening)
+    last = await conn.fetchrow(_ENTRY, recorded, row["branch_seq"])
+    assert last is not None
+    fork = Fork(source=recorded, parent=row["parent_id"], at=Boundary(**dict(last)), seq=last["seq"])
+    run = await fork_off(conn, plans, places, opening, fork)
+    return run, await open_fork(run, committer)
 
 
 async def _scenario(conn: Connection, row: Any, wanted: NewReplay, then: catalog.Pin, owner: str) -> catalog.Pin:

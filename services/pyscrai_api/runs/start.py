@@ -38,10 +38,21 @@ _NUMBER = "UPDATE templates SET next_run = next_run + 1 WHERE id = $1 RETURNING 
 _INSERT = """
 INSERT INTO runs (id, template_id, scenario_version_id, number, title, owner, visibility, created_by, status, choices,
   pins, seed, pool, labels, turns, digest, limit_usd, default_model, seats, group_name, replay_of, cached, reason,
-  started_at)
+  started_at, parent_id, branch_seq, branch_turn)
 VALUES ($1, $2, $3, $4, $5, $6, 'private', $6, CASE WHEN $20::jsonb IS NULL THEN 'running' ELSE 'pending' END, $7, $8,
-  $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20::jsonb, CASE WHEN $20::jsonb IS NULL THEN now() END)
+  $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20::jsonb, CASE WHEN $20::jsonb IS NULL THEN now() END,
+  $21, $22, $23)
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What a branch has in common with its parent: the entries up to `seq`, as the branch numbers them, of which the
+    last one is of turn `turn`."""
+
+    parent: UUID
+    seq: int
+    turn: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +66,7 @@ class Opening:
     pool: str | None
     limit: Decimal | None
     replay_of: UUID | None = None
+    shared: Shared | None = None
 
 
 async def start_run(
@@ -94,16 +106,23 @@ async def open_run(
 
     Raises Unprocessable where its policy finds no beginning.
     """
-    pin, plan, choices, owner = opening.pin, opening.plan, opening.plan.choices, opening.owner
     try:
-        first = begin(plan)
+        first = begin(opening.plan)
     except PolicyError as error:
         raise Unprocessable("policy_error", f"the scenario cannot begin: {error}") from None
+    run = await create(conn, plans, places, opening)
+    return run, await write(run, opening.plan, first) if run.running else None
+
+
+async def create(conn: Connection, plans: Plans, places: Places, opening: Opening) -> LockedRun:
+    """Write a run down that has no entries yet: running, or pending where it has to wait for a place."""
+    pin, plan, choices, owner = opening.pin, opening.plan, opening.plan.choices, opening.owner
     await lock_owner(conn, owner)
     # Its age is its id: made under the lock, so that of two that wait the first one is the older.
     run_id = new_id()
     full = await places.full(conn, owner, run_id)
     number = await conn.fetchval(_NUMBER, pin.template_id)
+    shared = opening.shared
     await conn.execute(
         *(_INSERT, run_id, pin.template_id, pin.version_id, number, choices.title or pin.title, owner),
         *(choices.model_dump_json(), json.dumps({phase: str(version) for phase, version in opening.pins.items()})),
@@ -111,11 +130,12 @@ async def open_run(
         *(plan.default_model, json.dumps(plan.seats), choices.group),
         *(opening.replay_of, choices.cache and opening.replay_of is None),
         None if full is None else full.model_dump_json(exclude_none=True),
+        *((None, None, None) if shared is None else (shared.parent, shared.seq, shared.turn)),
     )
     run = await lock(conn, run_id)
     assert run is not None
     plans.keep(run_id, run.plan_version, plan)
-    return run, None if full is not None else await write(run, plan, first)
+    return run
 
 
 async def pin_event_types(conn: Connection, needed: Mapping[str, str], owner: str) -> dict[str, UUID]:
@@ -134,17 +154,17 @@ async def pin_event_types(conn: Connection, needed: Mapping[str, str], owner: st
     return pins
 
 
-def as_played(scenario: Scenario, choices: Choices) -> Scenario:
+def as_played(scenario: Scenario, choices: Choices, pointer: str = "/choices") -> Scenario:
     """The scenario with the edits of these choices. Raises Invalid, with JSON Pointers."""
     errors = [
-        FieldError(pointer=f"/choices/edits{at}", message=why) for at, why in edit_problems(scenario, choices.edits)
+        FieldError(pointer=f"{pointer}/edits{at}", message=why) for at, why in edit_problems(scenario, choices.edits)
     ]
     if errors:
         raise Invalid("the run cannot start with these edits", errors=errors)
     return edited(scenario, choices.edits)
 
 
-def check(scenario: Scenario, choices: Choices) -> None:
+def check(scenario: Scenario, choices: Choices, pointer: str = "/choices") -> None:
     """Whether the scenario can be played like this. Raises Invalid, with JSON Pointers."""
     errors = []
     if scenario.schedule.policy not in POLICIES:
@@ -153,12 +173,12 @@ def check(scenario: Scenario, choices: Choices) -> None:
     for who in choices.seats:
         if who not in scenario.seats and who not in ("narrator", "analyst"):
             seats = ", ".join(scenario.seats)
-            errors.append(FieldError(pointer=f"/choices/seats/{who}", message=f"no such seat; there are {seats}"))
+            errors.append(FieldError(pointer=f"{pointer}/seats/{who}", message=f"no such seat; there are {seats}"))
     for who in ("narrator", "analyst"):
         chosen = choices.seats.get(who)
         if chosen is not None and (chosen.human or chosen.approve):
-            errors.append(FieldError(pointer=f"/choices/seats/{who}", message="people sit at seats only"))
-    errors += [FieldError(pointer=f"/choices{place}", message=why) for place, why in refused(scenario, choices)]
+            errors.append(FieldError(pointer=f"{pointer}/seats/{who}", message="people sit at seats only"))
+    errors += [FieldError(pointer=f"{pointer}{place}", message=why) for place, why in refused(scenario, choices)]
     if errors:
         raise Invalid("the run cannot start", errors=errors)
 

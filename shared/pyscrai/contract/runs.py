@@ -47,6 +47,14 @@ class RunRef(Wire):
     scenario: str
 
 
+class BranchRef(RunRef):
+    """The run that a branch comes from: the branch shares its story up to its own entry `seq`, which is of turn
+    `turn`."""
+
+    turn: int
+    seq: int
+
+
 class ScenarioRef(Wire):
     id: str
     name: str
@@ -116,6 +124,7 @@ class Run(Wire):
     waiting_for: PutOff | None = None
     """Only of one run that is asked for by itself, and only where it runs."""
     replay_of: RunRef | None = None
+    branch_of: BranchRef | None = None
     scenario_set_id: str | None = None
     scenario_label: str = "Single Scenario"
     scenario_kind: str | None = None
