@@ -67,7 +67,7 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
     for kind in (ApiError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, render)
     app.include_router(page.router)
-    work = (providers, events, runs, branches, branches, seats, insights, estimates, costs, cache, limits, conversations, sockets)
+    work = (providers, events, runs, branches, seats, insights, estimates, costs, cache, limits, conversations, sockets)
     for noun in (health, people, keys, catalog, scenarios, executions, engines, *work):
         app.include_router(noun.router)
     # The last one added is the outermost.

@@ -17,7 +17,6 @@ SELECT seq, step, n, canonical FROM entries
 WHERE run_id = $1 AND seq > $2 AND seq <= $3 AND track = 'story' ORDER BY seq
 """
 _PLACE = "SELECT n FROM entries WHERE run_id = $1 AND seq = $2"
-_PLACE = "SELECT n FROM entries WHERE run_id = $1 AND seq = $2"
 _PAGE = """
 SELECT seq, step, n, canonical, cost, remaining, at FROM entries
 WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
@@ -41,11 +40,6 @@ async def read_story(conn: Connection, run_id: UUID, after: int, to: int) -> lis
 async def read_entries(conn: Connection, query: str, *args: Any) -> list[Entry]:
     """Entries by a query of one's own, which selects seq, step, n and canonical."""
     return [_entry(row) for row in await conn.fetch(query, *args)]
-
-
-async def place_in_step(conn: Connection, run_id: UUID, seq: int) -> int:
-    """Which line of its step an entry is, counted from 0."""
-    return int(await conn.fetchval(_PLACE, run_id, seq))
 
 
 async def place_in_step(conn: Connection, run_id: UUID, seq: int) -> int:

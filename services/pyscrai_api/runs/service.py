@@ -6,12 +6,9 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from pyscrai.contract.branches import NewBranch
-from pyscrai.contract.branches import NewBranch
 from pyscrai.contract.runs import NewReplay, NewRun, Snapshot
 from pyscrai.domain.injected import Injected
-from pyscrai.domain.injected import Injected
 from pyscrai_api.database import Connection, Pool
-from pyscrai_api.errors import NotFound
 from pyscrai_api.errors import NotFound
 from pyscrai_api.idempotency import Answer, Key, once
 from pyscrai_api.money.terms import Terms
@@ -85,34 +82,6 @@ class Runs:
             return start_replay(conn, self._plans, self._places, committer, recorded, wanted, owner=owner)
 
         return await self._open(begin, key, None)
-
-    async def branch(self, parent: UUID, wanted: NewBranch, owner: str, key: Key | None = None) -> Answer:
-        """Start a run that shares the story of another one up to a step boundary; otherwise as `start`."""
-        check_pool(owner, wanted.pool)
-
-        def begin(conn: Connection) -> Begun:
-            default, prices = self._settings.default_limit, self._terms.prices
-            return start_branch(
-                *(conn, self._plans, self._places, self.events.committer, parent, wanted),
-                owner=owner,
-                default_limit=default,
-                prices=prices,
-            )
-
-        return await self._open(begin, key, None)
-
-    async def tell(self, run_id: UUID, wanted: Injected, by: str, key: Key | None = None) -> Answer:
-        """Keep something for the run's log, which it enters with the open step. Raises what `inputs.add` does."""
-
-        async def work() -> Answer:
-            run = await lock(conn, run_id)
-            if run is None:
-                raise NotFound(f"there is no run {run_id}")
-            plan = await self._plans.of(conn, run_id, run.plan_version)
-            return Answer(status=201, body=(await inputs.add(run, plan, wanted, by)).model_dump_json())
-
-        async with self._pool.acquire() as conn, conn.transaction():
-            return await once(conn, key, work)
 
     async def branch(self, parent: UUID, wanted: NewBranch, owner: str, key: Key | None = None) -> Answer:
         """Start a run that shares the story of another one up to a step boundary; otherwise as `start`."""
