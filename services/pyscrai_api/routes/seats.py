@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from pyscrai.contract.inputs import WaitingInput
 from pyscrai.contract.seats import (
     Asked,
     Draft,
@@ -16,6 +17,7 @@ from pyscrai.contract.seats import (
     SeatPage,
     SendBack,
     TakeSeat,
+    Whisper,
 )
 from pyscrai.contract.wire import Page
 from pyscrai_api.queue.cleaning import CleanRoute
@@ -93,3 +95,10 @@ async def release(run: str, seat: str, shared: Shared, who: Who, wanted: Release
     run_id = await own_run(shared, who, run)
     await shared.runs.seats.changing.release(run_id, seat, wanted or ReleaseSeat(), who.owner)
     return await shared.runs.seats.page(run_id, seat)
+
+
+@router.post(SEAT + "/whisper", status_code=202)
+async def whisper(run: str, seat: str, wanted: Whisper, shared: Shared, who: Who) -> WaitingInput:
+    """Tell one seat something that nobody else at the table learns; it enters with the run's next step."""
+    run_id = await own_run(shared, who, run)
+    return await shared.runs.seats.whisper(run_id, seat, wanted.text, who.owner)

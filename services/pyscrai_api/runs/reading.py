@@ -18,6 +18,7 @@ from pyscrai_api.database import Connection
 from pyscrai_api.errors import Invalid, NotFound
 from pyscrai_api.runs.folds import Folds
 from pyscrai_api.runs.plans import Plans
+from pyscrai_api.seats.asked import asked_of
 
 _SELECT = """
 SELECT r.*, t.name AS scenario_name, v.version AS scenario_version, v.title AS scenario_title,
@@ -64,6 +65,8 @@ async def read_run(conn: Connection, run_id: UUID) -> Run:
     run = shown(row)
     if run.status == "running" and (late := await conn.fetchrow(_PUT_OFF, run_id))["events"]:
         run.waiting_for = PutOff.model_validate(dict(late))
+    if row["waiting"]:
+        run.asks = await asked_of(conn, run_id)
     return run
 
 

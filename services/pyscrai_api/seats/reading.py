@@ -10,7 +10,7 @@ from pyscrai.contract.seats import Asked, SeatPage
 from pyscrai.contract.wire import Page
 from pyscrai.domain.forms import form
 from pyscrai.domain.plan import Plan
-from pyscrai.domain.scenario import Scenario, readable
+from pyscrai.domain.scenario import readable
 from pyscrai.domain.state import State
 from pyscrai.domain.view import result_schema, view
 from pyscrai.domain.work import Work
@@ -18,23 +18,16 @@ from pyscrai_api.database import Connection
 from pyscrai_api.errors import Invalid, NotFound
 from pyscrai_api.runs.folds import Folds
 from pyscrai_api.runs.plans import Plans
+from pyscrai_api.seats.asked import ASKED
+from pyscrai_api.seats.asked import asked as describe
 from pyscrai_api.seats.finding import seat_of
 
-_ASKED = """
-SELECT i.event_id, q.lease_no, i.run_id, t.name AS scenario, r.number, i.seat, i.kind, e.event_type, e.turn, r.turns,
-  e.phase, r.status, i.deadline, i.rule, i.draft IS NOT NULL AS draft, i.created_at, v.canonical,
-  CASE WHEN i.rule <> 'recorded' THEN greatest(0, extract(epoch FROM i.deadline - clock_timestamp()))::float8
-  END AS seconds_left
-FROM inbox i JOIN runs r ON r.id = i.run_id JOIN queue q ON q.id = i.event_id JOIN events e ON e.id = i.event_id
-JOIN templates t ON t.id = r.template_id JOIN template_versions v ON v.id = r.scenario_version_id
-WHERE i.ended IS NULL
-"""
 _INBOX = (
-    _ASKED
+    ASKED
     + """ AND r.owner = $1 AND ($2::uuid IS NULL OR i.run_id = $2) AND ($3::text IS NULL OR i.seat = $3)
   AND i.event_id > $4 ORDER BY i.event_id LIMIT $5"""
 )
-_OF_SEAT = _ASKED + " AND i.run_id = $1 AND i.seat = $2 ORDER BY i.event_id LIMIT 1"
+_OF_SEAT = ASKED + " AND i.run_id = $1 AND i.seat = $2 ORDER BY i.event_id LIMIT 1"
 _RUN = """
 SELECT r.status, r.number, r.at_seq, r.plan_version, t.name AS scenario
 FROM runs r JOIN templates t ON t.id = r.template_id WHERE r.id = $1
@@ -53,7 +46,7 @@ async def inbox(
     if after is not None and not (after.isdecimal() and len(after) < 19):
         raise Invalid(f"`after` is not an event's id: {after[:60]}")
     rows = await conn.fetch(_INBOX, owner, run_id, seat, int(after or 0), limit + 1)
-    items = [_asked(row) for row in rows[:limit]]
+    items = [describe(row) for row in rows[:limit]]
     return Page(items=items, next=str(items[-1].event_id) if len(rows) > limit else None)
 
 
@@ -75,7 +68,7 @@ async def seat_page(conn: Connection, plans: Plans, folds: Folds, run_id: UUID, 
         work = _work(found, seat)
         event_type = plan.event_type(work)
         schema = form(plan, result_schema(plan, work), title=event_type.title or readable(event_type.name))
-        asked = {"asked": _asked(row, event_type.title), "form": schema, "remarks": json.loads(found["remarks"])}
+        asked = {"asked": describe(row, event_type.title), "form": schema, "remarks": json.loads(found["remarks"])}
         asked |= {name: found[name] and json.loads(found[name]) for name in ("draft", "proposed")}
         asked |= {"draft_by": found["draft_by"], "draft_at": found["draft_at"] and found["draft_at"].isoformat()}
     return SeatPage(
@@ -92,11 +85,6 @@ async def seat_page(conn: Connection, plans: Plans, folds: Folds, run_id: UUID, 
     )
 
 
-async def asked_of(conn: Connection, run_id: UUID) -> list[Asked]:
-    """Whom a run waits for."""
-    return [_asked(row) for row in await conn.fetch(_ASKED + " AND i.run_id = $1 ORDER BY i.event_id", run_id)]
-
-
 def _idle(plan: Plan, state: State, seat: str) -> Work:
     policy = plan.scenario.schedule.policy.partition("@")[0]
     return Work(event_type="", turn=state.turn, phase=_PHASE_OF_POLICY.get(policy, "decision"), seat=seat)
@@ -110,27 +98,4 @@ def _work(row: Any, seat: str) -> Work:
         seat=seat,
         payload=json.loads(row["payload"]),
         priority=row["priority"],
-    )
-
-
-def _asked(row: Any, what: str = "") -> Asked:
-    scenario = Scenario.model_validate_json(row["canonical"])
-    return Asked(
-        event_id=row["event_id"],
-        lease_no=row["lease_no"],
-        run_id=str(row["run_id"]),
-        run=f"{row['scenario']}/run-{row['number']:03d}",
-        seat=row["seat"],
-        title=scenario.seat_title(row["seat"]),
-        kind=row["kind"],
-        what=what or readable(row["event_type"]),
-        turn=row["turn"],
-        turns=row["turns"],
-        phase=row["phase"],
-        status=row["status"],
-        deadline=row["deadline"] and row["deadline"].isoformat(),
-        seconds_left=row["seconds_left"],
-        on_deadline=row["rule"],
-        draft=row["draft"],
-        asked_at=row["created_at"].isoformat(),
     )

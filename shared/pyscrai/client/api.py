@@ -12,6 +12,7 @@ from urllib.parse import quote
 from pydantic import BaseModel
 
 from pyscrai.client.http import Http
+from pyscrai.client.seats import SeatCalls
 from pyscrai.contract.calls import CachedAnswers, ModelCall
 from pyscrai.contract.costs import CostNow, Costs, ModelPriceInfo, Part, RunCosts, RunPart
 from pyscrai.contract.engines import EngineInstance
@@ -43,6 +44,7 @@ class Api:
 
     def __init__(self, http: Http) -> None:
         self.http = http
+        self.seats = SeatCalls(http)
 
     async def __aenter__(self) -> Api:
         return self

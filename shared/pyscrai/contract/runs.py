@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, computed_field
 
+from pyscrai.contract.seats import Asked
 from pyscrai.contract.wire import Money, Tolerant, Wire
 from pyscrai.domain.choices import Choices, Price, SeatChoice
 from pyscrai.domain.entry import Entry
@@ -123,6 +124,8 @@ class Run(Wire):
     ended_at: str | None = None
     waiting_for: PutOff | None = None
     """Only of one run that is asked for by itself, and only where it runs."""
+    asks: list[Asked] = []
+    """Whom it waits for, and what it asks; only of one run that is asked for by itself."""
     replay_of: RunRef | None = None
     branch_of: BranchRef | None = None
     scenario_set_id: str | None = None
