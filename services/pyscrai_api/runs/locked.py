@@ -132,8 +132,14 @@ class LockedRun(Account):
             "the provider counts tokens otherwise than assumed. The cost is booked. Check the model's price and limits."
         )
         log.error("bound_exceeded", run=str(self.id), event_id=record.event_id, model=record.model, reason=message)
-        if self.playing:
+        if self._goes_on_by_itself:
             self.stop("paused", "run_paused", Trouble(code="bound_exceeded", message=message, event_id=record.event_id))
+
+    @property
+    def _goes_on_by_itself(self) -> bool:
+        """Whether more may be spent without a person having looked: also when there is money, or a place, again."""
+        code = (self.reason or {}).get("code")
+        return self.playing or self.status == "pending" or (self.status, code) == ("paused", "out_of_money")
 
     def warn(self, body: dict[str, Any]) -> None:
         self.log("credit_limit_warning", body)
