@@ -336,26 +336,43 @@ class BatchRow(Base, table=True):
     """A sweep: runs of one scenario with varied choices, under one budget (a group) for all of them."""
 
     __tablename__ = "batches"
-    __table_args__ = (UniqueConstraint("owner", "name"),)
+    __table_args__ = (
+        UniqueConstraint("owner", "name"),
+        CheckConstraint("status IN ('running', 'paused', 'done', 'cancelled')", name="status"),
+        CheckConstraint("at_once >= 1 AND runs >= 1", name="counts"),
+        Index("ix_batches_running", "id", postgresql_where=text("status = 'running'")),
+    )
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     name: str = Field(sa_column=Column(Text, nullable=False))
     owner: str = Field(sa_column=Column(Text, nullable=False))
-    config: str = Field(sa_column=Column(Text, nullable=False))  # canonical JSON, as it was asked for
+    config: str = Field(sa_column=Column(Text, nullable=False))  # canonical JSON, with the scenario's version
     sha256: str = Field(sa_column=Column(Text, nullable=False))
     status: str = Field(sa_column=Column(Text, nullable=False))
+    at_once: int = Field(sa_column=Column(Integer, nullable=False))
+    runs: int = Field(sa_column=Column(Integer, nullable=False))
+    budget: Decimal | None = Field(default=None, sa_column=usd(nullable=True))
+    pool: str | None = Field(default=None, sa_column=Column(Text))
     created_at: datetime = Field(sa_column=now())
 
 
 class BatchRunRow(Base, table=True):
-    """One variation of a sweep; `run_id` once it was started. (batch, place) makes that happen once."""
+    """One run of a sweep; `run_id` once it was started. (batch, place) makes that happen once."""
 
     __tablename__ = "batch_runs"
+    __table_args__ = (
+        UniqueConstraint("run_id"),
+        CheckConstraint("run_id IS NULL OR error IS NULL", name="started"),
+        Index("ix_batch_runs_next", "batch_id", "place", postgresql_where=text("run_id IS NULL AND error IS NULL")),
+    )
     batch_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("batches.id"), primary_key=True))
     place: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
-    varied: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    variation: int = Field(sa_column=Column(Integer, nullable=False))
+    varied: str = Field(sa_column=Column(Text, nullable=False))  # JSON: path → value, in the document's order
     choices: str = Field(sa_column=Column(Text, nullable=False))
+    seed: int = Field(sa_column=Column(BigInteger, nullable=False))
+    repetition: int = Field(sa_column=Column(Integer, nullable=False))
     run_id: UUID | None = Field(default=None, sa_column=Column(Uuid, ForeignKey("runs.id")))
-    error: str | None = Field(default=None, sa_column=Column(Text))
+    error: str | None = Field(default=None, sa_column=Column(Text))  # why it could not be started
 
 
 # ── the queue ────────────────────────────────────────────────────────────────────────────────────────────────────

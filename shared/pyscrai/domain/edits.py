@@ -1,4 +1,5 @@
-"""Choices that change what a scenario says of a seat, the narrator or the analyst, for one run: `choices.edits`.
+"""Choices that change what a scenario says of a seat, the narrator, the analyst, or one of its other parts, for one
+run: `choices.edits`.
 
 They are applied when the plan is built; the template stays as it is, and so does every other run of it.
 """
@@ -13,11 +14,19 @@ from pydantic import BaseModel, ValidationError
 from pyscrai.domain import rules
 from pyscrai.domain.canonical import escape
 from pyscrai.domain.overrides import refused_edits
-from pyscrai.domain.scenario import Scenario, Seat, Voice
+from pyscrai.domain.scenario import Communication, Context, Reports, Scenario, Schedule, Seat, Voice, World
 
 VOICES = ("narrator", "analyst")
+SECTIONS: Mapping[str, type[BaseModel]] = {
+    "world": World,
+    "schedule": Schedule,
+    "communication": Communication,
+    "context": Context,
+    "reports": Reports,
+}
+"""Further parts of a scenario; a seat of such a name goes before."""
 Edits = Mapping[str, Mapping[str, Any]]
-"""Seat (or narrator, analyst) → field → value; null gives the field its default."""
+"""Seat (or narrator, analyst, or a part of `SECTIONS`) → field → value; null gives the field its default."""
 
 
 def edited(scenario: Scenario, edits: Edits) -> Scenario:
@@ -26,7 +35,7 @@ def edited(scenario: Scenario, edits: Edits) -> Scenario:
         return scenario
     document: dict[str, Any] = scenario.content()
     for who, fields in edits.items():
-        held = document if who in VOICES else document["seats"]
+        held = document["seats"] if who in scenario.seats else document
         kept = {**held.get(who, {}), **fields}
         held[who] = {field: value for field, value in kept.items() if value is not None}
     return Scenario.model_validate(document)
@@ -53,8 +62,8 @@ def problems(scenario: Scenario, edits: Edits) -> Iterator[tuple[str, str]]:
 
 def _unknown(scenario: Scenario, edits: Edits) -> Iterator[tuple[str, str]]:
     for who, fields in edits.items():
-        part: type[BaseModel] = Voice if who in VOICES else Seat
-        if who not in scenario.seats and who not in VOICES:
+        part = Seat if who in scenario.seats else Voice if who in VOICES else SECTIONS.get(who)
+        if part is None:
             yield f"/{escape(who)}", f"no such seat; there are {', '.join([*scenario.seats, *VOICES])}"
             continue
         for field in fields:

@@ -21,21 +21,42 @@ def upgrade() -> None:
         sa.Column("config", sa.Text(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("at_once", sa.Integer(), nullable=False),
+        sa.Column("runs", sa.Integer(), nullable=False),
+        sa.Column("budget", sa.Numeric(precision=20, scale=10), nullable=True),
+        sa.Column("pool", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("status IN ('running', 'paused', 'done', 'cancelled')", name=op.f("ck_batches_status")),
+        sa.CheckConstraint("at_once >= 1 AND runs >= 1", name=op.f("ck_batches_counts")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
         sa.UniqueConstraint("owner", "name", name=op.f("uq_batches_owner_name")),
+    )
+    op.create_index(
+        "ix_batches_running", "batches", ["id"], unique=False, postgresql_where=sa.text("status = 'running'")
     )
     op.create_table(
         "batch_runs",
         sa.Column("batch_id", sa.Uuid(), nullable=False),
         sa.Column("place", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("varied", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("variation", sa.Integer(), nullable=False),
+        sa.Column("varied", sa.Text(), nullable=False),
         sa.Column("choices", sa.Text(), nullable=False),
+        sa.Column("seed", sa.BigInteger(), nullable=False),
+        sa.Column("repetition", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.Uuid(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.CheckConstraint("run_id IS NULL OR error IS NULL", name=op.f("ck_batch_runs_started")),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_batch_runs_batch_id")),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_batch_runs_run_id")),
         sa.PrimaryKeyConstraint("batch_id", "place", name=op.f("pk_batch_runs")),
+        sa.UniqueConstraint("run_id", name=op.f("uq_batch_runs_run_id")),
+    )
+    op.create_index(
+        "ix_batch_runs_next",
+        "batch_runs",
+        ["batch_id", "place"],
+        unique=False,
+        postgresql_where=sa.text("run_id IS NULL AND error IS NULL"),
     )
     op.create_table(
         "inputs",
@@ -51,13 +72,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inputs")),
     )
     op.create_index("ix_inputs_run_id", "inputs", ["run_id", "id"], unique=False)
-    op.create_index(
-        "ix_entries_injected",
-        "entries",
-        ["run_id", "step"],
-        unique=False,
-        postgresql_where=sa.text("kind IN ('input', 'edit') OR (kind = 'metric' AND body ->> 'by' = 'manual')"),
-    )
     op.create_index(
         "ix_entries_injected",
         "entries",
@@ -146,8 +160,11 @@ def downgrade() -> None:
     )
     op.drop_table("inbox")
     op.drop_index("ix_entries_injected", table_name="entries")
-    op.drop_index("ix_entries_injected", table_name="entries")
     op.drop_index("ix_inputs_run_id", table_name="inputs")
     op.drop_table("inputs")
+    op.drop_index(
+        "ix_batch_runs_next", table_name="batch_runs", postgresql_where=sa.text("run_id IS NULL AND error IS NULL")
+    )
     op.drop_table("batch_runs")
+    op.drop_index("ix_batches_running", table_name="batches", postgresql_where=sa.text("status = 'running'"))
     op.drop_table("batches")

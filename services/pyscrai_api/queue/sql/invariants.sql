@@ -166,3 +166,10 @@ WHERE c.run_id IS DISTINCT FROM e.run_id;
 -- name: short_of_money_is_known  a run whose event waits for money knows that, or it would wait for ever
 SELECT r.id, q.id AS event_id FROM runs r JOIN queue q ON q.run_id = r.id
 WHERE q.need IS NOT NULL AND NOT r.short_of_money;
+
+-- name: batches_start_each_run_once  a run of a batch has one place in it, and a place one run
+SELECT r.id, r.batch_id, b.place FROM runs r LEFT JOIN batch_runs b ON b.run_id = r.id AND b.batch_id = r.batch_id
+WHERE r.batch_id IS NOT NULL AND b.place IS NULL
+UNION ALL
+SELECT b.run_id, r.batch_id, b.place FROM batch_runs b JOIN runs r ON r.id = b.run_id
+WHERE r.batch_id IS DISTINCT FROM b.batch_id;
