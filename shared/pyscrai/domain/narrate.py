@@ -10,9 +10,11 @@ from pyscrai.domain.documents import documents_of
 from pyscrai.domain.entry import Audience, Draft, draft
 from pyscrai.domain.metrics import coerce
 from pyscrai.domain.plan import Plan
+from pyscrai.domain.scenario import Check
 from pyscrai.domain.state import DISCLOSURES, State
 from pyscrai.domain.work import Result, Work
 
+SEVERITIES = ("low", "medium", "high", "critical")
 FACTS = "facts"
 """The check that the system itself makes of new facts."""
 
@@ -222,11 +224,18 @@ def _world_update(plan: Plan, state: State, work: Work, value: dict[str, Any]) -
     yield draft("world_update", body | extra, turn=work.turn, phase=work.phase)
 
 
+def _grave(check: Check, found: dict[str, Any]) -> bool:
+    """Whether what was found is as grave as what the check acts on; where nobody says how grave, it is."""
+    return found["severity"] not in SEVERITIES or SEVERITIES.index(found["severity"]) >= SEVERITIES.index(
+        check.severity
+    )
+
+
 def _check(plan: Plan, state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     body = {"check": work.payload.get("check"), "consistent": value["consistent"]}
     body |= {"issues": value.get("issues") or [], "severity": value.get("severity") or "none"}
     declared = plan.scenario.checks.get(str(work.payload.get("check")))
-    if declared is not None and not value["consistent"] and declared.on_issue != "log":
+    if declared is not None and not value["consistent"] and declared.on_issue != "log" and _grave(declared, body):
         asked = "world_update" in plan.event_types and work.phase not in state.reasked
         # Asked again once; what is still wrong then is recorded.
         body["action"] = declared.on_issue if declared.on_issue != "reask" or asked else "warn"

@@ -214,7 +214,8 @@ class Metric(Part):
 
 
 class Check(Part):
-    """A consistency check that the analyst makes after a turn."""
+    """A consistency check that the analyst makes after a turn. What it finds is logged; from `severity` on, `on_issue`
+    is done about it: the log says so (warn), the narrator is asked once more (reask), the run stands still (halt)."""
 
     description: str = ""
     severity: Literal["low", "medium", "high", "critical"] = "medium"

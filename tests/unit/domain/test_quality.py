@@ -110,6 +110,28 @@ def test_what_a_check_does(on_issue: str, asked: int, halts: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("from_severity", "found", "action"),
+    [
+        ("high", "medium", None),
+        ("high", "high", "warn"),
+        ("high", "critical", "warn"),
+        ("low", "low", "warn"),
+        ("critical", "none", "warn"),
+    ],
+)
+def test_a_check_acts_from_its_severity_on(from_severity: str, found: str, action: str | None) -> None:
+    check = {"prompt": "?", "on_issue": "warn", "severity": from_severity}
+    plan = make_plan(scenario(checks={"sense": check}, schedule={"turns": 1}))
+
+    def reply(work: Work) -> dict[str, Any]:
+        issues = {"consistent": False, "issues": ["it cannot be"], "severity": found}
+        return issues if work.phase == "validation" else answer(work)
+
+    log, _ = play(plan, reply)
+    assert [entry.body.get("action") for entry in log if entry.kind == "check"] == [action]
+
+
+@pytest.mark.parametrize(
     ("level", "before", "value", "direction"),
     [
         (5, 4, 5, ["up"]),

@@ -173,7 +173,7 @@ def test_metrics_of_all_dialects(scenario: Scenario) -> None:
         (0, 1),
         "How much trust?",
     )
-    assert metrics["trust"].thresholds == {"levels": [{"above": 0.5}]}
+    assert metrics["trust"].thresholds == {"level 1": "> 0.5"}
     assert (metrics["mood"].type, metrics["mood"].categories, metrics["mood"].description) == (
         "category",
         ["calm", "angry"],

@@ -19,7 +19,7 @@ from pyscrai.formats.scenariolab.actors import read_actor, seat_name
 from pyscrai.formats.scenariolab.checks import read_checks
 from pyscrai.formats.scenariolab.communication import KNOWN as TALK
 from pyscrai.formats.scenariolab.communication import read_communication
-from pyscrai.formats.scenariolab.happenings import read_happenings
+from pyscrai.formats.scenariolab.happenings import SWANS, SWITCH, read_happenings, read_swans
 from pyscrai.formats.scenariolab.metrics import read_metrics
 from pyscrai.formats.scenariolab.scenario import (
     KNOWN,
@@ -91,9 +91,10 @@ class _Reader:
         events = self.companion("exogenous-events")
         if events:
             read_happenings(into, events, switches.get("exogenous_events", True))
+        read_swans(into, source)
         read_condition(into, source)
         self.phases()
-        into.finish(source, [*KNOWN, *TALK], UNUSED)
+        into.finish(source, [*KNOWN, *TALK, SWANS, SWITCH], UNUSED)
         self.other_files()
         if into.kept:
             into.native["extensions"] = {"scenariolab": into.kept}

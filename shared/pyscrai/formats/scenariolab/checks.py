@@ -22,8 +22,6 @@ KNOWN = [
     "generate_summary_report",
 ]
 UNUSED = {
-    "generate_turn_reports": "every check is a line of the run's log",
-    "generate_summary_report": "every check is a line of the run's log",
     "schema_version": "the document is read by its content",
     "scenario_name": "the scenario's own name is used",
 }
@@ -93,6 +91,7 @@ def read_checks(into: Assembly, source: Source, switched_on: bool) -> None:
     for name in list(checks.data) if checks else []:
         _check(into, checks, name, ladder)
     _timing(into, source)
+    _reports(into, source, switched_on)
     into.finish(source, KNOWN, UNUSED)
 
 
@@ -195,3 +194,19 @@ def _timing(into: Assembly, source: Source) -> None:
     costs = source.take("include_in_costs")
     if costs and costs.value is False:
         into.keep(source, "include_in_costs", "every model call is counted", "warning")
+
+
+def _reports(into: Assembly, source: Source, switched_on: bool) -> None:
+    """The analyst's reports: after each turn, at the end."""
+    for key, path, value in (
+        ("generate_turn_reports", ("reports", "every"), 1),
+        ("generate_summary_report", ("reports", "at_end"), True),
+    ):
+        taken = source.take(key)
+        wanted = fields.truth(into, taken)
+        if taken is None or not wanted:
+            continue
+        if switched_on:
+            into.put(path, value, taken)
+        else:
+            into.keep(source, key, "features.quality_assurance is switched off")

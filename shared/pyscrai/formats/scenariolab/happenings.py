@@ -53,6 +53,44 @@ def read_happenings(into: Assembly, source: Source, switched_on: bool) -> None:
     into.finish(source, LISTS, {"scenario_name": "the scenario's own name is used", "schema_version": "not needed"})
 
 
+SWANS = "black_swans"
+SWITCH = "enable_black_swans"
+CHANCE = 0.1
+"""Of an unforeseen event in a turn, where its author gives none."""
+
+
+def read_swans(into: Assembly, source: Source) -> None:
+    """Unforeseen events of scenario.yaml: drawn by the seed, each once at most, where they are switched on."""
+    switch, listed = source.take(SWITCH), source.data.get(SWANS)
+    on = switch.value if switch else None
+    if on is not None and not isinstance(on, bool):
+        into.say("error", switch or source, f"{SWITCH} is true or false, not {on!r}")
+    if not listed:
+        source.used |= {SWANS} & set(source.data)
+        if on is True and switch is not None:
+            into.keep(source, SWITCH, "there are no black_swans to draw from")
+        return
+    if on is not True:
+        into.keep(source, SWANS, f"{SWITCH} is not on")
+        return
+    taken = source.take(SWANS)
+    if taken is None or not isinstance(taken.value, list | dict):
+        into.say("error", source.place(SWANS), f"{SWANS} is a list of events", path=source.here(SWANS))
+        return
+    happenings = into.native.setdefault("happenings", [])
+    named = taken.value.items() if isinstance(taken.value, dict) else enumerate(taken.value)
+    for name, item in named:
+        told = {"text": item} if isinstance(item, str) else item
+        pointer = f"{taken.pointer}/{name}"
+        event = _event(
+            into, source, pointer, f"black swan {name + 1}" if isinstance(name, int) else name, told, "random"
+        )
+        if event is not None:
+            event.setdefault("probability", CHANCE)
+            into.mark(("happenings", str(len(happenings))), source.document.positions.place(pointer))
+            happenings.append(event)
+
+
 def _event(
     into: Assembly, source: Source, pointer: str, name: str | int, item: Any, kind: str | None
 ) -> dict[str, Any] | None:

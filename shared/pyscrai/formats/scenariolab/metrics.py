@@ -135,7 +135,7 @@ def _metric(into: Assembly, source: Source, name: str, seats: dict[str, str]) ->
     if pattern:
         into.put((*here, "pattern"), _one_pattern(pattern.value), pattern)
     if keywords:
-        into.put((*here, "keywords"), as_texts(keywords.value), keywords)
+        into.put((*here, "keywords"), _one_list(into, keywords), keywords)
     prompt = extraction.take(*_PROMPT) or source.take(*_PROMPT)
     if prompt:
         into.put((*here, "prompt"), fields.told(into, prompt), prompt)
@@ -176,6 +176,14 @@ def _one_pattern(value: Any) -> Any:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return value[0] if len(value) == 1 else "|".join(f"(?:{item})" for item in value)
     return value
+
+
+def _one_list(into: Assembly, keywords: Taken) -> Any:
+    """A list of keywords. Of a mapping (category: words) the categories count, which is said."""
+    if not isinstance(keywords.value, dict):
+        return as_texts(keywords.value)
+    into.say("warning", keywords, "keywords is a mapping: its keys are looked for, not the words below them")
+    return [str(key) for key in keywords.value]
 
 
 def _typed(
@@ -240,8 +248,32 @@ def _whose(into: Assembly, source: Source, here: tuple[str, str], seats: dict[st
 def _rest(into: Assembly, source: Source, here: tuple[str, str]) -> None:
     thresholds = source.take("thresholds")
     if thresholds:
-        value = thresholds.value if isinstance(thresholds.value, dict) else {"levels": thresholds.value}
-        into.put((*here, "thresholds"), value, thresholds)
+        into.put((*here, "thresholds"), _levels(thresholds.value), thresholds)
     aggregation = source.take("aggregation")
     if aggregation and str(aggregation.value).lower() not in ("last", "latest", "final", "none"):
         into.keep(source, "aggregation", "the value of every turn is kept; nothing is aggregated")
+
+
+def _levels(value: Any) -> dict[str, Any]:
+    """Thresholds by name: a number or a comparison, also from `{value: 3, operator: "<"}` and from a list of those."""
+    if isinstance(value, dict):
+        return {str(name): _level(level) for name, level in value.items()}
+    found: dict[str, Any] = {}
+    for number, level in enumerate(value if isinstance(value, list) else [value], 1):
+        told = level if isinstance(level, dict) else {}
+        named = next((told[key] for key in ("name", "label") if isinstance(told.get(key), str)), f"level {number}")
+        found[named] = _level(level)
+    return found
+
+
+def _level(level: Any) -> Any:
+    if not isinstance(level, dict):
+        return level
+    for word, compared in (("above", ">"), ("below", "<")):
+        if level.get(word) is not None:
+            return f"{compared} {level[word]}"
+    value = next((level[key] for key in ("value", "threshold", "at") if level.get(key) is not None), None)
+    sign = next((level[key] for key in ("operator", "comparison", "op") if isinstance(level.get(key), str)), "")
+    if value is None:
+        return level
+    return f"{sign.strip()} {value}" if sign.strip() in (">=", "<=", ">", "<", "==", "!=") else value

@@ -30,24 +30,19 @@ KNOWN = [
     "features",
     "language",
 ]
-_SWAN = "unforeseen events are not played yet"
 UNUSED = {
     "schema_version": "the document is read by its content",
-    "enable_black_swans": _SWAN,
-    "black_swans": _SWAN,
     "allow_actor_reflection": "each actor reasons before it acts, in the same answer",
     "parallel_action_resolution": "all actors of a turn always act at once",
 }
-FEATURES = {
+FEATURES: dict[str, dict[str, str]] = {
     "communications": {},
     "exogenous_events": {},
     "metrics_extraction": {},
     "quality_assurance": {},
-    "context_management": {"max_context_tokens": "what a seat remembers is bounded by the system"},
+    "context_management": {},
 }
-_ON_BUT_NOT_PLAYED = {
-    "context_management": "what a seat remembers is bounded by the system",
-}
+LEAST_TOKENS, MOST_TOKENS = 500, 500_000
 MAX_BACKGROUND = 40_000
 """Characters of background that go into every prompt; more is kept and reported."""
 
@@ -175,11 +170,29 @@ def read_features(into: Assembly, source: Source) -> dict[str, bool]:
             enabled, holder, key = one.value("enabled"), one, "enabled"
         if isinstance(enabled, bool):
             switches[name] = enabled
-            if enabled and name in _ON_BUT_NOT_PLAYED:
-                into.keep(holder, key, _ON_BUT_NOT_PLAYED[name])
         elif enabled is not None:
             into.say("error", holder.place(key), f"{name} is switched by true or false", path=holder.here(key))
         if one is not None:
+            if name == "context_management":
+                _context(into, one, enabled is not False)
             into.finish(one, ("enabled",), reasons)
     into.finish(features, FEATURES, {})
     return switches
+
+
+def _context(into: Assembly, source: Source, switched_on: bool) -> None:
+    """How many tokens of what happened before go into a prompt."""
+    taken = source.take("max_context_tokens", "max_tokens")
+    if taken is None:
+        return
+    if not switched_on:
+        into.keep(source, taken.key, "features.context_management is switched off: our own bound holds")
+        return
+    wanted = taken.value
+    if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:
+        into.say("error", taken, f"{taken.key} is a whole number of tokens, not {wanted!r}")
+        return
+    tokens = min(max(wanted, LEAST_TOKENS), MOST_TOKENS)
+    if tokens != wanted:
+        into.say("warning", taken, f"{taken.key} is {wanted}: {tokens} is taken")
+    into.put(("context", "tokens"), tokens, taken)
