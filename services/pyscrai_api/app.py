@@ -21,6 +21,7 @@ from pyscrai_api.routes import (
     branches,
     cache,
     catalog,
+    comparisons,
     conversations,
     costs,
     engines,
@@ -67,7 +68,21 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
     for kind in (ApiError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, render)
     app.include_router(page.router)
-    work = (providers, events, runs, branches, seats, insights, estimates, costs, cache, limits, conversations, sockets)
+    work = (
+        providers,
+        events,
+        runs,
+        branches,
+        comparisons,
+        seats,
+        insights,
+        estimates,
+        costs,
+        cache,
+        limits,
+        conversations,
+        sockets,
+    )
     for noun in (health, people, keys, catalog, scenarios, executions, engines, *work):
         app.include_router(noun.router)
     # The last one added is the outermost.

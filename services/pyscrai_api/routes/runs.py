@@ -33,6 +33,9 @@ CALLS_PAGE = 100
 
 SeqQuery = Annotated[int, Query(ge=0, le=BIGGEST_SEQ)]
 SeatQuery = Annotated[str | None, Query(description="read as this seat: only what it may know")]
+AtQuery = Annotated[
+    str | None, Query(max_length=40, description="as of an earlier time: a number of the log, or `turn:N`")
+]
 
 
 async def readable(shared: Deps, who: Caller, wanted: str) -> UUID:
@@ -130,10 +133,10 @@ async def replay(request: Request, run: str, shared: Shared, who: Who, wanted: N
 
 
 @router.get("/runs/{run}/snapshot")
-async def snapshot(run: str, shared: Shared, who: Who, seat: SeatQuery = None) -> Snapshot:
+async def snapshot(run: str, shared: Shared, who: Who, seat: SeatQuery = None, at: AtQuery = None) -> Snapshot:
     """Scenario, runtime choices and the state folded from the log; for a seat, only what it may know."""
     run_id = await readable(shared, who, run)
-    return await shared.runs.snapshot(run_id, seat)
+    return await shared.runs.snapshot(run_id, seat, at)
 
 
 @router.get("/runs/{run}/log")

@@ -16,7 +16,9 @@ from pyscrai.domain.view import view
 from pyscrai.domain.work import Work
 from pyscrai_api.database import Connection
 from pyscrai_api.errors import Invalid, NotFound
-from pyscrai_api.runs.folds import Folds
+from pyscrai_api.runs import points
+from pyscrai_api.runs.entries import read_story
+from pyscrai_api.runs.folds import Folds, fold_at
 from pyscrai_api.runs.plans import Plans
 from pyscrai_api.seats.asked import asked_of
 
@@ -142,18 +144,26 @@ def _recorded(row: Any) -> RunRef | None:
     return RunRef(id=str(row["replay_of"]), label=label, scenario=row["recorded_scenario"])
 
 
-async def snapshot(conn: Connection, plans: Plans, folds: Folds, run_id: UUID, seat: str | None) -> Snapshot:
-    """The hydrated whole; for a seat, only what that seat may know."""
+async def snapshot(
+    conn: Connection, plans: Plans, folds: Folds, run_id: UUID, seat: str | None, at: str | None = None
+) -> Snapshot:
+    """The hydrated whole; for a seat, only what that seat may know. `at`: as of an earlier number (`points.number`)."""
     run = await read_run(conn, run_id)
     at_seq, version = await conn.fetchrow("SELECT at_seq, plan_version FROM runs WHERE id = $1", run_id)
     plan = await plans.of(conn, run_id, version)
-    state = await folds.at(conn, run_id, plan, at_seq)
+    if at is None:
+        state = await folds.at(conn, run_id, plan, at_seq)
+    else:
+        at_seq = await points.number(conn, run_id, at, run.last_seq)
+        state = await fold_at(conn, run_id, plan, at_seq)
     if seat is None:
         scenario = plan.scenario.model_dump(mode="json")
         return Snapshot(run=run, scenario=scenario, choices=plan.choices, state=_dump(state), seq=at_seq)
     if seat not in plan.scenario.seats:
         raise NotFound(f"the run has no seat {seat}; it has {', '.join(plan.seats)}")
-    recent = await folds.recent(conn, run_id, state, at_seq)
+    first = state.marks[0] if state.marks else 1
+    now = at is None
+    recent = await (folds.recent(conn, run_id, state, at_seq) if now else read_story(conn, run_id, first - 1, at_seq))
     policy = plan.scenario.schedule.policy.partition("@")[0]
     phase = {"dialogue": "dialogue", "flow": "message"}.get(policy, "decision")
     own = view(plan, state, recent, Work(event_type="", turn=state.turn, phase=phase, seat=seat))

@@ -135,7 +135,7 @@ class Runs:
         self._plans.forget()
         self._folds.forget()
 
-    async def snapshot(self, run_id: UUID, seat: str | None) -> Snapshot:
-        """The hydrated whole of a run. Raises NotFound for an unknown run or seat."""
+    async def snapshot(self, run_id: UUID, seat: str | None, at: str | None = None) -> Snapshot:
+        """The hydrated whole of a run. Raises NotFound for an unknown run or seat, Invalid where `at` is no place."""
         async with self._pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
-            return await reading.snapshot(conn, self._plans, self._folds, run_id, seat)
+            return await reading.snapshot(conn, self._plans, self._folds, run_id, seat, at)
