@@ -18,6 +18,7 @@ from pyscrai_api.errors import ApiError, from_exception, problem
 from pyscrai_api.layers import Paths, Watch
 from pyscrai_api.loops.all import all_running
 from pyscrai_api.routes import (
+    batches,
     branches,
     cache,
     catalog,
@@ -77,6 +78,7 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
         seats,
         insights,
         estimates,
+        batches,
         costs,
         cache,
         limits,

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from pyscrai.domain.choices import Price
 from pyscrai_api.access import TokenLookup
+from pyscrai_api.batches.service import Batches
 from pyscrai_api.catalog import seed
 from pyscrai_api.catalog.lazy import Catalog
 from pyscrai_api.database import Pool, connect, migrate
@@ -54,6 +55,7 @@ class Deps:
     keys: Keys
     limits: Limits
     estimates: Estimates
+    batches: Batches
     prices: Mapping[str, Price]
     providers: Providers
     room: Room = field(default_factory=Room)
@@ -91,6 +93,7 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
         )
         watch_queue(metrics, pool, queue)
         watch_providers(metrics, pool, terms.providers)
+        limits = Limits(pool, terms.wider, settings.default_limit)
         opened = Deps(
             settings=settings,
             pool=pool,
@@ -105,7 +108,8 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
             queue=queue,
             users=Users(pool),
             keys=keys,
-            limits=Limits(pool, terms.wider, settings.default_limit),
+            limits=limits,
+            batches=Batches(pool, runs, limits, terms, settings),
             estimates=Estimates(pool, terms.prices, settings.default_model, settings.default_limit),
             prices=terms.prices,
             providers=terms.providers,

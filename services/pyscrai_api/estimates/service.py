@@ -61,8 +61,8 @@ class Estimates:
 
     async def _plan(self, conn: Connection, wanted: NewEstimate, owner: str) -> Plan:
         scenario = await _scenario(conn, wanted, owner)
-        check(scenario, wanted.choices)
         scenario = as_played(scenario, wanted.choices)
+        check(scenario, wanted.choices)
         pins = await pin_event_types(conn, needed_event_types(scenario), owner)
         event_types = {phase: await _event_type(conn, version) for phase, version in pins.items()}
         return Plan(

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pyscrai_api.deps import Deps
 from pyscrai_api.loops.admission import Admit
 from pyscrai_api.loops.base import Loop, running
+from pyscrai_api.loops.batches import StartRuns
 from pyscrai_api.loops.deadlines import PassDeadlines
 from pyscrai_api.loops.engines import Silence
 from pyscrai_api.loops.going import MoneyAgain
@@ -25,6 +26,7 @@ def loops(deps: Deps) -> list[Loop]:
         Reservations(pool=deps.pool, loose=deps.queue.loose, runs=deps.run_finisher),
         MoneyAgain(going=deps.runs.going),
         Admit(admission=deps.runs.admission),
+        StartRuns(starting=deps.batches.starting),
         PassDeadlines(deadlines=deps.runs.seats.deadlines),
         Silence(pool=deps.pool),
         Retention(pool=deps.pool, days=deps.settings.retention_days, cache_days=deps.settings.cache_days),

@@ -125,10 +125,23 @@ class Runs:
         async with self._pool.acquire() as conn, conn.transaction():
             answer = await once(conn, key, work)
         for run, first in started:
-            self.events.after_commit(run, first, news=True)
-            if first is None:
-                self.admission.wake.set()
+            self.began(run, first)
         return answer
+
+    async def start_in(self, conn: Connection, wanted: NewRun, owner: str) -> tuple[LockedRun, Committed | None]:
+        """As `start`, inside the caller's transaction, who calls `began` once that has committed."""
+        default, prices = self._settings.default_limit, self._terms.prices
+        run, first = await start_run(
+            *(conn, self._plans, self._places, wanted), owner=owner, default_limit=default, prices=prices
+        )
+        await run.save()
+        return run, first
+
+    def began(self, run: LockedRun, first: Committed | None) -> None:
+        """What may only be known of a new run once it is committed."""
+        self.events.after_commit(run, first, news=True)
+        if first is None:
+            self.admission.wake.set()
 
     def forget(self) -> None:
         """Drop what this process remembers of runs; everything is read again."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from pyscrai.client.http import Http
 from pyscrai.client.seats import SeatCalls
+from pyscrai.contract.batches import Batch, BatchResults, NewBatch, ResumeBatch
 from pyscrai.contract.calls import CachedAnswers, ModelCall
 from pyscrai.contract.costs import CostNow, Costs, ModelPriceInfo, Part, RunCosts, RunPart
 from pyscrai.contract.engines import EngineInstance
@@ -172,6 +173,37 @@ class Api:
 
     async def change_run(self, run_id: str, change: ChangeRun) -> Run:
         return _one(Run, await self.http.request("PATCH", _path("runs", run_id), json=change))
+
+    # ── sweeps ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def create_batch(self, new: NewBatch) -> Batch:
+        """Post a sweep, or find the same one. Raises InvalidRequest, Conflict where another one has that name, and what
+        `create_run` raises."""
+        # What was left out stays open: the API has its own mind about it for runs of a batch.
+        body = new.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return _one(Batch, await self.http.request("POST", "/batches", json=body, headers=_once()))
+
+    async def batch(self, name: str) -> Batch:
+        """How far a sweep is, by id or name. Raises NotFound."""
+        return _one(Batch, await self.http.request("GET", _path("batches", name)))
+
+    async def batches(self, *, after: str | None = None, limit: int = PAGE) -> Page[Batch]:
+        """A page of sweeps, the newest first."""
+        return _page(Batch, await self.http.request("GET", "/batches", params={"after": after, "limit": limit}))
+
+    async def batch_results(self, name: str) -> BatchResults:
+        """Every run of a sweep, and each variation summed up."""
+        return _one(BatchResults, await self.http.request("GET", _path("batches", name, "results")))
+
+    async def pause_batch(self, name: str) -> Batch:
+        return _one(Batch, await self.http.request("POST", _path("batches", name, "pause")))
+
+    async def cancel_batch(self, name: str) -> Batch:
+        return _one(Batch, await self.http.request("POST", _path("batches", name, "cancel")))
+
+    async def resume_batch(self, name: str, wanted: ResumeBatch) -> Batch:
+        """Go on, with another budget or on another pool where they are given. Raises Conflict where it is cancelled."""
+        return _one(Batch, await self.http.request("POST", _path("batches", name, "resume"), json=wanted))
 
     # ── money ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

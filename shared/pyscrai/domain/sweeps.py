@@ -17,7 +17,6 @@ from pyscrai.domain.choices import GROUP, Choices, Money, SeatChoice
 from pyscrai.domain.edits import SECTIONS, VOICES
 from pyscrai.domain.scenario import Scenario
 
-FORMAT = "pyscrai/batch@1"
 MOST_RUNS = 5_000
 MOST_VALUES = 1_000
 _STRUCTURED = frozenset({"seats", "prices", "edits", "labels", "custom", "seed", "group"})
@@ -71,7 +70,7 @@ class Sweep(Part):
     so many, from the seed of `choices` on), `repetitions` times. `budget`: US dollars for all of it.
     """
 
-    format: Literal["pyscrai/batch@1"] = FORMAT
+    format: Literal["pyscrai/batch@1"] = "pyscrai/batch@1"
     name: str = Field(pattern=GROUP)
     title: str = ""
     description: str = ""
@@ -137,7 +136,7 @@ def planned(sweep: Sweep, scenario: Scenario) -> list[PlannedRun]:
         raise InvalidSweep("/seeds", "there is no seed to play with")
     if total > MOST_RUNS:
         raise InvalidSweep("/vary", f"{total:,} runs; a batch has at most {MOST_RUNS:,}")
-    runs = []
+    runs: list[PlannedRun] = []
     for one, seed, repetition in product(told, seeds, range(1, sweep.repetitions + 1)):
         choices = one.choices.model_copy(update={"seed": seed})
         runs.append(
