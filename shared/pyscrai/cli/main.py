@@ -20,6 +20,10 @@ NAME = "pyscrai"
 ALIASES = ("scenario-lab",)
 COMMANDS = {
     "run": ("pyscrai.cli.run:run", "Play a scenario and watch it."),
+    "estimate": ("pyscrai.cli.estimate:estimate", "Say what a run would ask and cost, before it does."),
+    "batch": ("pyscrai.cli.batch:batch", "Play a scenario many times with varied choices, and compare."),
+    "play": ("pyscrai.cli.seat.command:play", "Play a seat of a run, or approve its model's moves."),
+    "inbox": ("pyscrai.cli.seat.command:inbox", "What your runs ask of people."),
     "new": ("pyscrai.cli.new:new", "Begin a scenario of your own: a file that plays at once."),
     "runs": ("pyscrai.cli.runs:runs", "List, show, export, watch, pause, resume, cancel and replay runs."),
     "export": ("pyscrai.cli.runs:export", "The same as runs export."),

@@ -13,6 +13,7 @@ FREE_OF_CHARGE = {
     "rehearsal": "rehearsal model: no key, no cost; what is said is composed from the scenario's own words",
     "scripted": "scripted model: no key, no cost; the answers come from a file",
 }
+A_PERSON = "a person"
 VOICES = ("narrator", "analyst")
 
 
@@ -54,7 +55,7 @@ class Playbill:
             by_model.setdefault(model, []).append(who)
         if len(by_model) == 1:
             model = next(iter(by_model))
-            return FREE_OF_CHARGE.get(model.partition(":")[0], f"model {model}")
+            return FREE_OF_CHARGE.get(model.partition(":")[0], model if model == A_PERSON else f"model {model}")
         groups = sorted(by_model.items(), key=lambda item: -len(item[1]))
         named = [f"{model} ({', '.join(self._names(who))})" for model, who in groups[1:]]
         return f"models {'; '.join([f'{groups[0][0]} (all others)', *named])}" if groups else "model unknown"
@@ -86,10 +87,18 @@ def _models(document: Mapping[str, Any], choices: Mapping[str, Any], default_mod
     chosen, seats = _dict(choices.get("seats")), _dict(document.get("seats"))
     declared = {**seats, **{voice: document.get(voice) for voice in VOICES}}
     for_all = choices.get("model")
+    by_people = {who for who in seats if _by_person(_dict(seats.get(who)), _dict(chosen.get(who)))}
     return {
-        who: str(_dict(chosen.get(who)).get("model") or for_all or _dict(part).get("model") or default_model)
+        who: A_PERSON
+        if who in by_people
+        else str(_dict(chosen.get(who)).get("model") or for_all or _dict(part).get("model") or default_model)
         for who, part in declared.items()
     }
+
+
+def _by_person(seat: Mapping[str, Any], choice: Mapping[str, Any]) -> bool:
+    told = [one for one in (choice.get("taken"), choice.get("human"), seat.get("human")) if one is not None]
+    return bool(told and told[0])
 
 
 def _gauge(metric: Mapping[str, Any]) -> Gauge:

@@ -23,6 +23,7 @@ from pyscrai.cli.options import (
     prices,
     seats,
 )
+from pyscrai.cli.seat.options import people
 from pyscrai.cli.talk import Talk
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ Examples:
   pyscrai run negotiation --seat regulator.model=gpt-4o --turns 5 --seed 7
   pyscrai run negotiation --json | jq -r .log_digest
   pyscrai run negotiation --out negotiation-1      leaves a folder to read
+  pyscrai run negotiation --human regulator        you play a seat
 
 \b
 Without an API (--api-url, PYSCRAI_API_URL, or a running `pyscrai up`) it
@@ -53,6 +55,7 @@ Ctrl-C pauses the run and says how to resume it; a second one quits at once.
 @limit
 @prices
 @seats("model", "temperature", "max_tokens", "instructions")
+@people
 @click.option("--engines", type=Engines(), default="actor=1,narrator=1,analyst=1", help="Engines to start.")
 @click.option("--cache", is_flag=True, help="Take answers that the same requests got before, and keep new ones.")
 @click.option("--group", metavar="NAME", help="A group of runs that share a limit (`pyscrai limits set group`).")
@@ -73,6 +76,7 @@ def run(
     patience: float,
     out: Path | None,
     force: bool,
+    people: Mapping[str, Any],
     **options: Any,
 ) -> int:
     """Play a scenario and watch it. FILE_OR_NAME is a file, a folder, a shipped example, or a name in the catalog."""
@@ -85,7 +89,7 @@ def run(
     found = find_scenario(scenario)
     if not isinstance(found, str):
         remarks(found, scenario, talk)
-    choices = choices_from(**options)
+    choices = seated(choices_from(**options), people)
     default = os.environ.get("PYSCRAI_DEFAULT_MODEL") or DEFAULT_MODEL
     how = Watch(pause=True, thoughts=thoughts, source=scenario, patience=patience, default_model=default)
     return run_async(lambda: _play(talk, found, choices, where, engines, how, folder))
@@ -108,6 +112,20 @@ def choices_from(
         )
 
 
+def seated(choices: Choices, people: Mapping[str, Mapping[str, Any]]) -> Choices:
+    """The same choices with people at these seats."""
+    from pyscrai.domain.choices import SeatChoice
+
+    with makes_sense():
+        told = {
+            seat: SeatChoice.model_validate(
+                (choices.seats.get(seat) or SeatChoice()).model_dump(exclude_none=True) | one
+            )
+            for seat, one in people.items()
+        }
+    return choices.model_copy(update={"seats": {**choices.seats, **told}})
+
+
 async def _play(
     talk: Talk,
     scenario: Scenario | str,
@@ -119,6 +137,7 @@ async def _play(
 ) -> int:
     from pyscrai.cli.estimate import foretell
     from pyscrai.cli.exporting import export
+    from pyscrai.cli.seat.beginning import sit_down
     from pyscrai.cli.session import session, warn_without_engines
     from pyscrai.cli.watching import watch
     from pyscrai.sdk.runner import start
@@ -127,7 +146,8 @@ async def _play(
         await foretell(at.api, scenario, choices, talk)
         started = await start(at.api, scenario, choices, pool=at.place.pool)
         await warn_without_engines(at, talk)
-        code = await watch(started, at, talk, how)
+        sitting = await sit_down(started, at, talk, how)
+        code = await watch(started, at, talk, how) if sitting is None else sitting
         if folder is not None:
             await export(at, started.id, folder, talk)
         return code

@@ -27,6 +27,7 @@ from pyscrai.cli.options import (
     seats,
 )
 from pyscrai.cli.replays import replay
+from pyscrai.cli.seat.changing import release, take, whisper
 from pyscrai.cli.talk import OK, Talk
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def runs() -> None:
     """List, show, export, watch, pause, resume, cancel and replay runs."""
 
 
-runs.add_command(replay)
+for command in (replay, take, release, whisper):
+    runs.add_command(command)
 runs.add_command(knows)
 runs.add_command(patterns)
 

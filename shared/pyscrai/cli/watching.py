@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from pyscrai.cli.charts import seconds
 from pyscrai.cli.play import Play
 from pyscrai.cli.playbill import Playbill, playbill
 from pyscrai.cli.prose import one_line
+from pyscrai.cli.seat.knowing import countdown
 from pyscrai.cli.session import Session
 from pyscrai.cli.status import StatusLine, status_line
 from pyscrai.cli.talk import FAILED, OK, STANDS_STILL, Talk
@@ -24,6 +25,7 @@ from pyscrai.client.api import Api
 from pyscrai.client.errors import ApiUnreachable, ClientError, Unavailable
 from pyscrai.contract.costs import CostNow
 from pyscrai.contract.runs import Delivered, Run
+from pyscrai.contract.seats import Asked
 from pyscrai.sdk.follow import follow
 from pyscrai.sdk.place import ONE_OF_EACH
 from pyscrai.sdk.result import RunResult, full_name, result_of
@@ -72,7 +74,7 @@ async def watch(run: Run, session: Session, talk: Talk, how: Watch) -> int:
             async with vigil(api, how.patience, talk.say), _progress(api, run, status, talk):
                 await _follow(api, run, play, status, talk, how, log)
     except asyncio.CancelledError:
-        await _interrupted(api, run, talk, pause=how.pause)
+        await interrupted(api, run, talk, pause=how.pause)
         raise
     except (ApiUnreachable, Unavailable, Stalled) as error:
         return _gave_up(error, run, talk, pause=how.pause)
@@ -132,6 +134,9 @@ async def _ask(api: Api, run_id: str, status: StatusLine, talk: Talk) -> None:
                 said = run.reason.message
                 talk.say(f"Waiting for a place: {one_line(said)}")
             continue
+        if run.status == "waiting" and run.asks:
+            said = _for_people(run.asks, status, talk, said)
+            continue
         late = run.waiting_for
         status.waits("" if late is None else f"{seconds(late.seconds)} more: {one_line(late.reason)}")
         if late is not None and not talk.live and late.seconds >= LONG_WAIT and late.reason != said:
@@ -140,7 +145,21 @@ async def _ask(api: Api, run_id: str, status: StatusLine, talk: Talk) -> None:
             said = late.reason
 
 
-async def _interrupted(api: Api, run: Run, talk: Talk, *, pause: bool) -> None:
+def _for_people(asks: Sequence[Asked], status: StatusLine, talk: Talk, said: str) -> str:
+    """Whom the run waits for, until when; where no line is redrawn in place, once for each question."""
+    who = ", ".join(dict.fromkeys(asked.title for asked in asks))
+    left = countdown(asks[0])
+    status.doing(f"Waiting for {who}")
+    status.waits(left)
+    what = f"Waiting for {who}, turn {asks[0].turn}{f': {left}' if left else '.'}"
+    key = ",".join(str(asked.event_id) for asked in asks)
+    if not talk.live and key != said:
+        talk.say(f"{what} Play: pyscrai play {asks[0].run} --seat {asks[0].seat}")
+    return key
+
+
+async def interrupted(api: Api, run: Run, talk: Talk, *, pause: bool) -> None:
+    """Pause a run of one's own, or leave it alone, and say how to go on."""
     if not pause:
         talk.say(f"Stopped watching. {full_name(run)} plays on: pyscrai runs watch {full_name(run)}")
         return

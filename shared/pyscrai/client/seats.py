@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from pyscrai.client.http import Http
 from pyscrai.contract.inputs import WaitingInput
+from pyscrai.contract.runs import Delivered
 from pyscrai.contract.seats import Asked, Draft, Move, Moved, ReleaseSeat, SavedDraft, SeatPage, SendBack, TakeSeat
 from pyscrai.contract.wire import Page
 
@@ -25,6 +26,13 @@ class SeatCalls:
     async def page(self, run: str, seat: str) -> SeatPage:
         """A seat by name or title. Raises NotFound."""
         return SeatPage.model_validate(await self._http.request("GET", _path(run, seat)))
+
+    async def log(self, run: str, seat: str, after: int) -> Page[Delivered]:
+        """A page of the log after a number, as the seat may read it."""
+        answer = await self._http.request(
+            "GET", f"/runs/{quote(run, safe='')}/log", params={"after": after, "seat": seat}
+        )
+        return Page[Delivered].model_validate(answer)
 
     async def draft(self, asked: Asked, value: dict[str, Any]) -> SavedDraft:
         """Keep what has been typed so far. Raises Conflict."""
