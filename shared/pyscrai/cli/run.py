@@ -38,7 +38,7 @@ Examples:
   pyscrai run negotiation --seat regulator.model=gpt-4o --turns 5 --seed 7
   pyscrai run negotiation --json | jq -r .log_digest
   pyscrai run negotiation --out negotiation-1      leaves a folder to read
-  pyscrai run negotiation --human regulator        you play a seat
+  pyscrai run negotiation --human mill             you play a seat
 
 \b
 Without an API (--api-url, PYSCRAI_API_URL, or a running `pyscrai up`) it
@@ -116,11 +116,10 @@ def seated(choices: Choices, people: Mapping[str, Mapping[str, Any]]) -> Choices
     """The same choices with people at these seats."""
     from pyscrai.domain.choices import SeatChoice
 
+    before = {seat: choices.seats.get(seat) or SeatChoice() for seat in people}
     with makes_sense():
         told = {
-            seat: SeatChoice.model_validate(
-                (choices.seats.get(seat) or SeatChoice()).model_dump(exclude_none=True) | one
-            )
+            seat: SeatChoice.model_validate({**before[seat].model_dump(exclude_none=True), **one})
             for seat, one in people.items()
         }
     return choices.model_copy(update={"seats": {**choices.seats, **told}})
