@@ -18,7 +18,9 @@ from pyscrai.cli.prose import clean, clip, fill
 from pyscrai.cli.tables import table, when
 from pyscrai.cli.trouble import differences, what_to_do, why
 from pyscrai.contract.runs import Delivered, Run
+from pyscrai.domain.choices import Choices
 from pyscrai.domain.model_names import UnknownModel, parse
+from pyscrai.sdk.prices import text_of
 from pyscrai.sdk.result import full_name
 
 STYLE_OF_STATUS = {
@@ -171,12 +173,21 @@ def next_steps(run: Run, source: str | None) -> list[tuple[str, str]]:
     """Commands that make sense after this run. `source` is what the user gave to `pyscrai run`."""
     steps = [("Read again", f"pyscrai runs show {full_name(run)}")]
     if source:
-        model = ["--model", run.choices.model] if run.choices.model else []
-        turns = ["--turns", str(run.choices.turns)] if run.choices.turns else []
-        steps.append(
-            ("Play again", shlex.join(["pyscrai", "run", source, *model, *turns, "--seed", str(run.seed + 1)]))
-        )
+        again = ["pyscrai", "run", source, *_options(run.choices), "--seed", str(run.seed + 1)]
+        steps.append(("Play again", shlex.join(again)))
     return steps
+
+
+def _options(choices: Choices) -> Iterable[str]:
+    """What was chosen, as one writes it: also what the model needs to be called at all."""
+    for option, value in (("--model", choices.model), ("--turns", choices.turns), ("--group", choices.group)):
+        if value:
+            yield from (option, str(value))
+    for model, price in choices.prices.items():
+        if (text := text_of(price)) is not None:
+            yield from ("--price", f"{model}={text}")
+    if isinstance(choices.limit, Decimal):
+        yield from ("--limit", f"{choices.limit.normalize():f}")
 
 
 def spending(paper: Paper, entries: Iterable[Delivered]) -> None:

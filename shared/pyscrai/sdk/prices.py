@@ -53,6 +53,19 @@ def price_of(text: str) -> Price:
     return Price(input=_named("input", read), output=_named("output", written), **named)
 
 
+def text_of(price: Price) -> str | None:
+    """A price as `price_of` reads it; None where it has tiers, which cannot be written so."""
+    if price.tiers:
+        return None
+    told = ((name, getattr(price, name)) for name in NAMED)
+    named = (f"{name}={_plain(amount)}" for name, amount in told if amount or (amount == 0 and name != "request"))
+    return ",".join([_plain(price.input), _plain(price.output), *named])
+
+
+def _plain(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"
+
+
 def _named(field: str, text: str) -> Decimal:
     try:
         return dollars(text)

@@ -15,6 +15,7 @@ from pyscrai.cli.glyphs import ASCII, for_encoding
 from pyscrai.cli.play import Play
 from pyscrai.cli.playbill import playbill
 from pyscrai.contract.runs import Delivered, Trouble
+from pyscrai.domain.choices import Choices
 
 Compare = Callable[[str, str], None]
 
@@ -35,6 +36,18 @@ def test_a_negotiation_from_heading_to_end(same_as: Compare, width: int) -> None
     pages.spending(sheet.paper, negotiation())
     pages.ending(sheet.paper, run(), play.measures, play.reason, times, again=pages.next_steps(run(), "negotiation"))
     same_as(f"negotiation-{width}.txt", sheet.text)
+
+
+def test_what_is_said_to_play_it_again_plays() -> None:
+    """With the price and the limit, without which a model that nobody knows is refused."""
+    prices = {"http://127.0.0.1:1/v1#*": {"input": "0.1500000000", "output": "0.60"}}
+    choices = {"model": "http://127.0.0.1:1/v1#m", "prices": prices, "limit": "0.50", "group": "pilot"}
+    paid = run().model_copy(update={"choices": Choices.model_validate(choices)})
+    command = dict(pages.next_steps(paid, "negotiation"))["Play again"]
+    assert command == (
+        "pyscrai run negotiation --model 'http://127.0.0.1:1/v1#m' --group pilot "
+        "--price 'http://127.0.0.1:1/v1#*=0.15,0.6' --limit 0.5 --seed 8"
+    )
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -15,7 +15,7 @@ from pyscrai.client.http import Http
 from pyscrai.contract.costs import CostNow
 from pyscrai.domain.choices import Price
 from pyscrai.sdk.follow import follow
-from pyscrai.sdk.prices import price_from, price_of
+from pyscrai.sdk.prices import price_from, price_of, text_of
 
 
 def costly() -> FakeApi:
@@ -90,3 +90,14 @@ def test_a_price_in_a_program_may_be_a_mapping_with_floats() -> None:
     )
     with pytest.raises(ValueError, match="cached"):
         price_from({"input": 1, "output": 2, "cached": 1})
+
+
+@pytest.mark.parametrize(
+    "text", ["0.15,0.6", "1000,0", "1,2,cached_input=0,cache_write=1.25,reasoning=3,request=0.005"]
+)
+def test_a_price_is_written_as_it_is_read(text: str) -> None:
+    assert text_of(price_of(text)) == text
+
+
+def test_a_price_with_tiers_cannot_be_written_so() -> None:
+    assert text_of(price_from({"input": 1, "output": 2, "tiers": [{"above": 5, "input": 2, "output": 3}]})) is None
