@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyscrai.domain.errors import PyScrAIError
     from pyscrai.sdk.errors import NoSuchRun, RunBlocked, RunFailed, RunStopped, ScenarioError, ScenarioNotFound
     from pyscrai.sdk.event import Event
+    from pyscrai.sdk.human import HumanActor
     from pyscrai.sdk.result import RunResult
     from pyscrai.sdk.runner import Runner
     from pyscrai.sdk.scenario import Scenario
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Event": "pyscrai.sdk.event",
+    "HumanActor": "pyscrai.sdk.human",
     "NoSuchRun": "pyscrai.sdk.errors",
     "PyScrAIError": "pyscrai.domain.errors",
     "RunBlocked": "pyscrai.sdk.errors",
@@ -38,6 +40,7 @@ _HOMES = {
 
 __all__ = [
     "Event",
+    "HumanActor",
     "NoSuchRun",
     "PyScrAIError",
     "RunBlocked",

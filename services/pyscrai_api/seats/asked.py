@@ -12,8 +12,8 @@ from pyscrai_api.database import Connection
 ASKED = """
 SELECT i.event_id, q.lease_no, i.run_id, t.name AS scenario, r.number, i.seat, i.kind, e.event_type, e.turn, r.turns,
   e.phase, r.status, i.deadline, i.rule, i.draft IS NOT NULL AS draft, i.created_at, v.canonical,
-  CASE WHEN i.rule <> 'recorded' THEN greatest(0, extract(epoch FROM i.deadline - clock_timestamp()))::float8
-  END AS seconds_left
+  CASE WHEN i.deadline IS NOT NULL AND i.rule <> 'recorded'
+    THEN greatest(0, extract(epoch FROM i.deadline - clock_timestamp()))::float8 END AS seconds_left
 FROM inbox i JOIN runs r ON r.id = i.run_id JOIN queue q ON q.id = i.event_id JOIN events e ON e.id = i.event_id
 JOIN templates t ON t.id = r.template_id JOIN template_versions v ON v.id = r.scenario_version_id
 WHERE i.ended IS NULL

@@ -27,7 +27,7 @@ async def sit_down(run: Run, at: Session, talk: Talk, how: Watch) -> int | None:
         for seat in seats:
             talk.say(f"{seat} is played by a person: pyscrai play {full_name(run)} --seat {seat}", "")
         return None
-    manner = Manner(thoughts=how.thoughts, patience=how.patience, default_model=how.default_model)
+    manner = Manner(hosts=True, thoughts=how.thoughts, patience=how.patience, default_model=how.default_model)
     try:
         return await Table(at, run, seats, talk, manner).sit()
     except asyncio.CancelledError:

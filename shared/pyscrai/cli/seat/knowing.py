@@ -25,8 +25,8 @@ def briefing(paper: Paper, page: SeatPage) -> None:
         _paragraph(paper, label, you.get(name))
     _list(paper, "Your goals", you.get("goals"))
     _list(paper, "Your constraints", you.get("constraints"))
-    for label, name in (("Your papers", "knowledge"), ("Your instructions", "instructions")):
-        _paragraph(paper, label, you.get(name))
+    _list(paper, "Your papers", str(you.get("knowledge") or "").splitlines())
+    _paragraph(paper, "Your instructions", you.get("instructions"))
     others = [f"{other.get('title')}{_colon(other.get('role'))}" for other in view.get("others") or []]
     _list(paper, "The others", others)
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from pyscrai.cli import pages
 from pyscrai.cli.play import Play
 from pyscrai.cli.seat import knowing
 from pyscrai.cli.seat.dialog import Dialog
@@ -32,10 +33,12 @@ OVER = TERMINAL | {"paused", "blocked"}
 @dataclass(frozen=True, kw_only=True)
 class Manner:
     """How somebody sits there. `values`: answers that were prepared, one for each question (None: the proposal as it
-    is); when they are used up, one leaves. `approve_all`: every proposal is approved unread."""
+    is); when they are used up, one leaves. `approve_all`: every proposal is approved unread. `hosts`: the
+    run is this person's own; what nobody at the table learns they see at its end."""
 
     values: Sequence[dict[str, Any] | None] | None = None
     approve_all: bool = False
+    hosts: bool = False
     thoughts: bool = True
     patience: float = 60.0
     default_model: str = "rehearsal"
@@ -49,6 +52,7 @@ class Table:
     """`seats`: those that are played here."""
 
     def __init__(self, at: Session, run: Run, seats: Sequence[str], talk: Talk, how: Manner) -> None:
+        self._at = at
         self._api = at.api
         self._run = run
         self._seats = list(seats)
@@ -58,6 +62,8 @@ class Table:
         self._lines = Lines()
         self._seen = 0
         self._met: set[str] = set()
+        self._told: tuple[str, int] | None = None
+        self._began = time.monotonic()
         self._play: Play | None = None
 
     async def sit(self) -> int:
@@ -103,13 +109,13 @@ class Table:
             page = await self._log(run, following)
             for entry in page.items:
                 self._seen = max(self._seen, entry.seq)
-                if any(entry.visible(seat) for seat in self._seats):
-                    (self._play.remember if self._talk.json or self._talk.quiet else self._play.show)(entry)
+                shown = any(entry.visible(seat) for seat in self._seats) and not (self._talk.json or self._talk.quiet)
+                (self._play.show if shown else self._play.remember)(entry)
             following = int(page.next) if page.next else None
         self._seen = max(self._seen, run.last_seq)
 
     async def _log(self, run: Run, after: int) -> Page[Delivered]:
-        if len(self._seats) == 1:
+        if len(self._seats) == 1 and not self._how.hosts:
             return await self._patiently(lambda: self._api.seats.log(run.id, self._seats[0], after))
         return await self._patiently(lambda: self._api.log(run.id, after=after))
 
@@ -134,7 +140,9 @@ class Table:
         if asked.seat not in self._met:
             self._met.add(asked.seat)
             knowing.briefing(paper, page)
-        knowing.situation(paper, page)
+        if self._told != (asked.seat, self._seen):
+            self._told = asked.seat, self._seen
+            knowing.situation(paper, page)
         knowing.question(paper, page, asked)
         dialog = Dialog(self._api, asked, self._lines, self._talk, self._patiently)
         faults: list[FieldError] = []
@@ -179,6 +187,10 @@ class Table:
         if self._talk.json:
             told: Mapping[str, Any] = {"status": run.status, "outcome": run.outcome, "log_digest": run.log_digest}
             self._talk.result({"run": full_name(run), **told})
+        elif self._how.hosts and self._play is not None and not self._talk.quiet:
+            times = pages.Times(start_up=self._at.start_up, play=time.monotonic() - self._began)
+            again = pages.next_steps(run, None)
+            pages.ending(self._talk.paper, run, self._play.measures, self._play.reason, times, again=again)
         else:
             outcome = f": {run.outcome}" if run.outcome else ""
             self._talk.say(f"{full_name(run)} is {run.status}{outcome}. Look again: pyscrai runs show {full_name(run)}")
