@@ -15,16 +15,22 @@ from anyio import CancelScope, move_on_after, to_thread
 
 from pyscrai.client.api import Api
 from pyscrai.client.errors import ClientError
+from pyscrai.contract.batches import ResumeBatch
 from pyscrai.contract.costs import RunCosts
 from pyscrai.contract.estimates import Estimate
 from pyscrai.contract.runs import NewReplay, NewRun, Run
 from pyscrai.domain.choices import Choices
+from pyscrai.domain.sweeps import Sweep
+from pyscrai.sdk import batches
+from pyscrai.sdk.batches import BatchResult
 from pyscrai.sdk.catalog import in_catalog, publish
 from pyscrai.sdk.choices import choices_of, resume_of
+from pyscrai.sdk.courses import Courses
 from pyscrai.sdk.errors import RunBlocked, RunFailed
 from pyscrai.sdk.estimates import estimate_of
 from pyscrai.sdk.event import Handler, Handlers, known
 from pyscrai.sdk.follow import follow
+from pyscrai.sdk.human import HumanActor, at_seats, seated, with_people
 from pyscrai.sdk.names import find_run
 from pyscrai.sdk.place import ONE_OF_EACH, Place, find_place
 from pyscrai.sdk.portal import call, close_at_exit, portal
@@ -36,7 +42,7 @@ H = TypeVar("H", bound=Handler)
 SECONDS_TO_PAUSE = 5.0
 
 
-class Runner:
+class Runner(Courses):
     """Plays scenarios at one place, found at the first call (see `pyscrai.sdk.place.find_place`).
 
     Where there is no API yet, the runner starts PostgreSQL, an API and `engines` on a private pool, and keeps them
@@ -103,6 +109,7 @@ class Runner:
         labels: Mapping[str, str] | None = None,
         cache: bool = False,
         group: str | None = None,
+        human_actors: Mapping[str, HumanActor] | None = None,
     ) -> RunResult:
         """Play a scenario (or the catalog's, by id or name) and wait until it ends or stands still.
 
@@ -110,8 +117,9 @@ class Runner:
         `analyst`) a model, or {model, temperature, max_tokens, instructions}; `prices`: model → (input, output) in
         US dollars per million tokens, or a mapping that may also have `cached_input`, `cache_write`, `reasoning`,
         `request` and `tiers`; `cache`: take answers that the same requests got in earlier runs with this
-        option and the same seed, and keep new ones; `group`: the name of a group of runs that share a limit. A run
-        that pauses for money comes back with `status == "paused"`.
+        option and the same seed, and keep new ones; `group`: the name of a group of runs that share a limit;
+        `human_actors`: seat → the person who plays it. A run that pauses for money comes back with
+        `status == "paused"`.
 
         Raises ScenarioError, RunBlocked, RunFailed, ClientError. A call that is cancelled pauses its run first.
         """
@@ -127,10 +135,11 @@ class Runner:
             cache=cache,
             group=group,
         )
+        people = at_seats(human_actors or {}, [] if isinstance(scenario, str) else scenario.seats)
         place = await self._at()
         async with place.api() as api:
-            run = await start(api, scenario, choices, pool=place.pool)
-            return await self._play(api, run, after=0)
+            run = await start(api, scenario, seated(choices, people), pool=place.pool)
+            return await with_people(api, run, people, lambda: self._play(api, run, after=0))
 
     def replay(self, run: str, scenario: Scenario | str | None = None, **options: Any) -> RunResult:
         """Play a run again from its recording, and wait; the options are those of `replay_async`."""
@@ -193,6 +202,29 @@ class Runner:
         place = await self._at()
         async with place.api() as api:
             return await estimate_of(api, scenario, choices)
+
+    def batch(self, config: Mapping[str, Any], scenario: Scenario | str | None = None) -> BatchResult:
+        """Play a sweep (a mapping as in `pyscrai/batch@1`) to its end, and return its rows and sums; the same one again
+        goes on. `scenario`: instead of the one that the mapping names. Raises ValueError where the mapping is no
+        sweep, and what `run` raises but RunBlocked and RunFailed: runs that fail are rows too."""
+        return call(partial(self.batch_async, config, scenario))
+
+    async def batch_async(self, config: Mapping[str, Any], scenario: Scenario | str | None = None) -> BatchResult:
+        """As `batch`. A call that is cancelled pauses the batch first."""
+        wanted = scenario if scenario is not None else str(config.get("scenario") or "")
+        sweep = Sweep.model_validate({**config, "scenario": str(config.get("scenario") or "-")})
+        place = await self._at()
+        async with place.api() as api:
+            batch = await batches.post(api, sweep, wanted, pool=place.pool)
+            if batch.status == "paused" or (batch.status != "done" and batch.pool != place.pool):
+                await api.resume_batch(batch.id, ResumeBatch(pool=place.pool, move=True))
+            try:
+                await batches.watch(api, batch.id)
+            except BaseException:
+                with CancelScope(shield=True), move_on_after(SECONDS_TO_PAUSE):
+                    await api.pause_batch(batch.id)
+                raise
+            return BatchResult(results=await api.batch_results(batch.id))
 
     def close(self) -> None:
         """End what this runner has started. Runs that are not over stay as they are and can be resumed."""
