@@ -32,16 +32,17 @@ _REMOVE = "DELETE FROM users WHERE name = $1 RETURNING name"
 _REMOVE_KEYS = "DELETE FROM model_keys WHERE owner = $1"
 _STOP_ENGINES = "UPDATE engines SET status = 'gone', current_workload = 0 WHERE owner = $1 AND status <> 'gone'"
 _UNDER_WAY = """
-SELECT id, status FROM runs WHERE owner = $1 AND status IN ('pending', 'running', 'waiting') ORDER BY status, id
+SELECT id, status = 'pending' AND step = 0 AS unbegun FROM runs
+WHERE owner = $1 AND status IN ('pending', 'running', 'waiting') ORDER BY status, id
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnderWay:
-    """A run that would go on by itself; one that is `pending` has not begun."""
+    """A run that would go on by itself; one that is `unbegun` only waits for a place to begin."""
 
     id: UUID
-    pending: bool
+    unbegun: bool
 
 
 class Users:
@@ -70,7 +71,7 @@ class Users:
     async def under_way(self, name: str) -> Sequence[UnderWay]:
         """What somebody has left running, first what has not begun."""
         rows = await self._pool.fetch(_UNDER_WAY, name)
-        return [UnderWay(id=row["id"], pending=row["status"] == "pending") for row in rows]
+        return [UnderWay(id=row["id"], unbegun=row["unbegun"]) for row in rows]
 
     async def get(self, name: str) -> User:
         """One of them. Raises NotFound."""

@@ -60,7 +60,7 @@ async def _stop(shared: Deps, name: str, by: Caller) -> None:
     """Let nothing of somebody's go on by itself: runs pause, and those that have not begun never will."""
     for run in await shared.users.under_way(name):
         try:
-            if run.pending:
+            if run.unbegun:
                 await shared.runs.control.cancel(run.id)
             else:
                 await shared.runs.control.pause(run.id, by.owner)

@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -23,8 +23,8 @@ class Where:
     """Which API a command talks to, or what it may start one with."""
 
     api_url: str | None
-    token: str | None
-    database_url: str | None
+    token: str | None = field(repr=False)
+    database_url: str | None = field(repr=False)
     data: Path | None
 
 

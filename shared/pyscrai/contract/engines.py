@@ -52,7 +52,7 @@ class EngineInstance(Wire):
 class Registered(EngineInstance):
     """The answer to a registration; the token is shown only here."""
 
-    token: str
+    token: str = Field(repr=False)
     protocol: int
     min_protocol: int
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +11,7 @@ class EngineSettings:
 
     engine_type: str
     api_url: str
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     pool: str | None = None
     concurrency: int = 16
     lease_seconds: float = 20.0

@@ -24,7 +24,7 @@ class Place:
     """An API to talk to. `own`: it and its engines were started for us; `pool` is the private pool they serve."""
 
     api_url: str
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     pool: str | None = None
     own: bool = False
     engines: Mapping[str, int] = field(default_factory=dict)

@@ -125,6 +125,22 @@ async def test_somebody_who_is_removed_leaves_nothing_running(admin: Person, ali
     assert (found["status"], found["reason"]["code"]) == ("paused", "by_user")
 
 
+async def test_what_somebody_had_begun_is_kept_when_they_are_removed(admin: Person, alice: Person) -> None:
+    """Also what waits for a place to go on: it has been paid for. Only what never began is cancelled."""
+    await alice("POST", "/templates/scenarios", SCENARIO, 201)
+    first = await alice("POST", "/runs", {"scenario": "doors"}, 201)
+    await alice("POST", f"/runs/{first['id']}/pause")
+    for _ in range(3):
+        await alice("POST", "/runs", {"scenario": "doors"}, 201)
+    resumed = await alice("POST", f"/runs/{first['id']}/resume")
+    last = await alice("POST", "/runs", {"scenario": "doors"}, 201)
+    assert (resumed["status"], last["status"]) == ("pending", "pending")
+    await admin("DELETE", "/users/alice", status=204)
+    again = await admin.add("alice")
+    assert (await again("GET", f"/runs/{first['id']}"))["status"] == "paused"
+    assert (await again("GET", f"/runs/{last['id']}"))["status"] == "cancelled"
+
+
 async def test_what_is_private_of_others_is_not_there(admin: Person, alice: Person, bob: Person) -> None:
     template = await alice("POST", "/templates/scenarios", SCENARIO, 201)
     run = await alice("POST", "/runs", {"scenario": "doors"}, 201)
