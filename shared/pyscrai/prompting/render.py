@@ -71,9 +71,16 @@ def check(template: str, known_variables: Collection[str]) -> list[Problem]:
 
 def tidy(text: str) -> str:
     """Text without trailing blanks, without blank lines between items of one list, and with single blank lines."""
-    text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
-    text = re.sub(r"^(- [^\n]*)\n{2,}(?=- )", r"\1\n", text, flags=re.MULTILINE)
-    return re.sub(r"\n{3,}", "\n\n", text).strip()
+    kept: list[str] = []
+    blank = False
+    for line in text.split("\n"):
+        line = line.rstrip(" \t")
+        if line:
+            if blank and not (kept and kept[-1].startswith("- ") and line.startswith("- ")):
+                kept.append("")
+            kept.append(line)
+        blank = not line
+    return "\n".join(kept).strip()
 
 
 @lru_cache(maxsize=512)

@@ -1,11 +1,15 @@
 """Prompts: what they may do, what they may not, and how they read."""
 
+import re
 import subprocess
 import sys
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pyscrai.prompting import PromptError, check, known_variables, render, variables
+from pyscrai.prompting.render import tidy
 
 
 def test_a_missing_variable_is_empty_and_the_text_is_tidy() -> None:
@@ -89,3 +93,21 @@ def test_plain_reads_like_a_sentence() -> None:
 def test_importing_the_package_does_not_import_liquid() -> None:
     code = "import sys, pyscrai.prompting; sys.exit('liquid' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+OLD = [
+    (re.compile(r"[ \t]+$", re.MULTILINE), ""),
+    (re.compile(r"^(- [^\n]*)\n{2,}(?=- )", re.MULTILINE), r"\1\n"),
+    (re.compile(r"\n{3,}"), "\n\n"),
+]
+"""What `tidy` was first written as: prompts are pinned, so not one character may come out otherwise."""
+
+
+@settings(max_examples=300)
+@given(text=st.text(alphabet="-a \t\n\r\x0b\x1c\u2028\u00a0", max_size=60))
+def test_tidy_and_squish_are_what_they_were(text: str) -> None:
+    was = text
+    for pattern, instead in OLD:
+        was = pattern.sub(instead, was)
+    assert tidy(text) == was.strip()
+    assert render("{{ text | squish }}", {"text": f"x{text}x"}) == re.sub(r"\s+", " ", f"x{text}x".strip())
