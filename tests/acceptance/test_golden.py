@@ -20,7 +20,10 @@ from pyscrai.domain.entry import STORY
 from pyscrai.formats.load import load
 
 ROOT = Path(__file__).parent.parent.parent
-NAMES = ("negotiation", "dialogue", "vision", "first-read", "crisis-cabinet", "prior-authorization")
+NAMES = (
+    *("negotiation", "dialogue", "vision", "first-read", "crisis-cabinet", "prior-authorization"),
+    "winter-ferry",
+)
 EXAMPLES = [ROOT / "templates" / "scenarios" / name for name in NAMES]
 SAMPLES = ROOT.parent / "shared" / "samples"
 PLAYED = [

@@ -64,5 +64,5 @@ def _line(happening: Happening, turn: int, facts: Mapping[str, Any]) -> Draft:
 def _added(value: Any, by: float) -> float | int:
     """A number and its growth; what is missing or no number begins at 0. Whole numbers stay whole."""
     start = value if isinstance(value, int | float) and not isinstance(value, bool) else 0
-    total = start + by
+    total = round(start + by, 9)  # 1.62 + 0.09 is 1.71, not 1.7100000000000002
     return int(total) if float(total).is_integer() and abs(total) < 2**53 else total

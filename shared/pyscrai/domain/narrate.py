@@ -224,6 +224,12 @@ def _world_update(plan: Plan, state: State, work: Work, value: dict[str, Any]) -
     yield draft("world_update", body | extra, turn=work.turn, phase=work.phase)
 
 
+def _named(plan: Plan, issues: list[Any]) -> list[str]:
+    """The seats that the issues of a check name, in seat order."""
+    told = " ".join(str(issue) for issue in issues).lower()
+    return [seat for seat in plan.seats if plan.scenario.seat_title(seat).lower() in told]
+
+
 def _grave(check: Check, found: dict[str, Any]) -> bool:
     """Whether what was found is as grave as what the check acts on; where nobody says how grave, it is."""
     return found["severity"] not in SEVERITIES or SEVERITIES.index(found["severity"]) >= SEVERITIES.index(
@@ -234,6 +240,8 @@ def _grave(check: Check, found: dict[str, Any]) -> bool:
 def _check(plan: Plan, state: State, work: Work, value: dict[str, Any]) -> Iterator[Draft]:
     body = {"check": work.payload.get("check"), "consistent": value["consistent"]}
     body |= {"issues": value.get("issues") or [], "severity": value.get("severity") or "none"}
+    if not value["consistent"]:
+        body["seats"] = _named(plan, body["issues"])
     declared = plan.scenario.checks.get(str(work.payload.get("check")))
     if declared is not None and not value["consistent"] and declared.on_issue != "log" and _grave(declared, body):
         asked = "world_update" in plan.event_types and work.phase not in state.reasked

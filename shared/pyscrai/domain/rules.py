@@ -21,6 +21,8 @@ from pyscrai.domain.scenario import NAME, TURN_PHASES, Metric, Scenario, Seat, V
 
 RESERVED = frozenset({"narrator", "analyst", "oracle", "all", "none", "system", "all_seats", "any_seat"})
 """Names that runtime choices and audiences use for something else than a seat."""
+BUILT_IN_CHECKS = frozenset({"decision_consistency", "world_coherence", "information_access"})
+"""Checks that need nothing but their name: the analyst's prompt says what each of them is about."""
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")
 _EVENT_TYPE = re.compile(NAME.rstrip("$") + r"(@[1-9][0-9]*)?\Z")
 
@@ -202,8 +204,10 @@ def _voices(scenario: Scenario) -> Iterator[Problem]:
 def _checks(scenario: Scenario) -> Iterator[Problem]:
     for name, check in scenario.checks.items():
         here = f"/checks/{escape(name)}"
-        if not (check.prompt.strip() or check.description.strip()):
-            yield Problem(here, "nothing says what is checked", "add a description or a prompt", "warning")
+        if not (check.prompt.strip() or check.description.strip() or name in BUILT_IN_CHECKS):
+            hint = near(name, BUILT_IN_CHECKS) if name not in BUILT_IN_CHECKS else None
+            hint = hint if hint and hint.startswith("did you mean") else "add a description or a prompt"
+            yield Problem(here, "nothing says what is checked", hint, "warning")
         if check.on_issue == "reask" and "world_update" not in PHASES_OF_POLICY.get(scenario.schedule.policy, ()):
             message = f"{scenario.schedule.policy} has no narrator to ask again: the issue is a warning"
             yield Problem(f"{here}/on_issue", message, None, "warning")

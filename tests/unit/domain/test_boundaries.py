@@ -61,7 +61,7 @@ def reply(work: Work) -> dict[str, Any]:
         first = work.seat == "ada" and not work.payload["members"]
         return {"proposal": {"name": "Union", "purpose": "peace", "with": ["bo"]} if first else None, "leave": []}
     if work.phase == "validation" and not work.payload.get("again"):
-        return {"consistent": work.turn != 1, "issues": ["odd"] if work.turn == 1 else [], "severity": "low"}
+        return {"consistent": work.turn != 1, "issues": ["odd"] if work.turn == 1 else [], "severity": "medium"}
     return answer(work)
 
 

@@ -108,7 +108,7 @@ def test_the_narrator_is_asked_again_without_what_only_a_seat_knows() -> None:
     while move.state.turn < 2:
         log += move.entries
         asked += [(work, view(plan, move.state, log, work)) for work in move.work]
-        answers = {"validation": {"consistent": False, "issues": issues, "severity": "low"}}
+        answers = {"validation": {"consistent": False, "issues": issues, "severity": "medium"}}
         said = {"narrative": "All is well.", "facts": {}, "changes": []}
         told = {"reasoning": "r", "goals": [], "action": "I wait."}
         answers |= {"world_update": said, "decision": told}

@@ -24,11 +24,31 @@ BAD = re.compile(
     r"stress|suspicion|tension|unrest|worry)",
     re.I,
 )
+SHINGLE = 4
+"""Words from which on a sentence is nobody's chance."""
 _START = re.compile(r"\b(?:start(?:s|ing)?|begin(?:s|ning)?)\s+(?:from|at|with)\s+(-?\d+(?:\.\d+)?)", re.I)
 
 
 def check(sheet: Sheet, _seed: int, _schema: dict[str, Any]) -> dict[str, Any]:
-    """Finds who spoke of a figure beyond what their own constraints allow; else nothing."""
+    """Finds who spoke of a figure beyond what their own constraints allow, or, where it is about who knows what, who
+    repeats what only another one knows; else nothing."""
+    about = " ".join(sheet.listed("what to check")[:1]).lower()
+    issues = _overheard(sheet) if "information" in about else [] if "coherence" in about else _beyond(sheet)
+    return {"consistent": not issues, "issues": issues[:5], "severity": "medium" if issues else "none"}
+
+
+def _overheard(sheet: Sheet) -> list[str]:
+    """Who told in this turn, word for word, what the record says only somebody else knows."""
+    found = []
+    for owner, told in _profiles(sheet, "Known only to them").items():
+        secrets = [bare(part).lower() for text in told for part in sentences(text) if len(part.split()) >= SHINGLE]
+        for move in sheet.moves:
+            if move.who != owner and any(secret in move.text.lower() for secret in secrets):
+                found.append(sentence(f"{move.who} said what only {owner} knows"))
+    return found
+
+
+def _beyond(sheet: Sheet) -> list[str]:
     issues = []
     for title, rules in _profiles(sheet).items():
         for move in (move for move in sheet.moves if move.who == title):
@@ -36,17 +56,17 @@ def check(sheet: Sheet, _seed: int, _schema: dict[str, Any]) -> dict[str, Any]:
                 low, high = bounds(rules, quantity.unit)
                 if not low <= quantity.value <= high:
                     issues.append(sentence(f"{title} named {quantity.text}, which their own constraints rule out"))
-    return {"consistent": not issues, "issues": issues[:5], "severity": "medium" if issues else "none"}
+    return issues
 
 
-def _profiles(sheet: Sheet) -> dict[str, list[str]]:
-    """Titles with what the prompt says about their constraints."""
+def _profiles(sheet: Sheet, field: str = "Constraints?") -> dict[str, list[str]]:
+    """Titles with what the prompt says in a field of their profile, by default about their constraints."""
     found: dict[str, list[str]] = {}
     title = ""
     for line in sheet.sections.get("others", []):
         if line.startswith("### "):
             title = re.sub(r" \(seat .*$", "", line[4:]).strip()
-        elif title and (told := re.match(r"\s*[-*] Constraints?: (.+)$", line)):
+        elif title and (told := re.match(rf"\s*[-*] {field}: (.+)$", line)):
             found[title] = told[1].split("; ")
     return found
 

@@ -114,7 +114,7 @@ WITH_YOU = (
 STATEMENT = (
     "To everybody here: {i} want to {vp}, and {i} will measure the day by that",
     "{I} say it for all to hear: whoever helps to {vp} has {me} on their side",
-    "Before we decide, one thing in public. {I} am here to {vp}",
+    "Before we decide, let it be said in public that {i} am here to {vp}",
 )
 STATEMENT_RULE = (
     "Let nobody say later that they did not know: {rule}",
@@ -128,7 +128,7 @@ _ROUND = re.compile(r"round (\d+) of (\d+) of letters")
 _LETTER = re.compile(
     r"^(?P<who>.+?)(?: \(to all of (?P<pact>.+?)\))?, answer with to: (?P<to>[a-z0-9][a-z0-9._-]*): (?P<text>.+)$"
 )
-_WISH = re.compile(r"\b(?:want|need|comes down|mean to|my part|our part|hear from you|help me|help us)\b")
+_WISH = re.compile(r"\b(?:want|need|comes down|mean to|my part|our part|hear from you|help me|help us|have to)\b")
 _AGREED = re.compile(r"\b(?:yes|agreed|count on me|count on us|take you at your word)\b", re.I)
 _REFUSED = re.compile(r"\b(?:no,|refuse|cannot go along|do not have)", re.I)
 
@@ -203,7 +203,8 @@ class Writer:
         news = latest(self.sheet)
         if news and self._draw(title, "news") % 2 == 0:
             return self.pen.say(NEWS, "news", name=name, news=news)
-        wrote = [line for line in self.sheet.record if line.who == title and line.among and not line.of_pact]
+        letters = [line for line in self.sheet.record if line.who == title and line.among and not line.of_pact]
+        wrote = [line for line in letters if _WISH.search(line.text)]
         if wrote and self._draw(title, "after") % 2 == 0:
             return self.pen.say(AFTER, "after", name=name, quote=_quote(wrote[-1].text))
         said = [line for line in self.sheet.history if line.who == title]
@@ -266,6 +267,7 @@ class Writer:
 def _quote(text: str) -> str:
     """What is quoted of somebody: a plain sentence in which they want something, short enough to stand in another."""
     plain = [bare(part) for part in sentences(text) if not re.search("[“”]", part) and not part.endswith("?")]
+    plain = [part for part in plain if not part.startswith("But ")] or plain
     wished = [part for part in plain if _WISH.search(part) and len(part) <= 150]
     found = wished[0] if wished else core(text, 80)
     return cut(bare(found.replace("“", "").replace("”", "")), 150)

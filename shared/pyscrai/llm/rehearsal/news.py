@@ -10,7 +10,7 @@ TOLD = (
     "“{news}”: {i} cannot act as if that had not happened",
     "Since this morning everything looks different, for “{news}”",
     "{I} begin with what nobody here planned: “{news}”",
-    "Before {i} answer anybody: “{news}”. That comes first",
+    "Before {i} answer anybody, this comes first: “{news}”",
 )
 """How a decision begins with it."""
 

@@ -111,8 +111,7 @@ class Ally:
         if not asked:
             return None
         number = self.sheet.turn + self.pen.table.place
-        goal = self.pen.goals[number % len(self.pen.goals)]
-        vp = self.pen.want(number)
+        goal, vp = self.pen.goal(number), self.pen.want(number)
         about = topic(goal) or _object(vp)
         name = NAMES[self._draw("name") % len(NAMES)].format(topic=about)
         purpose = self.pen.say(PURPOSE, "purpose", vp=vp)

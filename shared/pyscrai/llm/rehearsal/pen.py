@@ -34,17 +34,27 @@ class Pen:
         self._written.append(text)
         return sentence(text)
 
-    def want(self, number: int) -> str:
-        """A goal as what goes after `I want to`; one that was said in full comes after those that were not."""
-        told = [doing(goal, self.table.voice, self.sheet.names) for goal in self.goals]
-        known = f"{self.table.said}\n{' '.join(self._written)}".lower()
-        fresh = [text for text in told if text.lower() not in known] or told
+    def goal(self, number: int) -> str:
+        """One of the goals; one that was said in full comes after those that were not."""
+        known = self._known()
+        fresh = [goal for goal in self.goals if self._as_wish(goal).lower() not in known] or self.goals
         return fresh[number % len(fresh)]
+
+    def want(self, number: int) -> str:
+        """A goal as what goes after `I want to`."""
+        return self._as_wish(self.goal(number))
+
+    def _as_wish(self, goal: str) -> str:
+        return doing(goal, self.table.voice, self.sheet.names)
+
+    def _known(self) -> str:
+        """What was said before or in this answer, in small letters."""
+        return f"{self.table.said}\n{' '.join(self._written)}".lower()
 
     def rule(self, number: int) -> str:
         """A constraint as a clause, one that was not told yet where there is one; empty where there is none."""
         told = [ruled(rule, self.table.voice, self.sheet.names) for rule in self.rules]
-        known = f"{self.table.said}\n{' '.join(self._written)}".lower()
+        known = self._known()
         fresh = [text for text in told if text.lower() not in known] or told
         return fresh[number % len(fresh)] if fresh else ""
 

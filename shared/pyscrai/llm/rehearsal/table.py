@@ -94,7 +94,17 @@ class Table:
             for quantity in quantities(line.text)
         ]
         own = next((unit for unit in goals if unit in spoken), None)
-        return own or next((unit for unit in spoken if spoken.count(unit) > 1), None)
+        return own or next((unit for unit in spoken if spoken.count(unit) > 1), None) or self._left_open(goals)
+
+    def _left_open(self, goals: list[str]) -> str | None:
+        """A unit of this seat's goals that somebody named in the last turns, whatever they spoke of since."""
+        told = [line for line in self.lines if line.turn >= self.sheet.turn - 2 and line.who in self._others]
+        spoken = {quantity.unit for line in told for quantity in quantities(line.text)}
+        return next((unit for unit in goals if unit in spoken), None)
+
+    @cached_property
+    def _others(self) -> frozenset[str]:
+        return frozenset(person.title for person in self.sheet.others)
 
 
 def used(frame: str, texts: Sequence[str]) -> bool:

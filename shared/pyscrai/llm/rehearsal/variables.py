@@ -52,7 +52,7 @@ def _variables(sheet: Sheet) -> list[Variable]:
             continue
         low, high = (float(told["low"]), float(told["high"])) if told["low"] else (None, None)
         options = [option.strip() for option in (told["options"] or "").split(",") if option.strip()]
-        now = known.get(told["name"].replace("_", " "), "")
+        now = known.get(told["name"], "")
         found.append(Variable(told["name"], told["type"], low, high, options, told["about"] or "", now))
     return found
 
