@@ -13,10 +13,10 @@ from uuid import UUID
 
 import structlog
 
-from pyscrai.contract.events import CallRecord
+from pyscrai.contract.events import CallRecord, Usage
 from pyscrai.domain.canonical import clean_text, sha256
 from pyscrai.domain.choices import Price
-from pyscrai.domain.money import cost
+from pyscrai.domain.money import MOST_TOKENS, cost
 from pyscrai_api.money.account import Account
 from pyscrai_api.money.bills import Bill, bill_of
 from pyscrai_api.money.purses import give_back
@@ -112,12 +112,17 @@ def _line(account: Account, engine_id: UUID, row: Any, record: CallRecord) -> tu
     account.model_calls += sent and not row["told"]  # a repeat where nobody knows the usage comes here again
     if paid > row["reserved"]:
         account.alarm(record, paid, row["reserved"])
-    usage = None if record.usage is None else record.usage.model_dump_json()
+    usage = None if record.usage is None else _counts(record.usage)
     request = json.dumps([_hash(message.role, message.text) for message in record.request]) if record.request else None
     answer = None if record.answer is None else clean_text(record.answer)
     error = None if record.error is None else clean_text(record.error)[:LONGEST_ERROR]
     place = (record.event_id, record.lease_no, record.call)
     return (*place, state, paid, usage, request, answer, error, _seconds(record))
+
+
+def _counts(usage: Usage) -> str:
+    """As breakdowns can add them up: no call has more, whatever its provider says."""
+    return json.dumps({name: min(tokens, MOST_TOKENS) for name, tokens in usage.model_dump().items()})
 
 
 def _seconds(record: CallRecord) -> float:

@@ -27,3 +27,16 @@ async def test_a_late_alarm_stops_a_run_that_waits_for_money(desk: Desk) -> None
     assert (await desk.run(run))["status"] == "paused", "money alone is no answer to an alarm"
     await desk.ok("POST", f"/runs/{run['id']}/resume")
     assert [event["id"] for event in await desk.claim("actor", engine=engine)] == [second["id"]]
+
+
+async def test_a_count_that_cannot_be_is_booked_and_adds_up(desk: Desk) -> None:
+    """Else nobody could read what anything has cost any more."""
+    run = await desk.start(crowd(1), limit="1", **MODEL)
+    (event,) = await desk.claim("actor")
+    await desk.reserve("actor", event)
+    await desk.finish("actor", calls=[settled(event, usage={"input_tokens": 10**30, "output_tokens": 10**40})])
+    found = await desk.run(run)
+    assert (found["status"], found["reason"]["code"], found["spent"]) == ("paused", "bound_exceeded", "3000.0000000000")
+    for path in (f"/runs/{run['id']}/costs", "/costs"):
+        told = await desk.ok("GET", path)
+        assert (told["total"]["cost"], told["total"]["input_tokens"]) == ("3000.0000000000", 10**9)
