@@ -14,6 +14,7 @@ import string
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -22,7 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import yaml
 from tests.acceptance.provider import KEY, Provider, drop, provider, silence, too_many
-from tests.acceptance.terminal import ROOT, SCENARIO, SECONDS, Cli, Start, command, read_until
+from tests.acceptance.terminal import SCENARIO, SECONDS, Cli, House, Start, read_until, run_to_its_end
 from tests.acceptance.test_kills import query
 
 from pyscrai.embedded.account import server_account
@@ -48,6 +49,36 @@ def scenario(tmp_path: Path) -> str:
     path = tmp_path / "scenario.yaml"
     path.write_text(SCENARIO)
     return str(path)
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A user of the house, for troubles that are the same whoever started it. `number`: of the run they will begin."""
+
+    house: House
+    number: int
+
+    @property
+    def cli(self) -> Cli:
+        return self.house.cli
+
+    @property
+    def run(self) -> str:
+        return f"two-doors/run-{self.number:03d}"
+
+    @property
+    def resume(self) -> str:
+        return f"pyscrai runs resume {self.run}"
+
+    def query(self, text: str) -> list[dict[str, Any]]:
+        """`$1` is the run's id."""
+        (run,) = query(self.house.dsn, "SELECT id FROM runs WHERE number = $1", self.number)
+        return query(self.house.dsn, text, run["id"])
+
+
+@pytest.fixture
+def guest(house: House) -> Guest:
+    return Guest(house, query(house.dsn, "SELECT coalesce(max(number), 0) + 1 AS next FROM runs")[0]["next"])
 
 
 def write_script(path: Path, *special: dict[str, Any]) -> str:
@@ -130,80 +161,88 @@ def test_a_wrong_key(cli: Cli, scenario: str) -> None:
         assert digest_of(resumed) == undisturbed_at(server, cli, scenario)
 
 
-def test_an_unreachable_provider(cli: Cli, scenario: str, dsn: str) -> None:
+def test_an_unreachable_provider(guest: Guest, scenario: str) -> None:
     with provider() as server:
         port, options = server.server_address[1], at(server)
-    done = cli("run", scenario, *options)
-    one_message(done, STANDS_STILL, "nobody answers", "Is the server running?", "Check the address", RESUME)
-    assert query(dsn, "SELECT DISTINCT state, cost FROM calls") == [{"state": 4, "cost": 0}], "nothing was sent"
+    done = guest.cli("run", scenario, *options)
+    one_message(done, STANDS_STILL, "nobody answers", "Is the server running?", "Check the address", guest.resume)
+    assert guest.query("SELECT DISTINCT state, cost FROM calls WHERE run_id = $1") == [{"state": 4, "cost": 0}], (
+        "nothing was sent"
+    )
     with provider(port) as back:
-        resumed = cli("runs", "resume", "last", "--json")
-        assert digest_of(resumed) == undisturbed_at(back, cli, scenario)
+        resumed = guest.cli("runs", "resume", guest.run, "--json")
+        assert digest_of(resumed) == undisturbed_at(back, guest.cli, scenario)
 
 
 def test_broken_json_twice_blocks_after_its_tries_and_loses_nothing(
-    cli: Cli, scenario: str, tmp_path: Path, dsn: str
+    guest: Guest, scenario: str, tmp_path: Path
 ) -> None:
     script = tmp_path / "answers.yaml"
     model = write_script(script, {"when": {"seat": "left", "turn": 2}, "answer": BROKEN})
-    done = cli("run", scenario, "--model", model)
-    said = one_message(done, STANDS_STILL, "There is no complete JSON object in the answer", RESUME)
+    done = guest.cli("run", scenario, "--model", model)
+    said = one_message(done, STANDS_STILL, "There is no complete JSON object in the answer", guest.resume)
     assert "decide of Left failed for good" in said
     assert "left pushes, turn 1." in said, "what was played before is shown"
-    dead = query(dsn, "SELECT q.failures, q.state FROM queue q JOIN events e ON e.id = q.id WHERE e.seat = 'left'")
+    dead = guest.query(
+        "SELECT q.failures, q.state FROM queue q JOIN events e ON e.id = q.id WHERE q.run_id = $1 AND e.seat = 'left'"
+    )
     assert dead == [{"failures": 3, "state": 6}], "retried, then a dead letter"
     write_script(script)
-    resumed = cli("runs", "resume", "last", "--json")
-    assert digest_of(resumed) == undisturbed(cli, scenario, tmp_path)
+    resumed = guest.cli("runs", "resume", guest.run, "--json")
+    assert digest_of(resumed) == undisturbed(guest.cli, scenario, tmp_path)
 
 
 @pytest.mark.parametrize("broken", [{"call": 1}, {"try": 1}], ids=["repaired", "tried again"])
-def test_broken_json_once_is_no_trouble(cli: Cli, scenario: str, tmp_path: Path, broken: dict[str, int]) -> None:
+def test_broken_json_once_is_no_trouble(guest: Guest, scenario: str, tmp_path: Path, broken: dict[str, int]) -> None:
     model = write_script(tmp_path / "answers.yaml", {"when": {"seat": "left", "turn": 2} | broken, "answer": BROKEN})
-    done = cli("run", scenario, "--model", model, "--json")
-    assert digest_of(done) == undisturbed(cli, scenario, tmp_path)
+    done = guest.cli("run", scenario, "--model", model, "--json")
+    assert digest_of(done) == undisturbed(guest.cli, scenario, tmp_path)
 
 
-def test_another_model_mends_a_run_whose_model_is_gone(cli: Cli, scenario: str, tmp_path: Path) -> None:
+def test_another_model_mends_a_run_whose_model_is_gone(guest: Guest, scenario: str, tmp_path: Path) -> None:
     with provider() as server:
         options = at(server)
-    done = cli("run", scenario, *options)
-    one_message(done, STANDS_STILL, "nobody answers", RESUME)
+    done = guest.cli("run", scenario, *options)
+    one_message(done, STANDS_STILL, "nobody answers", guest.resume)
     model = write_script(tmp_path / "answers.yaml")
     unpriced = f"{server.url}#nobody-knows-it"
-    one_message(cli("runs", "resume", "last", "--model", unpriced), FAILED, "no price is known", "--price")
-    one_message(cli("runs", "resume", "last", "--seat", "lft.model=rehearsal"), FAILED, "no such seat", "left, right")
-    shown = cli("runs", "resume", "last", "--model", model)
+    one_message(guest.cli("runs", "resume", guest.run, "--model", unpriced), FAILED, "no price is known", "--price")
+    one_message(
+        guest.cli("runs", "resume", guest.run, "--seat", "lft.model=rehearsal"), FAILED, "no such seat", "left, right"
+    )
+    shown = guest.cli("runs", "resume", guest.run, "--model", model)
     one_message(shown, 0, "Everyone answers with scripted:", "from now on", "Log digest")
-    assert undisturbed(cli, scenario, tmp_path) in shown.stdout
+    assert undisturbed(guest.cli, scenario, tmp_path) in shown.stdout
 
 
-def test_another_model_for_one_seat(cli: Cli, scenario: str, tmp_path: Path) -> None:
+def test_another_model_for_one_seat(guest: Guest, scenario: str, tmp_path: Path) -> None:
     broken = tmp_path / "broken.yaml"
     model = write_script(broken, {"when": {"seat": "left"}, "fail": "refused"})
-    one_message(cli("run", scenario, "--model", model), STANDS_STILL, "decide of Left failed for good", RESUME)
+    one_message(
+        guest.cli("run", scenario, "--model", model), STANDS_STILL, "decide of Left failed for good", guest.resume
+    )
     good = write_script(tmp_path / "good.yaml")
-    resumed = cli("runs", "resume", "last", "--seat", f"left.model={good}", "--json")
-    assert digest_of(resumed) == undisturbed(cli, scenario, tmp_path)
+    resumed = guest.cli("runs", "resume", guest.run, "--seat", f"left.model={good}", "--json")
+    assert digest_of(resumed) == undisturbed(guest.cli, scenario, tmp_path)
 
 
-def test_too_many_requests_wait_as_long_as_the_provider_says(cli: Cli, scenario: str) -> None:
+def test_too_many_requests_wait_as_long_as_the_provider_says(guest: Guest, scenario: str) -> None:
     with provider() as server:
         server.tricks = [too_many(3), too_many(3)]
-        digest = digest_of(cli("run", scenario, *at(server), "--json"))
+        digest = digest_of(guest.cli("run", scenario, *at(server), "--json"))
         first, _, again, _ = server.times[:4]
         assert again - first >= 3, "both seats were asked to wait, and nobody came back before that"
-        assert digest == undisturbed_at(server, cli, scenario)
+        assert digest == undisturbed_at(server, guest.cli, scenario)
 
 
-def test_dropped_connections_are_tried_again(cli: Cli, scenario: str, dsn: str) -> None:
+def test_dropped_connections_are_tried_again(guest: Guest, scenario: str) -> None:
     with provider() as server:
         server.tricks = [drop, drop]
-        digest = digest_of(cli("run", scenario, *at(server), "--json"))
-        assert query(dsn, "SELECT count(*) AS dropped FROM calls WHERE state = 3 AND cost = reserved") == [
-            {"dropped": 2}
-        ], "nobody knows what a call cost whose answer was lost: it is charged at its bound"
-        assert digest == undisturbed_at(server, cli, scenario)
+        digest = digest_of(guest.cli("run", scenario, *at(server), "--json"))
+        assert guest.query(
+            "SELECT count(*) AS dropped FROM calls WHERE run_id = $1 AND state = 3 AND cost = reserved"
+        ) == [{"dropped": 2}], "nobody knows what a call cost whose answer was lost: it is charged at its bound"
+        assert digest == undisturbed_at(server, guest.cli, scenario)
 
 
 def test_a_provider_that_never_answers(cli: Cli, scenario: str) -> None:
@@ -353,9 +392,3 @@ def test_a_database_that_is_gone_for_good(start: Start, env: dict[str, str], sce
             assert resumed == digest_of(run_to_its_end(own, "run", scenario, "--model", model, "--json"))
     finally:
         remove_database(data)
-
-
-def run_to_its_end(env: dict[str, str], *words: str) -> CompletedProcess[str]:
-    return subprocess.run(
-        command(*words), env=env, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
-    )
