@@ -17,7 +17,7 @@ from pyscrai.contract.comparisons import (
     DifferingTurn,
 )
 from pyscrai.contract.runs import Delivered, Run
-from pyscrai.domain.comparing import KINDS, Reader, TurnOf, differing, likeness, named, shared_turns
+from pyscrai.domain.comparing import KINDS, Reader, TurnOf, differences, differing, likeness, named, shared_turns
 from pyscrai.domain.scenario import Scenario
 from pyscrai_api.database import Connection
 from pyscrai_api.runs.entries import delivered, read_entries
@@ -159,9 +159,7 @@ def _metrics(columns: dict[int, list[TurnOf | None]], scenario: Scenario) -> lis
         rows = [[by_turn.get(turn, nothing)[place] for turn in columns] for place in range(len(nothing))]
         metric, _, seat = name.partition(" ")
         unit = scenario.metrics[metric].unit if metric in scenario.metrics else ""
-        latest = [next((value for value in reversed(row) if value is not None), None) for row in rows]
-        differences = [_minus(value, latest[0]) for value in latest]
-        told = {"name": metric, "seat": seat or None, "unit": unit, "values": rows, "difference": differences}
+        told = {"name": metric, "seat": seat or None, "unit": unit, "values": rows, "difference": differences(rows)}
         shown.append(ComparedMetric.model_validate(told))
     return shown
 
@@ -188,11 +186,6 @@ def _differing(turn: int, held: list[TurnOf | None]) -> DifferingTurn | None:
         metrics={name: values for name, values in named(held, "metrics") if differing(values)},
         coalitions=list(standing) if differing(standing) else None,
     )
-
-
-def _minus(value: Any, first: Any) -> float | None:
-    numbers = [one for one in (value, first) if isinstance(one, int | float) and not isinstance(one, bool)]
-    return round(numbers[0] - numbers[1], 10) if len(numbers) == 2 else None
 
 
 def _excerpt(text: str) -> str:

@@ -26,6 +26,7 @@ COMMANDS = {
     "inbox": ("pyscrai.cli.seat.command:inbox", "What your runs ask of people."),
     "new": ("pyscrai.cli.new:new", "Begin a scenario of your own: a file that plays at once."),
     "runs": ("pyscrai.cli.runs:runs", "List, show, export, watch, pause, resume, cancel and replay runs."),
+    "compare": ("pyscrai.cli.compare:compare", "Hold several runs beside each other, turn by turn."),
     "export": ("pyscrai.cli.runs:export", "The same as runs export."),
     "costs": ("pyscrai.cli.costs:costs", "What was spent, by day, model, user, scenario or group."),
     "prices": ("pyscrai.cli.costs:prices", "What models cost, and who says so."),

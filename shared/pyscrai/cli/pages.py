@@ -59,10 +59,16 @@ def heading(paper: Paper, run: Run, bill: Playbill, engines: Mapping[str, int], 
     if engines:
         parts.append("engines " + ", ".join(f"{number} {kind}" for kind, number in engines.items()))
     parts.append(full_name(run))
+    if run.branch_of is not None:
+        parts.append(f"branch of {run.branch_of.label} {_left(run.branch_of.turn)}")
     if run.replay_of is not None:
         parts.append(f"replay of {run.replay_of.scenario}/{run.replay_of.label}")
     for line in _joined(parts, dot, paper):
         paper.line(line)
+
+
+def _left(turn: int) -> str:
+    return f"after turn {turn}" if turn else "before turn 1"
 
 
 def _length(run: Run, bill: Playbill) -> str:

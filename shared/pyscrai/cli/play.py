@@ -248,6 +248,22 @@ class Play:
             self.paper.line(Text(f"{self.paper.glyphs.warn} " if number == 0 else "  ", style) + line)
         self.doing = text if entry.kind in ("run_paused", "run_blocked") else self.doing
 
+    def _told(self, entry: Entry) -> None:
+        """What people put into the run."""
+        to = entry.body.get("to")
+        only = f"(only to {self.bill.seat(str(to))}) " if to else ""
+        lines = self.paper.filled(only + _text(entry, "text"))
+        self.paper.blank()
+        self.paper.block("Told" if entry.kind == "input" else "Edited", [*lines, *self._edited(entry)], "magenta")
+        facts = entry.body.get("facts")
+        self._facts |= facts if isinstance(facts, dict) else {}
+
+    def _edited(self, entry: Entry) -> list[Text]:
+        fields = entry.body.get("fields")
+        world = [str(entry.body["world"])] if entry.body.get("world") else []
+        told = [f"{name}: {as_text(value)}" for name, value in fields.items()] if isinstance(fields, dict) else world
+        return [line for text in told for line in self.paper.filled(text, "dim")]
+
     def _unknown(self, entry: Entry) -> None:
         """A kind that this version does not know, or has no scene for: shown, never dropped."""
         where = f"{self._title(entry)}: " if entry.seat else ""
@@ -272,6 +288,8 @@ def _int(value: Any) -> int:
 
 _PRINTERS: dict[str, Callable[[Play, Entry], None]] = {
     "run_started": Play._run_started,
+    "input": Play._told,
+    "edit": Play._told,
     "turn_started": Play._turn_started,
     "phase_complete": Play._phase_complete,
     "turn_complete": Play._turn_complete,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pyscrai.cli.changing import changes, edits_of
 from pyscrai.cli.options import (
     Engines,
     Where,
@@ -48,7 +49,7 @@ Ctrl-C pauses the run and says how to resume it; a second one quits at once.
 
 
 @click.command(epilog=EPILOG)
-@click.argument("scenario", metavar="FILE_OR_NAME")
+@click.argument("scenario", metavar="FILE_OR_NAME", required=False)
 @click.option("--model", metavar="MODEL", help="For every seat, narrator and analyst; `rehearsal` needs no key.")
 @click.option("--turns", "--end-turn", "turns", type=click.IntRange(1, 10_000), help="How many turns to play.")
 @click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="Decides all chance in the run (0).")
@@ -60,6 +61,10 @@ Ctrl-C pauses the run and says how to resume it; a second one quits at once.
 @click.option("--cache", is_flag=True, help="Take answers that the same requests got before, and keep new ones.")
 @click.option("--group", metavar="NAME", help="A group of runs that share a limit (`pyscrai limits set group`).")
 @click.option("--title", help="A title for this run.")
+@click.option("--resume", metavar="RUN", help="Go on with this run instead, as `pyscrai runs resume` does.")
+@click.option("--branch-from", metavar="RUN", help="Branch this run instead, as `pyscrai runs branch` does.")
+@click.option("--branch-at-turn", type=click.IntRange(0), help="The turn after which it is branched.")
+@changes
 @click.option("--thoughts/--no-thoughts", default=True, help="Show what the seats think.")
 @out
 @patience
@@ -69,7 +74,7 @@ Ctrl-C pauses the run and says how to resume it; a second one quits at once.
 def run(
     talk: Talk,
     /,
-    scenario: str,
+    scenario: str | None,
     where: Where,
     engines: Mapping[str, int],
     thoughts: bool,
@@ -77,15 +82,27 @@ def run(
     out: Path | None,
     force: bool,
     people: Mapping[str, Any],
+    resume: str | None,
+    branch_from: str | None,
+    branch_at_turn: int | None,
     **options: Any,
 ) -> int:
-    """Play a scenario and watch it. FILE_OR_NAME is a file, a folder, a shipped example, or a name in the catalog."""
+    """Play a scenario and watch it. FILE_OR_NAME is a file, a folder, a shipped example, or a name in the catalog.
+
+    With --resume or --branch-from it goes on with a run, or with a branch of it; the scenario is that run's.
+    """
     from pyscrai.cli.exporting import free_folder
+    from pyscrai.cli.going_on import going_on_from
     from pyscrai.cli.scenarios import find_scenario, remarks
     from pyscrai.cli.session import run_async
     from pyscrai.cli.watching import DEFAULT_MODEL, Watch
 
+    going_on = going_on_from(resume, branch_from, branch_at_turn, options, people)
     folder = free_folder(out, force)
+    if going_on is not None:
+        return going_on(talk, where, engines, folder, thoughts=thoughts, patience=patience)
+    if scenario is None:
+        raise click.UsageError("name a scenario: a file, a folder, an example, or a name in the catalog")
     found = find_scenario(scenario)
     if not isinstance(found, str):
         remarks(found, scenario, talk)
@@ -96,7 +113,15 @@ def run(
 
 
 def choices_from(
-    *, turns: int | None, limit: Any, model: str | None, seats: Any, prices: Any, **others: Any
+    *,
+    turns: int | None,
+    limit: Any,
+    model: str | None,
+    seats: Any,
+    prices: Any,
+    edits: Any = (),
+    seat_models: Any = (),
+    **others: Any,
 ) -> Choices:
     """Raises BadParameter where a seat's value makes no sense."""
     from pyscrai.sdk.choices import choices_of
@@ -106,8 +131,9 @@ def choices_from(
             end_turn=turns,
             credit_limit=limit,
             model=model,
-            seats=by_seat(model, seats),
+            seats=by_seat(model, [*seats, *((seat, "model", str(name)) for seat, name in seat_models)]),
             prices=dict(prices),
+            edits=edits_of(edits),
             **others,
         )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyscrai.cli.costs import of_run
+from pyscrai.cli.courses import branch, edit, measure, tell
 from pyscrai.cli.insights import knows, patterns
 from pyscrai.cli.options import (
     Engines,
@@ -29,6 +30,7 @@ from pyscrai.cli.options import (
 from pyscrai.cli.replays import replay
 from pyscrai.cli.seat.changing import release, take, whisper
 from pyscrai.cli.talk import OK, Talk
+from pyscrai.cli.trees import diff, tree
 
 if TYPE_CHECKING:
     from pyscrai.cli.watching import Watch
@@ -52,6 +54,8 @@ Examples:
   pyscrai runs export last --out my-run
   pyscrai runs export last --format csv > metrics.csv
   pyscrai runs replay run-003
+  pyscrai runs tell last "A storm closes the pass."
+  pyscrai runs branch run-003 --at-turn 2 --set mayor.goals='["peace"]'
   pyscrai runs resume run-003 --limit 2.00
   pyscrai runs resume last --model gpt-4o-mini --seat mayor.model=rehearsal
 """
@@ -75,6 +79,8 @@ for command in (replay, take, release, whisper):
     runs.add_command(command)
 runs.add_command(knows)
 runs.add_command(patterns)
+for course in (tell, edit, measure, branch, tree, diff):
+    runs.add_command(course)
 
 
 @runs.command("list")
@@ -268,11 +274,11 @@ def resume(
     from pyscrai.cli.watching import Watch
 
     how = Watch(pause=True, thoughts=thoughts, patience=patience, default_model=_default_model(), resumed=True)
-    changes = _how_to_resume(**wanted)
-    return run_async(lambda: _resume(talk, where, run, changes, engines, how, detach=detach))
+    changes = how_to_resume(**wanted)
+    return run_async(lambda: resume_and_watch(talk, where, run, changes, engines, how, detach=detach))
 
 
-def _how_to_resume(*, limit: Any, model: str | None, seats: Any, prices: Any) -> Resume:
+def how_to_resume(*, limit: Any, model: str | None, seats: Any, prices: Any) -> Resume:
     """Raises BadParameter where a seat's value makes no sense."""
     from pyscrai.sdk.choices import resume_of
 
@@ -280,9 +286,10 @@ def _how_to_resume(*, limit: Any, model: str | None, seats: Any, prices: Any) ->
         return resume_of(credit_limit=limit, model=model, seats=by_seat(model, seats), prices=dict(prices))
 
 
-async def _resume(
+async def resume_and_watch(
     talk: Talk, where: Where, run: str, wanted: Resume, engines: Mapping[str, int], how: Watch, *, detach: bool
 ) -> int:
+    """Go on with a run, on engines of this command where there are no others."""
     from pyscrai.cli.session import session, warn_without_engines
     from pyscrai.cli.watching import watch as watch_run
     from pyscrai.sdk.names import find_run
@@ -296,7 +303,7 @@ async def _resume(
         resumed = await at.api.resume(found.id, wanted.model_copy(update={"pool": at.place.pool}))
         await warn_without_engines(at, talk)
         if detach:
-            return _shown(talk, resumed)
+            return shown(talk, resumed)
         return await watch_run(resumed, at, talk, replace(how, show_from=found.last_seq + 1))
 
 
@@ -308,12 +315,13 @@ def _control(what: str, talk: Talk, where: Where, run: str) -> int:
 
         async with session(where, talk) as at:
             found = await find_run(at.api, run)
-            return _shown(talk, await getattr(at.api, what)(found.id))
+            return shown(talk, await getattr(at.api, what)(found.id))
 
     return run_async(work)
 
 
-def _shown(talk: Talk, run: Run) -> int:
+def shown(talk: Talk, run: Run) -> int:
+    """One line about a run, and what to do where it stands still."""
     from pyscrai.cli.trouble import what_to_do
     from pyscrai.sdk.result import full_name
 

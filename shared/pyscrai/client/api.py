@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 
+from pyscrai.client.courses import CourseCalls
 from pyscrai.client.http import Http
 from pyscrai.client.seats import SeatCalls
 from pyscrai.contract.batches import Batch, BatchResults, NewBatch, ResumeBatch
@@ -46,6 +47,7 @@ class Api:
     def __init__(self, http: Http) -> None:
         self.http = http
         self.seats = SeatCalls(http)
+        self.courses = CourseCalls(http)
 
     async def __aenter__(self) -> Api:
         return self

@@ -108,6 +108,17 @@ def named(turns: Sequence[TurnOf | None], field: str) -> Iterator[tuple[str, lis
         yield name, [one.get(name) for one in held]
 
 
+def differences(rows: Sequence[Sequence[Any]]) -> list[float | None]:
+    """Of each row's latest value from that of the first row; None where one of them is no number."""
+    latest = [next((value for value in reversed(row) if value is not None), None) for row in rows]
+    return [_minus(value, latest[0]) for value in latest]
+
+
+def _minus(value: Any, first: Any) -> float | None:
+    numbers = [one for one in (value, first) if isinstance(one, int | float) and not isinstance(one, bool)]
+    return round(numbers[0] - numbers[1], 10) if len(numbers) == 2 else None
+
+
 def shared_turns(runs: Sequence[Sequence[TurnOf]]) -> int:
     """How many turns, from the first on, came to the same in all runs."""
     count = 0

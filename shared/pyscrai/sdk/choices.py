@@ -46,11 +46,12 @@ def choices_of(
     labels: Mapping[str, str] | None = None,
     cache: bool = False,
     group: str | None = None,
+    edits: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Choices:
     """The choices of a run. Raises ValueError (pydantic's ValidationError is one) where a value makes no sense."""
     return Choices(
         model=model_of(model),
-        seats={name: _seat(choice) for name, choice in (seats or {}).items()},
+        seats=seats_of(seats),
         turns=end_turn,
         seed=0 if seed is None else seed,
         limit=limit_of(credit_limit),
@@ -59,6 +60,7 @@ def choices_of(
         labels=dict(labels or {}),
         cache=cache,
         group=group,
+        edits={seat: dict(fields) for seat, fields in (edits or {}).items()},
     )
 
 
@@ -75,11 +77,16 @@ def resume_of(
     return Resume(
         limit=limit_of(credit_limit),
         model=model_of(model),
-        seats={name: _seat(choice) for name, choice in seats.items()} if seats else None,
+        seats=seats_of(seats) if seats else None,
         prices={name: price_from(price) for name, price in prices.items()} if prices else None,
         pool=pool,
         move=True,
     )
+
+
+def seats_of(seats: Seats | None) -> dict[str, SeatChoice]:
+    """A choice for each seat, from a model's name, a mapping or a choice."""
+    return {name: _seat(choice) for name, choice in (seats or {}).items()}
 
 
 def _seat(choice: str | Mapping[str, Any] | SeatChoice) -> SeatChoice:

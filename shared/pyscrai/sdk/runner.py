@@ -109,6 +109,7 @@ class Runner(Courses):
         labels: Mapping[str, str] | None = None,
         cache: bool = False,
         group: str | None = None,
+        edits: Mapping[str, Mapping[str, Any]] | None = None,
         human_actors: Mapping[str, HumanActor] | None = None,
     ) -> RunResult:
         """Play a scenario (or the catalog's, by id or name) and wait until it ends or stands still.
@@ -118,7 +119,7 @@ class Runner(Courses):
         US dollars per million tokens, or a mapping that may also have `cached_input`, `cache_write`, `reasoning`,
         `request` and `tiers`; `cache`: take answers that the same requests got in earlier runs with this
         option and the same seed, and keep new ones; `group`: the name of a group of runs that share a limit;
-        `human_actors`: seat → the person who plays it. A run that pauses for money comes back with
+        `edits`: seat → field → value, what is otherwise than in the scenario; `human_actors`: seat → the person who plays it. A run that pauses for money comes back with
         `status == "paused"`.
 
         Raises ScenarioError, RunBlocked, RunFailed, ClientError. A call that is cancelled pauses its run first.
@@ -134,6 +135,7 @@ class Runner(Courses):
             labels=labels,
             cache=cache,
             group=group,
+            edits=edits,
         )
         people = at_seats(human_actors or {}, [] if isinstance(scenario, str) else scenario.seats)
         place = await self._at()
