@@ -10,6 +10,7 @@ from rich.text import Text
 from pyscrai.cli.charts import count, value_text
 from pyscrai.cli.notices import as_text
 from pyscrai.cli.paper import Paper
+from pyscrai.cli.parley import listed
 from pyscrai.cli.playbill import Playbill
 from pyscrai.cli.prose import fill, one_line
 from pyscrai.domain.entry import Entry
@@ -63,15 +64,26 @@ def alert_lines(paper: Paper, bill: Playbill, alerts: Iterable[Entry]) -> list[T
     return lines
 
 
-def disclosures(paper: Paper, log: Iterable[Entry]) -> None:
-    """At the end of a page: everything that was told and that only its speaker had known, by turn."""
-    lines: list[Text] = []
+def disclosures(paper: Paper, bill: Playbill, log: Iterable[Entry]) -> None:
+    """At the end of a page: what was told that only its speaker had known. Goals and limits that were spoken of are
+    gathered by turn and speaker; what is graver has a line of its own."""
+    usual: dict[tuple[int, str], dict[str, None]] = {}
+    grave: list[str] = []
     for entry in log:
-        issues = entry.body.get("issues") if is_disclosure(entry) else None
-        for issue in issues if isinstance(issues, list) else []:
-            style = "" if is_usual(entry) else "yellow"
-            lines += fill(f"- Turn {entry.turn}: {one_line(str(issue))}", paper.width - 2, paper.glyphs, style)
-    if lines:
-        paper.rule("What was told that only its speaker had known", "bold")
-        paper.blank()
-        paper.lines(Text("  ") + line for line in lines)
+        if not is_disclosure(entry):
+            continue
+        issues, heard = entry.body.get("issues"), entry.body.get("heard")
+        if not is_usual(entry):
+            found = issues if isinstance(issues, list) else []
+            grave += [f"- Turn {entry.turn}: {one_line(str(one))}" for one in found]
+            continue
+        for key in heard if isinstance(heard, dict) else ():
+            seat, _, name = key.partition("/")
+            usual.setdefault((entry.turn, seat), {})[name] = None
+    told = [f"- Turn {turn}: {bill.seat(seat)} spoke of {listed([*names])}" for (turn, seat), names in usual.items()]
+    if not told and not grave:
+        return
+    paper.rule("What was told that only its speaker had known", "bold")
+    paper.blank()
+    for text, style in [*((text, "") for text in told), *((text, "yellow") for text in grave)]:
+        paper.lines(Text("  ") + line for line in fill(text, paper.width - 2, paper.glyphs, style))

@@ -7,6 +7,7 @@ from rich.text import Text
 from pyscrai.cli.paper import Paper
 from pyscrai.cli.play import Play
 from pyscrai.cli.playbill import Playbill
+from pyscrai.cli.scenes import thought_lines
 from pyscrai.contract.insights import Knowledge, Known
 
 
@@ -27,7 +28,10 @@ def show_knowledge(paper: Paper, bill: Playbill, told: Knowledge) -> None:
 
 def show_known(paper: Paper, bill: Playbill, told: Known) -> None:
     """A line of the log, and who could know of it."""
-    Play(paper, bill).show(told.entry)
+    if told.entry.kind == "thought":  # a play keeps it until something is said
+        paper.block(bill.seat(told.entry.seat or ""), thought_lines(paper, told.entry))
+    else:
+        Play(paper, bill).show(told.entry)
     paper.blank()
     if told.everybody:
         paper.line(f"Everybody at the table could know of it from turn {told.entry.turn} on.")

@@ -16,7 +16,7 @@ from pyscrai.cli.playbill import Playbill
 from pyscrai.cli.prose import clip, fill, one_line
 from pyscrai.cli.scenes import field_lines, report_lines, thought_lines
 from pyscrai.cli.tools import call_lines, document_lines, result_lines
-from pyscrai.cli.waiting import next_phase
+from pyscrai.cli.waiting import SECTIONS, next_phase
 from pyscrai.domain.entry import CONTROL, Entry
 from pyscrai.domain.scenario import readable
 
@@ -42,6 +42,7 @@ class Play:
         self._checks: list[Entry] = []
         self._alerts: list[Entry] = []
         self._pacts: dict[str, str] = {}
+        self._section = ""
         self._facts: dict[str, Any] = dict(bill.facts)
         self._done: set[str] = set()
         self._wave: list[str] = []
@@ -173,12 +174,21 @@ class Play:
         self.paper.block(REPORT, report_lines(self.paper, self.bill, entry), "green")
 
     def _spoken(self, left: list[Text], lines: list[Text], entry: Entry) -> None:
+        self._open_section(entry)
         thought, self._held = self._held, None
         if thought is not None and self._thoughts:
             lines += thought_lines(self.paper, thought)
         self.paper.blank()
         self.paper.block(left, lines or [Text("(says nothing)", "dim")])
         self.turn = entry.turn or self.turn
+
+    def _open_section(self, entry: Entry) -> None:
+        """Where a turn has letters or coalitions, say when each part of it begins."""
+        section = SECTIONS.get(entry.phase or "", "")
+        if section and section != self._section and {"communication", "coalition"} & set(self.bill.phases):
+            self.paper.blank()
+            self.paper.line(Text(f"  {section}", "dim italic"))
+        self._section = section or self._section
 
     def _thought(self, entry: Entry) -> None:
         self._held = entry

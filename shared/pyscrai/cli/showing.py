@@ -33,6 +33,6 @@ async def show_run(run: Run, at: Session, talk: Talk, *, thoughts: bool, default
     if any(entry.kind == "report" for entry in log):
         ranges = {name: gauge.bounds for name, gauge in bill.gauges.items()}
         patterns.show(talk.paper, bill, patterns_of(log, ranges))
-    disclosures(talk.paper, log)
+    disclosures(talk.paper, bill, log)
     pages.spending(talk.paper, log)
     pages.ending(talk.paper, run, play.measures, play.reason, None)

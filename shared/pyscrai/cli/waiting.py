@@ -16,6 +16,9 @@ WORDS_OF_PHASE = {
     "metrics": "the analyst is measuring",
 }
 
+SECTIONS = {"communication": "Letters", "coalition": "Coalitions", "decision": "Decisions"}
+"""What the parts of a turn are called, where it has more than decisions."""
+
 
 def next_phase(bill: Playbill, done: Collection[str], wave: Sequence[str]) -> str:
     """Who or what comes next in the open turn; `wave`: the steps of a flow that are played."""

@@ -15,6 +15,7 @@ DOCUMENT = NEGOTIATION | {"communication": {"bilateral": True, "coalitions": Tru
 TALK: dict[str, Any] = {"turn": 1, "phase": "communication"}
 PACT: dict[str, Any] = {"turn": 1, "phase": "coalition", "parties": ["regulator", "tech-company"]}
 TOLD = {"check": "disclosure", "consistent": False, "issues": ["Regulator told everybody (goal 1)"], "severity": "low"}
+TOLD["heard"] = {"regulator/goal 1": "all", "regulator/constraint 2": "all"}
 
 
 def page(log: Recorder) -> str:
@@ -22,7 +23,7 @@ def page(log: Recorder) -> str:
     play = Play(sheet.paper, playbill(DOCUMENT, {}, "rehearsal"))
     for entry in log.entries:
         play.show(entry)
-    disclosures(sheet.paper, log.entries)
+    disclosures(sheet.paper, playbill(DOCUMENT, {}, "rehearsal"), log.entries)
     return " ".join(sheet.text.split())
 
 
@@ -72,7 +73,7 @@ def test_what_is_told_in_any_good_talk_is_listed_and_is_no_failed_check() -> Non
     text = page(log)
     assert "1 of 1 check consistent" in text
     assert "What was told that only its speaker had known" in text
-    assert "• Turn 1: Regulator told everybody (goal 1)" in text
+    assert "• Turn 1: Regulator spoke of goal 1 and constraint 2" in text
 
 
 def test_what_was_done_about_a_check() -> None:
@@ -84,6 +85,7 @@ def test_what_was_done_about_a_check() -> None:
     text = page(log)
     assert "0 of 2 checks consistent" in text
     assert "facts (medium, asked again): x cannot be 9" in text
+    assert "• Turn 1: Regulator told everybody (goal 1)" in text
 
 
 def test_a_report_says_where_it_turned_and_who_moved_whom() -> None:
