@@ -14,7 +14,7 @@ from tests.acceptance.terminal import SCENARIO
 from tests.acceptance.test_kills import query
 
 from pyscrai_mock_provider import MockProvider, mock_provider, mock_provider_process
-from pyscrai_mock_provider.faults import SETS
+from pyscrai_mock_provider.faults import FAULTS, SETS
 
 PRICE = {"input": "0.15", "output": "0.6"}
 CALLS = """
@@ -24,6 +24,7 @@ FROM calls WHERE run_id = $1 AND state <> 4
 """
 FAULTY: dict[str, dict[str, Any]] = {fault: {"fault": [f"{fault}=0.25"]} for fault in SETS["passing"]}
 FAULTY["all at once"] = {"faults": "passing"}
+FOR_A_PERSON = {"model_key_refused", "model_context_exceeded", "bound_exceeded"}
 Play = Callable[[Fleet, MockProvider], dict[str, Any]]
 
 
@@ -68,3 +69,31 @@ def test_with_faults_ours_is_never_below_theirs(dsn: str, tmp_path: Path, play: 
             told = [line for line in bill["lines"] if line["delivered"] and line["fault"] != "no_usage"]
             assert paid["settled"] == sum(Decimal(line["cost"]) for line in told), fault
             assert paid["assumed"] >= len(bill["lines"]) - len(told), fault
+
+
+@pytest.mark.timeout(600)
+def test_one_run_meets_every_fault_and_ends(dsn: str, tmp_path: Path) -> None:
+    """Half of its requests go wrong, in every way there is; a person only says that it shall go on."""
+    scenario = yaml.safe_load(SCENARIO) | {"schedule": {"turns": 8, "phases": ["decision", "world_update"]}}
+    settings = {"PYSCRAI_RETRY_BASE": "0.1", "PYSCRAI_CALL_SECONDS": "2"}
+    rates = [f"{fault}=0.035" for fault in FAULTS]
+    with (
+        mock_provider(fault=rates, retry_after=0.1, seed=5) as provider,
+        fleet(dsn, tmp_path / "fleet", **settings) as machines,
+    ):
+        prices = {provider.model: PRICE}
+        run = machines.play(scenario, model=provider.model, limit="5", prices=prices, seed=3, max_failures=50)
+        for _ in range(60):
+            found = machines.ended(run)
+            if found["status"] == "completed":
+                break
+            assert found["reason"]["code"] in FOR_A_PERSON, found
+            machines.post(f"/runs/{run['id']}/resume")
+        bill = provider.bill()
+    assert (found["status"], found["turn"]) == ("completed", 8), found
+    assert len(bill["endings"].keys() & set(FAULTS)) >= 10, bill["endings"]
+    (paid,) = query(dsn, CALLS, run["id"])
+    assert paid["open"] == 0
+    told = [line for line in bill["lines"] if line["delivered"] and line["fault"] != "no_usage"]
+    assert paid["settled"] == sum(Decimal(line["cost"]) for line in told)
+    assert Decimal(found["spent"]) == paid["cost"] >= Decimal(bill["totals"]["cost"])
