@@ -19,6 +19,9 @@ class Glyphs:
     bars: str
     bar: str
     spinner: str
+    fork: str
+    last: str
+    stem: str
 
 
 UNICODE = Glyphs(
@@ -33,6 +36,9 @@ UNICODE = Glyphs(
     fail="✗",
     bars="▁▂▃▄▅▆▇█",
     bar="█",
+    fork="├─ ",
+    last="└─ ",
+    stem="│  ",
     spinner="⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏",
 )
 ASCII = Glyphs(
@@ -47,6 +53,9 @@ ASCII = Glyphs(
     fail="x",
     bars="_.:-=+*#",
     bar="#",
+    fork="|- ",
+    last="`- ",
+    stem="|  ",
     spinner="|/-\\",
 )
 

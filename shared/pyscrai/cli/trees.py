@@ -37,6 +37,7 @@ def tree(talk: Talk, /, where: Where, run: str) -> int:
 
 def draw(paper: Paper, family: Family) -> None:
     """A line for each run, hung below the one that it was branched from."""
+    signs = paper.glyphs
     paper.line(Text(family.scenario, "bold"))
     children: dict[str | None, list[Relative]] = {}
     there = {one.id for one in family.runs}
@@ -46,11 +47,11 @@ def draw(paper: Paper, family: Family) -> None:
     ahead = [(one, "", "") for one in reversed(children.get(None, []))]
     while ahead:
         one, before, below = ahead.pop()
-        _line(paper, one, before, below + ("│ " if children.get(one.id) else "  "), here=one.id == family.run_id)
         held = children.get(one.id, [])
+        _line(paper, one, before, below + (signs.stem if held else "   "), here=one.id == family.run_id)
         for child in reversed(held):
             last = child is held[-1]
-            ahead.append((child, below + ("└─ " if last else "├─ "), below + ("   " if last else "│  ")))
+            ahead.append((child, below + (signs.last if last else signs.fork), below + ("   " if last else signs.stem)))
     if family.left_out:
         paper.line(f"and {family.left_out} more runs", "dim")
 

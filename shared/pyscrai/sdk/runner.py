@@ -119,8 +119,8 @@ class Runner(Courses):
         US dollars per million tokens, or a mapping that may also have `cached_input`, `cache_write`, `reasoning`,
         `request` and `tiers`; `cache`: take answers that the same requests got in earlier runs with this
         option and the same seed, and keep new ones; `group`: the name of a group of runs that share a limit;
-        `edits`: seat → field → value, what is otherwise than in the scenario; `human_actors`: seat → the person who plays it. A run that pauses for money comes back with
-        `status == "paused"`.
+        `edits`: seat → field → value, what is otherwise than in the scenario; `human_actors`: seat → the person who
+        plays it. A run that pauses for money comes back with `status == "paused"`.
 
         Raises ScenarioError, RunBlocked, RunFailed, ClientError. A call that is cancelled pauses its run first.
         """
