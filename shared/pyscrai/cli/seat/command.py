@@ -75,8 +75,7 @@ async def _play(talk: Talk, where: Where, wanted: str, seats: list[str], how: Ma
     from pyscrai.sdk.place import ONE_OF_EACH
 
     async with session(where, talk, engines=ONE_OF_EACH) as at:
-        run = await find_run(at.api, wanted)
-        run = await _served(at, run)
+        run = await _served(at, await at.api.run((await find_run(at.api, wanted)).id))
         named = [(await at.api.seats.page(run.id, seat)).seat for seat in seats] or _only(run)
         return await Table(at, run, named, talk, how).sit()
 
