@@ -60,7 +60,7 @@ def _way(here: str, metric: Metric) -> Iterator[Found]:
     elif metric.by == "keyword" and not any(word.strip() for word in metric.keywords):
         yield here, "a metric by keyword needs keywords", "add keywords, or by: model", "error"
     elif metric.by == "manual":
-        yield f"{here}/by", "set by hand: nothing measures it while a run is played", None, "note"
+        yield f"{here}/by", "set by hand: people give its values while a run is played", None, "note"
     elif metric.by == "model" and not (metric.description.strip() or metric.prompt.strip()):
         yield here, "nothing says what is measured", "add a description", "warning"
 

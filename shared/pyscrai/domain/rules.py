@@ -169,7 +169,10 @@ def _ending(scenario: Scenario, here: str, when: str) -> Iterator[Problem]:
         if metric is None:
             yield Problem(here, f'there is no metric "{name}"', near(name, scenario.metrics), "error")
         elif metric.by == "manual":
-            yield Problem(here, f'the metric "{name}" is set by hand, so this never holds', None, "warning")
+            message = f'the metric "{name}" is set by hand: this holds only once somebody gives it a value'
+            yield Problem(
+                here, message, "while the run is played: pyscrai runs measure, POST /runs/{run}/inputs", "note"
+            )
     for seat in sorted(condition.seats - set(scenario.seats)):
         yield Problem(here, f'there is no seat "{seat}"', near(seat, scenario.seats), "error")
     for group in condition.any_of:

@@ -221,7 +221,7 @@ def _history(scenario: Scenario, entries: list[Entry]) -> list[dict[str, Any]]:
             title = scenario.seat_title(entry.seat) if entry.seat in scenario.seats else ""
             line = {"turn": entry.turn, "kind": entry.kind, "seat": entry.seat, "title": title}
             to = entry.body.get("to")
-            private = "channel" in entry.body or entry.kind in ("proposal", "exogenous")
+            private = "channel" in entry.body or entry.kind in ("proposal", "exogenous", "input")
             among = _among(scenario, entry) if private else ""
             lines.append(line | {"text": text, "to": to, "among": among})
     return lines[-HISTORY_LIMIT:]

@@ -86,7 +86,7 @@ CASES = [
     (schedule(end_when=["trust[bob] > 1"]), "/schedule/end_when/0", "warning", "not kept by seat"),
     (schedule(end_when=["trust[bobby] > 1"]), "/schedule/end_when/0", "error", 'did you mean "bob"?'),
     (metric(per_seat=True), "/schedule/end_when/0", "warning", "for each seat"),
-    (metric(by="manual"), "/schedule/end_when/0", "warning", "never holds"),
+    (metric(by="manual"), "/schedule/end_when/0", "note", "only once somebody gives it a value"),
     (metric(by="manual"), "/metrics/trust/by", "note", "set by hand"),
     (metric(seat="anne"), "/metrics/trust/seat", "error", 'did you mean "ann"?'),
     (metric(seat="ann", per_seat=True), "/metrics/trust/seat", "error", "only one"),

@@ -52,7 +52,7 @@ _STANDING = re.compile(
 _OFFER = re.compile(
     r"^- `(?P<name>[^`]+)`: (?P<by>.+?) proposes \"(?P<title>.*)\"(?:, with .*? asked too)?: (?P<purpose>.+)$"
 )
-_LINKS = frozenset("and or with without by for from in into of on that to through until when which while".split())  # noqa: SIM905
+_LINKS = frozenset("and or with without by for from in into of on that to through until what when which while".split())  # noqa: SIM905
 STAYS = 2
 """Turns that somebody stays in a coalition at least."""
 

@@ -63,7 +63,10 @@ def _proposal(record: Record, entry: Delivered, alone: bool) -> Blocks:
 
 def _exogenous(record: Record, entry: Delivered, _alone: bool) -> Blocks:
     heard, facts = hearers(record, entry), entry.body.get("facts")
-    page = ["## Meanwhile", *([f"*(only to {heard})*"] if heard else []), quoted(str(entry.body.get("text") or ""))]
+    head = {"input": "## Told from outside", "edit": "## Edited"}.get(entry.kind, "## Meanwhile")
+    page = [head, *([f"*(only to {heard})*"] if heard else []), quoted(str(entry.body.get("text") or ""))]
+    if entry.body.get("world"):
+        page.append(quoted(str(entry.body["world"])))
     if isinstance(facts, dict) and facts:
         page.append(bullets(f"{one_line(name)}: {value_of(value)}" for name, value in facts.items()))
     return page
@@ -166,6 +169,8 @@ _KINDS: Mapping[str, Callable[[Record, Delivered, bool], Blocks]] = {
     "message": _message,
     "proposal": _proposal,
     "exogenous": _exogenous,
+    "input": _exogenous,
+    "edit": _exogenous,
     "alert": _alert,
     "thought": _thought,
     "world_update": _world,
