@@ -72,18 +72,6 @@ def kill_a_holder(machines: Fleet, chance: random.Random) -> int:
 
 
 @pytest.mark.timeout(300)
-def test_one_engine_of_each_kind_or_four(dsn: str, tmp_path: Path) -> None:
-    model = script(tmp_path / "script.yaml")
-    digests = []
-    for engines in (1, 4):
-        with fleet(dsn, tmp_path / f"fleet-{engines}", engines=engines) as machines:
-            run = machines.ended(machines.play(council(6, 4), model=model))
-            assert run["status"] == "completed"
-            digests.append(run["log_digest"])
-    assert digests[0] == digests[1]
-
-
-@pytest.mark.timeout(300)
 def test_the_api_killed_in_mid_run(dsn: str, tmp_path: Path) -> None:
     model = script(tmp_path / "script.yaml", latency=0.1)
     with fleet(dsn, tmp_path / "fleet", engines=2, **QUICK) as machines:
