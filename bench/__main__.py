@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-NAMES = ("startup", "makespan", "long")
+NAMES = ("startup", "makespan", "many", "long")
 
 
 def main(wanted: list[str]) -> int:
