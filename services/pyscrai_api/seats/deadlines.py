@@ -45,14 +45,16 @@ class Deadlines:
             of_runs.setdefault(row["run_id"], []).append(row["event_id"])
         for run_id in sorted(of_runs):
             try:
-                await self._pass(run_id, of_runs[run_id])
+                await self.pass_of(run_id, of_runs[run_id])
             except Exception as error:  # one run must not keep the others from their deadlines
                 if from_exception(error).status == 503:
                     raise
                 log.exception("deadline_failed", run=str(run_id), events=of_runs[run_id])
         return len(rows), following
 
-    async def _pass(self, run_id: UUID, ids: Sequence[int]) -> None:
+    async def pass_of(self, run_id: UUID, ids: Sequence[int]) -> None:
+        """Let those of one run pass that are due; none where somebody else holds the run: the next look sees them."""
+
         async def work(run: LockedRun) -> None:
             found = await people.passed(run.conn, ids) if run.playing else []
             of = {rule: [one for one in found if one.rule == rule] for rule in (RECORDED, "skip", "model")}
