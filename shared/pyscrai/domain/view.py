@@ -15,22 +15,12 @@ from pyscrai.domain.plan import Plan
 from pyscrai.domain.scenario import Metric, Scenario, Seat, Tool
 from pyscrai.domain.state import State
 from pyscrai.domain.tokens import estimate
+from pyscrai.domain.view_history import history
 from pyscrai.domain.work import Work
 
-HISTORY_LIMIT = 60
-"""At most this many entries of history in a view, the latest ones."""
 LINE_TOKENS = 12
 """What stands around each remembered line: its turn, who said it, to whom."""
 _REMEMBERED = (("history", ("text",)), ("summary", ("text",)), ("memory", ("reasoning", "goals")))
-_TEXT_OF = {
-    "decision": "action",
-    "message": "text",
-    "world_update": "narrative",
-    "exogenous": "text",
-    "input": "text",
-    "edit": "text",
-    "report": "summary",
-}
 
 
 def view(plan: Plan, state: State, recent: list[Entry], work: Work) -> dict[str, Any]:
@@ -100,7 +90,7 @@ def _for_seat(plan: Plan, state: State, recent: list[Entry], seat: str) -> dict[
     return {
         "you": _you(plan, seat),
         "others": [_at_table(plan.scenario, other) for other in plan.seats if other != seat],
-        "history": _history(plan.scenario, seen),
+        "history": history(plan.scenario, seen),
         "memory": [thought.model_dump() for thought in memory],
     }
 
@@ -128,7 +118,7 @@ def _for_oracle(plan: Plan, recent: list[Entry], work: Work) -> dict[str, Any]:
     return {
         "instructions": plan.told("analyst"),
         "others": [_at_table(plan.scenario, other) for other in plan.seats],
-        "history": _history(plan.scenario, recent),
+        "history": history(plan.scenario, recent),
         "caller": _you(plan, seat),
         "tool": told | {"input": work.payload.get("input") or {}},
         "knowledge": [
@@ -149,7 +139,7 @@ def _for_narrator(plan: Plan, state: State, recent: list[Entry], work: Work) -> 
     return {
         "instructions": plan.told("narrator"),
         "others": [_at_table(plan.scenario, seat) for seat in plan.seats],
-        "history": _history(plan.scenario, public),
+        "history": history(plan.scenario, public),
         "moves": _since_update(plan, public) if "step" in work.payload else _moves(plan, state),
         "problems": list(state.problems),
         "variables": [{"name": name, **one.model_dump()} for name, one in plan.scenario.world.variables.items()],
@@ -160,7 +150,7 @@ def _for_analyst(plan: Plan, state: State, recent: list[Entry], work: Work) -> d
     return {
         "instructions": plan.told("analyst"),
         "others": [_at_table(plan.scenario, seat) for seat in plan.seats],
-        "history": _history(plan.scenario, recent),
+        "history": history(plan.scenario, recent),
         "moves": _since_update(plan, recent) if "step" in work.payload else _moves(plan, state),
         "world_before": state.world_before,
         "profiles": [_profile(plan, seat) for seat in plan.seats],
@@ -211,37 +201,6 @@ def _knowledge(seat: Seat) -> str:
     for key, value in seat.knowledge.items():
         lines.append(f"{key}: {value if isinstance(value, str) else canonical(normalise(value))}")
     return "\n".join(lines)
-
-
-def _history(scenario: Scenario, entries: list[Entry]) -> list[dict[str, Any]]:
-    lines = []
-    for entry in entries:
-        text = _text(scenario, entry)
-        if text is not None:
-            title = scenario.seat_title(entry.seat) if entry.seat in scenario.seats else ""
-            line = {"turn": entry.turn, "kind": entry.kind, "seat": entry.seat, "title": title}
-            to = entry.body.get("to")
-            private = "channel" in entry.body or entry.kind in ("proposal", "exogenous", "input")
-            among = _among(scenario, entry) if private else ""
-            lines.append(line | {"text": text, "to": to, "among": among})
-    return lines[-HISTORY_LIMIT:]
-
-
-def _text(scenario: Scenario, entry: Entry) -> Any:
-    """What of an entry is remembered as said or done; None where nothing is."""
-    if entry.kind == "proposal":
-        return pacts.sentence(entry.body, scenario.seat_title)
-    field = _TEXT_OF.get(entry.kind)
-    return None if field is None else entry.body.get(field, "")
-
-
-def _among(scenario: Scenario, entry: Entry) -> str:
-    """Who else heard a letter; empty where everybody did."""
-    if not isinstance(entry.visible_to, list):
-        return ""
-    return ", ".join(
-        scenario.seat_title(seat) for seat in entry.visible_to if seat != entry.seat and seat in scenario.seats
-    )
 
 
 def _moves(plan: Plan, state: State) -> list[dict[str, str]]:
