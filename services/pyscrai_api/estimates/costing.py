@@ -16,6 +16,8 @@ from pyscrai_api.estimates.sizes import Size
 
 NINE_OF_TEN = 1.645
 """Standard deviations on either side that nine of ten lie within."""
+REMEMBERED = 0.4
+"""About so much of a request is what was answered before."""
 SHOWN_BACK = 6300
 """More than the repair of an answer adds to its request, in bytes (`llm.ask`)."""
 
@@ -72,7 +74,8 @@ def bill(
             part.cost += spent
         of_output = float(price.output) * wrote / 1e6
         of_input = max(0.0, float(spent) - of_output)
-        doubt += of_output * length.doubt + of_input * unsure
+        # What was said is read again in later turns.
+        doubt += of_output * length.doubt + of_input * sqrt(unsure**2 + (REMEMBERED * length.doubt) ** 2)
         chance += (of_output * length.spread) ** 2
     if told.total.cost:
         sigma = sqrt(doubt**2 + chance) / float(told.total.cost)

@@ -1,6 +1,7 @@
 """How long answers are and how many tokens requests have: what is assumed, corrected by what was paid for here.
 
-An assumption counts like `PRIOR` calls: after that many real ones both count the same.
+An assumption counts like `PRIOR` calls: after that many real ones both count the same. That is (`SPREAD` from call to
+call over `DOUBT_OF_LENGTH` about an assumed mean)², rounded up, where both are what they are said to be.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from math import sqrt
 
 from pyscrai.contract.estimates import Calibration
 
-PRIOR = 8
+PRIOR = 3
 """Calls."""
 ASSUMED: Mapping[str, float] = {
     "decide": 220,
@@ -32,11 +33,11 @@ OTHERWISE = 250.0
 """Of an event type that an author has added."""
 SPREAD = 0.5
 """Assumed standard deviation of the logarithm of an answer's length."""
-DOUBT_OF_LENGTH = 0.4
+DOUBT_OF_LENGTH = 0.35
 """How far an assumed mean may be from the true one, as the standard deviation of its logarithm."""
 DOUBT_OF_COUNT = 0.15
 """The same for the number of tokens that an assumed four bytes make."""
-OTHER_SCENARIO = 0.06
+OTHER_SCENARIO = 0.08
 """What no calibration takes away: in another scenario answers are otherwise long."""
 REPAIRED = 0.02
 """Assumed share of answers that have to be repaired."""
@@ -117,17 +118,15 @@ class Lengths:
         return Length(tokens=tokens, visible=visible, spread=spread, doubt=doubt)
 
     def _assumed(self, model: str, event_type: str) -> tuple[float, float]:
-        """What is assumed of an event type; longer or shorter as this model's answers to others are."""
+        """What is assumed of an event type; longer or shorter as this model's answers are."""
         assumed = ASSUMED.get(event_type, OTHERWISE)
-        others = [one for one in self._by_model.get(model, []) if one.event_type != event_type]
-        calls = sum(one.calls for one in others)
+        seen = self._by_model.get(model, [])
+        calls = sum(one.calls for one in seen)
         if not calls:
             return assumed, DOUBT_OF_LENGTH
-        ratio = sum(one.output * one.calls for one in others) / sum(
-            ASSUMED.get(one.event_type, OTHERWISE) * one.calls for one in others
-        )
-        weight = calls / (calls + 4 * PRIOR)
-        return assumed * ratio**weight, DOUBT_OF_LENGTH
+        expected = sum(ASSUMED.get(one.event_type, OTHERWISE) * one.calls for one in seen)
+        ratio = sum(one.output * one.calls for one in seen) / expected
+        return assumed * ratio ** (calls / (calls + PRIOR)), DOUBT_OF_LENGTH
 
     def request(self, model: str, event_type: str, bound: int, counted: float) -> tuple[float, float]:
         """Tokens of a request and the doubt about them. `bound`: its upper bound; `counted`: at four bytes each."""

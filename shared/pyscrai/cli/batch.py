@@ -36,6 +36,9 @@ SECONDS_TO_PAUSE = 15.0
 class WithDefault(click.Group):
     """What is no command of the group is the file to be played."""
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self.commands.get(cmd_name, self.commands[PLAY])
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

@@ -90,7 +90,10 @@ async def watch(
 
 
 def over(batch: Batch) -> bool:
-    """Whether nothing will happen without somebody doing something."""
+    """Whether nothing will happen without somebody doing something. When the last run has ended, the batch is done a
+    moment later."""
+    if batch.status == "running" and batch.ended == batch.runs:
+        return False
     plays = any(batch.counts.get(status) for status in STILL)
     waits = bool(batch.counts.get("planned")) and batch.waits_for is None
     return batch.status != "running" or not (plays or waits)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pyscrai.domain.sweeps import planned
 from pyscrai.formats.batches import ReadSweep, read_sweep
+from pyscrai.sdk.scenario import Scenario
+from pyscrai.sdk.shipped import shipped_scenarios, templates_home
 
 THEIRS = """\
 experiment_name: "Model Comparison - Regulation"
@@ -64,3 +67,13 @@ def test_every_mistake_has_its_line(tmp_path: Path) -> None:
     errors = {(found.line, found.path, found.hint) for found in told.findings if found.severity == "error"}
     assert errors == {(3, "/vari", 'did you mean "vary"?'), (4, "/seeds", None), (5, "/choices/turns", None)}
     assert of(tmp_path, "- a list\n").findings[0].message == "a batch is a mapping (key: value)"
+
+
+def test_the_example_that_is_shipped_means_twelve_runs() -> None:
+    home = templates_home()
+    assert home is not None
+    told = read_sweep(home / "batches" / "negotiation.yaml")
+    assert told.findings == []
+    assert told.sweep is not None
+    scenario = Scenario.load(shipped_scenarios()[told.sweep.scenario]).document
+    assert len(planned(told.sweep, scenario)) == 12
