@@ -13,8 +13,15 @@ if TYPE_CHECKING:
     from pyscrai.cli.talk import Talk
 
 GoOn = Callable[..., int]
-_OF_BRANCH = ("facts", "world", "told")
-_OF_START = ("turns", "seed", "cache", "group", "title", "edits", "seat_models")
+_OF_BRANCH = {"facts": "--fact", "world": "--world", "told": "--tell"}
+_OF_START = {
+    "turns": "--turns",
+    "seed": "--seed",
+    "cache": "--cache",
+    "group": "--group",
+    "title": "--title",
+    "edits": "--set",
+}
 
 
 def going_on_from(
@@ -33,7 +40,7 @@ def going_on_from(
         raise click.UsageError("--resume goes on with a run, --branch-from with another one like it: one of them")
     if branch is not None:
         return _branch(_name(branch), turn, options)
-    told = [f"--{'tell' if name == 'told' else name.rstrip('s')}" for name in _OF_BRANCH if options.pop(name)]
+    told = [option for name, option in _OF_BRANCH.items() if options.pop(name)]
     if told:
         raise click.UsageError(f"{', '.join(told)}: with --branch-from; a run that is played is told with `runs tell`")
     return None if resume is None else _resume(_name(resume), options)
@@ -63,9 +70,11 @@ def _resume(run: str, options: dict[str, Any]) -> GoOn:
     from pyscrai.cli.runs import how_to_resume, resume_and_watch
     from pyscrai.cli.session import run_async
 
-    given = [name for name in _OF_START if options.pop(name)]
+    given = [option for name, option in _OF_START.items() if options.pop(name)]
     if given:
-        raise click.UsageError(f"--{given[0].rstrip('s')}: a run that has begun keeps it; branch it instead")
+        raise click.UsageError(f"{given[0]}: a run that has begun keeps it; branch it instead")
+    by_model = options.pop("seat_models")
+    options["seats"] = [*options["seats"], *((seat, "model", str(name)) for seat, name in by_model)]
     wanted = how_to_resume(**options)
 
     def work(
