@@ -33,12 +33,13 @@ async def export(at: Session, run_id: str, folder: Path, talk: Talk) -> Path:
 
 
 async def print_one(at: Session, run_id: str, kind: str) -> None:
-    """One of the files of an export on stdout: json, csv (metrics), md (every page), log, calls, costs."""
+    """One of the files of an export on stdout: json, csv (metrics), messages, md (turns and letters), log, calls,
+    costs."""
     from pyscrai.sdk.export.costs import costs_csv, costs_json
     from pyscrai.sdk.export.gather import gather
     from pyscrai.sdk.export.markdown import whole
-    from pyscrai.sdk.export.tables import calls_jsonl, log_jsonl, metrics_csv, run_json
+    from pyscrai.sdk.export.tables import calls_jsonl, log_jsonl, messages_csv, metrics_csv, run_json
 
     writers = {"json": run_json, "csv": metrics_csv, "md": whole, "log": log_jsonl, "calls": calls_jsonl}
-    writers |= {"costs": costs_csv, "costs-json": costs_json}
+    writers |= {"messages": messages_csv, "costs": costs_csv, "costs-json": costs_json}
     sys.stdout.write(writers[kind](await gather(at.api, run_id)))

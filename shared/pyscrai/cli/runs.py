@@ -65,7 +65,7 @@ Examples:
   pyscrai runs export last --out my-run --force
   pyscrai runs export last --format csv > metrics.csv
 """
-FORMATS = ("json", "csv", "md", "log", "calls", "costs", "costs-json")
+FORMATS = ("json", "csv", "messages", "md", "log", "calls", "costs", "costs-json")
 STATUSES = ("pending", "running", "waiting", "paused", "blocked", "completed", "failed", "cancelled")
 run_argument = click.argument("run", metavar="RUN")
 

@@ -16,6 +16,8 @@ from tests.unit.sdk.fake_api import FakeApi
 from pyscrai.client.api import Api
 from pyscrai.client.http import Http
 from pyscrai.sdk.export.folder import FolderTaken, export_run, free_place, write_folder
+from pyscrai.sdk.export.gather import gather
+from pyscrai.sdk.export.markdown import whole
 
 CALL = {
     "event_id": 1, "event_type": "decide", "step": 1, "ordinal": 0, "turn": 1, "seat": "regulator", "lease_no": 1,
@@ -74,7 +76,7 @@ async def test_every_file_is_there_and_the_pages_link_to_what_exists(
     names = sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
     assert names == [
         *("README.md", "costs.csv", "costs.json", "documents/ab12-the-law.txt", "llm_calls.jsonl", "log.jsonl"),
-        *("metrics.csv", "run.json"),
+        *("messages.csv", "metrics.csv", "run.json"),
         *("turns/001-regulator.md", "turns/001-tech-company.md", "turns/001.md"),
         *("turns/002-regulator.md", "turns/002.md"),
         "turns/validation-001.md",
@@ -151,6 +153,24 @@ async def test_what_is_beside_the_table_has_files_as_researchers_know_them(tmp_p
         assert private not in turn
     assert "[Regulator and Tech company: turn 1](bilateral-regulator-tech-company-001.md)" in turn
     assert "{" not in turn
+    with (folder / "messages.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["act"], row["channel"], row["from"], row["to"], row["heard_only_by"]) for row in rows] == [
+        ("message", "bilateral", "regulator", "tech-company", "regulator tech-company"),
+        ("message", "bilateral", "tech-company", "regulator", "regulator tech-company"),
+        ("message", "public", "regulator", "", ""),
+        ("propose", "coalition", "regulator", "t1-regulator", "regulator tech-company"),
+    ]
+
+
+async def test_a_run_as_one_text_has_its_letters(tmp_path: Path) -> None:
+    fake = FakeApi(run(), talked().entries, NEGOTIATION)
+    async with Api(Http("http://api.test", transport=fake.transport)) as api:
+        text = whole(await gather(api, fake.final.id))
+    assert "# Regulator and Tech company: turn 1" in text
+    assert "*(only to Tech company)*\n\n> Audits?" in text
+    assert "proposes the coalition" in text
+    assert ".md)" not in text
 
 
 async def test_a_metric_that_was_not_measured_is_an_empty_cell(export: Callable[..., Any], tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pyscrai.domain.errors import PyScrAIError
 from pyscrai.sdk.export.costs import costs_csv, costs_json
 from pyscrai.sdk.export.gather import gather
 from pyscrai.sdk.export.markdown import pages
-from pyscrai.sdk.export.tables import FORMAT, calls_jsonl, log_jsonl, metrics_csv, run_json
+from pyscrai.sdk.export.tables import FORMAT, calls_jsonl, log_jsonl, messages_csv, metrics_csv, run_json
 
 
 class FolderTaken(PyScrAIError):
@@ -39,8 +39,8 @@ def free_place(out: Path, *, force: bool) -> Path:
 
 
 async def export_run(api: Api, run_id: str, out: Path, *, force: bool = False) -> Path:
-    """Write a run into a folder: README.md, turns/*.md, documents/*, run.json, metrics.csv, costs.csv and
-    costs.json, log.jsonl, llm_calls.jsonl.
+    """Write a run into a folder: README.md, turns/*.md, documents/*, run.json, metrics.csv,
+    messages.csv, costs.csv and costs.json, log.jsonl, llm_calls.jsonl.
 
     It appears when it is complete. Returns its absolute path. Raises FolderTaken, ClientError, OSError.
     """
@@ -51,6 +51,7 @@ async def export_run(api: Api, run_id: str, out: Path, *, force: bool = False) -
         **{record.file_of(document): content for document, content in record.documents.items()},
         "run.json": run_json(record),
         "metrics.csv": metrics_csv(record),
+        "messages.csv": messages_csv(record),
         "costs.csv": costs_csv(record),
         "costs.json": costs_json(record),
         "log.jsonl": log_jsonl(record),

@@ -33,11 +33,14 @@ def pages(record: Record) -> dict[str, str]:
 
 
 def whole(record: Record) -> str:
-    """The turns one after the other as one text, private pages left out."""
-    turns = [turn_page(record, turn, entries, links=False) for turn, entries in record.turns.items() if turn]
-    return text_of(
-        [f"# {one_line(record.run.title)}", bullets(_facts(record)), *(block for turn in turns for block in turn)]
-    )
+    """The turns one after the other as one text, each with the letters and coalitions beside it; thoughts left out."""
+    blocks = [f"# {one_line(record.run.title)}", bullets(_facts(record))]
+    for turn, entries in record.turns.items():
+        if turn:
+            blocks += turn_page(record, turn, entries, links=False)
+            private = [page for name, page in talks.pages(record, turn, entries).items() if talks.is_private(name)]
+            blocks += [block for page in private for block in page]
+    return text_of(blocks)
 
 
 def about(record: Record) -> Page:
@@ -65,6 +68,7 @@ def about(record: Record) -> Page:
             [
                 "[run.json](run.json): the run, the scenario as it was, the choices, the state at the end",
                 "[metrics.csv](metrics.csv): a row for each turn; an empty cell is a value that was not measured",
+                "[messages.csv](messages.csv): each message, letter and move of a coalition, with who heard it",
                 "[costs.csv](costs.csv): calls, tokens and costs of each turn, phase, seat and model",
                 "[costs.json](costs.json): the same, added up by each of them",
                 "[log.jsonl](log.jsonl): every entry of the log",

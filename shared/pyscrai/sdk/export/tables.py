@@ -1,4 +1,4 @@
-"""The files for programs: run.json, metrics.csv, log.jsonl, llm_calls.jsonl."""
+"""The files for programs: run.json, metrics.csv, messages.csv, log.jsonl, llm_calls.jsonl."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from pyscrai.domain import pacts
 from pyscrai.sdk.export.gather import Record
 from pyscrai.sdk.result import latest_metrics
 
@@ -45,6 +46,25 @@ def metrics_csv(record: Record) -> str:
     table = csv.writer(file, lineterminator="\n")
     table.writerow(["turn", *order])
     table.writerows([turn, *(_cell(values.get((turn, column))) for column in order)] for turn in turns)
+    return file.getvalue()
+
+
+def messages_csv(record: Record) -> str:
+    """A row for each letter, statement and message, and for each move of a coalition: who, to whom, who alone heard it
+    (empty: everybody), what. `act` is `message`, or what was done about a coalition."""
+    file = io.StringIO()
+    table = csv.writer(file, lineterminator="\n")
+    table.writerow(["seq", "turn", "phase", "act", "channel", "from", "to", "heard_only_by", "closing", "text"])
+    for entry in record.log:
+        body = entry.body
+        if entry.kind not in ("message", "proposal"):
+            continue
+        offered = entry.kind == "proposal"
+        text = pacts.sentence(body, lambda seat: record.seats.get(seat, seat)) if offered else body.get("text")
+        heard = " ".join(entry.visible_to) if isinstance(entry.visible_to, list) else ""
+        act, to = (body.get("act"), body.get("coalition")) if offered else ("message", body.get("to"))
+        place = [entry.seq, entry.turn, entry.phase or "", act, body.get("channel") or ("coalition" if offered else "")]
+        table.writerow([*place, entry.seat or "", to or "", heard, _cell(bool(body.get("closing"))), text])
     return file.getvalue()
 
 

@@ -28,6 +28,11 @@ def pages(record: Record, turn: int, entries: list[Delivered]) -> dict[str, Page
     return found
 
 
+def is_private(name: str) -> bool:
+    """Whether a page of that name is of what only some at the table heard; the others are in the turn's own page."""
+    return name.startswith(("bilateral-", "coalition-"))
+
+
 def _place(record: Record, turn: int, entry: Delivered) -> tuple[str, str] | None:
     """The file that an entry goes into, and its title; None where it is told at the table."""
     body = entry.body
