@@ -36,7 +36,7 @@ _INSERT = """
 INSERT INTO batches (id, name, owner, config, sha256, status, at_once, runs, budget, pool)
 VALUES ($1, $2, $3, $4, $5, 'running', $6, $7, $8, $9) ON CONFLICT (owner, name) DO NOTHING RETURNING id
 """
-_HELD = "SELECT id, sha256, status FROM batches WHERE owner = $1 AND name = $2 FOR NO KEY UPDATE"
+_FIND = "SELECT id, sha256 FROM batches WHERE owner = $1 AND name = $2"
 _PLACES = """
 INSERT INTO batch_runs (batch_id, place, variation, varied, choices, seed, repetition)
 SELECT $1, * FROM unnest($2::int[], $3::int[], $4::text[], $5::text[], $6::bigint[], $7::int[])
@@ -86,11 +86,14 @@ class Batches:
         another one.
         """
         check_pool(owner, wanted.pool)
+        budget = _amount(wanted.config.budget)
         async with self._pool.acquire() as conn:
             prepared = await self._prepared(conn, wanted.config, owner)
-            budget = _amount(wanted.config.budget)
-        if budget is not None:
-            # Before the first run can begin. Set twice it is the same.
+            held = await conn.fetchrow(_FIND, owner, prepared.sweep.name)
+            if held is not None:
+                _same(held, prepared)
+        if budget is not None and held is None:
+            # Before the first run can begin. Of a batch that there is, somebody may have set another one meanwhile.
             limit = Wanted(scope="group", name=wanted.config.name, user=owner, limit=budget)
             await self._limits.set(limit, by=owner, admin=admin)
 
@@ -146,13 +149,9 @@ class Batches:
             *(_INSERT, new_id(), sweep.name, owner, prepared.text, prepared.sha256, at_once, len(runs), budget, pool)
         )
         if batch_id is None:
-            held = await conn.fetchrow(_HELD, owner, sweep.name)
+            held = await conn.fetchrow(_FIND, owner, sweep.name)
             assert held is not None
-            if held["sha256"] != prepared.sha256:
-                raise Conflict(
-                    f"there is a batch {sweep.name} already, of another configuration or another version of its "
-                    "scenario: give this one a name of its own"
-                )
+            _same(held, prepared)
             found: UUID = held["id"]
             return found, False
         await conn.execute(
@@ -219,6 +218,15 @@ class Batches:
     async def _read(self, batch_id: UUID) -> Batch:
         async with self._pool.acquire() as conn:
             return await reading.read(conn, batch_id)
+
+
+def _same(held: Any, prepared: Prepared) -> None:
+    """Raises Conflict where the batch that there is under this name is another one."""
+    if held["sha256"] != prepared.sha256:
+        raise Conflict(
+            f"there is a batch {prepared.sweep.name} already, of another configuration or another version of its "
+            "scenario: give this one a name of its own"
+        )
 
 
 def _amount(budget: Decimal | str | None) -> Decimal | None:
