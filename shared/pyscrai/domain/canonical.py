@@ -38,20 +38,41 @@ def normalise(value: Any, pointer: str = "") -> Any:
     Integers beyond ±(2^53 − 1) become doubles, −0 becomes 0, NUL and lone surrogates become U+FFFD.
     Raises InvalidValue for NaN, infinities and what JSON does not have, naming the JSON Pointer.
     """
+    try:
+        return _normalised(value)
+    except InvalidValue:
+        return _named(value, pointer)  # once more, to say where
+
+
+def _normalised(value: Any) -> Any:
+    """As `normalise`, without knowing where it is: pointers cost more than all the rest."""
+    kind = type(value)
+    if kind is str:
+        return clean_text(value)
+    if value is None or kind is bool:
+        return value
+    if kind is dict:
+        return {_key(k, ""): _normalised(v) for k, v in value.items()}
+    if kind is list or kind is tuple:
+        return [_normalised(v) for v in value]
+    return _named(value, "")
+
+
+def _named(value: Any, pointer: str) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, int):
-        return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else normalise(_double(value, pointer), pointer)
+        return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else _named(_double(value, pointer), pointer)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise InvalidValue(f"{value} is not a JSON number", pointer)
         return 0 if value == 0 else value
     if isinstance(value, dict):
-        return {_key(k, pointer): normalise(v, f"{pointer}/{escape(str(k))}") for k, v in value.items()}
+        return {_key(k, pointer): _named(v, f"{pointer}/{escape(str(k))}") for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [normalise(v, f"{pointer}/{i}") for i, v in enumerate(value)]
+        return [_named(v, f"{pointer}/{i}") for i, v in enumerate(value)]
     raise InvalidValue(f"{type(value).__name__} is not a JSON value", pointer)
 
 
@@ -73,9 +94,35 @@ def escape(segment: str) -> str:
     return segment.replace("~", "~0").replace("/", "~1")
 
 
+_PLAIN = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")).encode
+
+
 def canonical(value: Any) -> str:
-    """The RFC 8785 text of a normalised value."""
+    """The RFC 8785 text of a normalised value.
+
+    Python's own encoder writes the very same for all but doubles, and names beyond ASCII, which RFC 8785 sorts in its
+    own way: ten times as fast, and nearly all that is ever written here.
+    """
+    if _plain(value):
+        text = _PLAIN(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            pass  # a lone surrogate: the error is the other one's to raise
+        else:
+            return text
     return rfc8785.dumps(value).decode()
+
+
+def _plain(value: Any) -> bool:
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return True
+    if kind is int:
+        return -SAFE_INTEGER <= value <= SAFE_INTEGER
+    if kind is dict:
+        return all(type(key) is str and key.isascii() and _plain(item) for key, item in value.items())
+    return kind is list and all(map(_plain, value))
 
 
 def read(text: str) -> Any:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.domain.plans import TALKS, make_plan
@@ -66,6 +67,12 @@ def test_canonical_text_is_a_fixed_point(value: Any) -> None:
     assert canonical(normalise(json.loads(text))) == text
     assert canonical(read(text)) == text
     assert len(sha256(text)) == 64
+
+
+@given(json_values | st.text(alphabet='\x00\x01\x1f\x7f"\\/\b\f\n\r\t\u2028\ue000\U0001f30d', max_size=20))
+def test_the_quick_way_to_canonical_text_is_the_standard_one(value: Any) -> None:
+    kept = normalise(value)
+    assert canonical(kept) == rfc8785.dumps(kept).decode()
 
 
 def test_clean_text_keeps_what_is_good() -> None:
