@@ -229,16 +229,24 @@ def test_templates_and_scenarios_of_seed_003(service: Fleet) -> None:
     assert small(service)
 
 
+def test_a_person_decides_for_an_actor_of_seed_002(service: Fleet) -> None:
+    choices = {"seats": {"one": {"human": True}}}
+    run = call(service, ("POST", "/api/runs"), {"scenario": small(service), "choices": choices}).json()["id"]
+    until("the question", lambda: service.get(f"/runs/{run}")["asks"])
+    answer = call(service, ("POST", "/api/actors/{id}/decide"), {"action": "I ask."}, id="one")
+    assert (answer.status_code, answer.json()["run_id"]) == (200, run)
+    service.post(f"/runs/{run}/cancel")
+
+
 # ── what a later issue brings ────────────────────────────────────────────────────────────────────────────────────
 
-HUMANS, COMPARE = "issue 5: human seats", "issue 5: compare"
+COMPARE = "issue 5: compare"
 SETS = "a later issue: programs and scenario sets (seed 004)"
 
 
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        later("POST", "/api/actors/{id}/decide", issue=HUMANS),
         later("GET", "/api/runs/{id}/compare?other={id2},{id3}", issue=COMPARE),
         later("POST", "/api/scenario_sets", issue=SETS),
         later("GET", "/api/scenario_sets", issue=SETS),
@@ -250,8 +258,7 @@ def test_not_yet(service: Fleet, method: str, path: str) -> None:
     runs = [call(service, ("POST", "/api/runs"), {"scenario": scenario}).json()["id"] for _ in range(3)]
     names = {"id": runs[0] if "runs" in path else "one", "id2": runs[1], "id3": runs[2]}
     sets = {"brief": "Raise $10M", "base_request": PROGRAM, "num_scenarios": 3, "fund_id": "optional-fund-id"}
-    body = {"action": "waits"} if "decide" in path else sets
-    answer = call(service, (method, path), body if method == "POST" else None, **names)
+    answer = call(service, (method, path), sets if method == "POST" else None, **names)
     assert answer.is_success, answer.text
 
 

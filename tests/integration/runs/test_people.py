@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.integration.runs.desk import Desk, crowd, done, reply, settled, talks
+from tests.integration.runs.desk import Desk, crowd, done, failed, reply, settled, talks
 
+from pyscrai.domain.scenario import Scenario
 from pyscrai_api.invariants import broken
 
 
@@ -203,3 +204,86 @@ async def test_the_words_of_the_seeds_find_the_one_run_that_waits(desk: Desk) ->
     moved = await desk.ok("POST", "/actors/union/decide", {"action": "We strike."})
     assert (moved["run_id"], moved["value"]["action"]) == (run["id"], "We strike.")
     assert (await desk.refused("POST", "/actors/union/decide", {"action": "x"}))["status"] == 404
+
+
+async def test_a_dead_letter_is_taken_by_a_person_and_its_run_goes_on(desk: Desk) -> None:
+    run = await desk.start(crowd(2))
+    first, second = await desk.claim("actor")
+    await desk.finish("actor", failed(first, permanent=True), done(second))
+    assert (await desk.run(run))["status"] == "blocked"
+    await desk.ok("POST", f"/runs/{run['id']}/seats/s000/take", {})
+    assert (await desk.run(run))["status"] == "waiting"
+    await healthy(desk)
+    await say(desk, run, "s000")
+    assert (await desk.run(run))["status"] == "completed"
+    await healthy(desk)
+
+
+async def test_a_whisper_is_for_one_seat(desk: Desk) -> None:
+    run = await desk.start(crowd(2, turns=2))
+    kept = await desk.ok("POST", f"/runs/{run['id']}/seats/s001/whisper", {"text": "The key is bent."})
+    assert (kept["kind"], kept["seat"]) == ("input", "s001")
+    await desk.work()
+    views = {event["seat"]: event["view"] for event in await desk.claim("actor")}
+    assert "The key is bent." in str(views["s001"]["history"])
+    assert "The key is bent." not in str(views["s000"])
+
+
+async def test_people_write_letters_and_answer_offers_in_the_forms_of_their_phases(desk: Desk) -> None:
+    together = {"bilateral": True, "statements": True, "coalitions": True}
+    document = {"name": "letters", "seats": {name: {} for name in ("ann", "ben", "cam")}, "communication": together}
+    schedule = {"turns": 1, "phases": ["communication", "coalition", "decision"]}
+    run = await desk.start(
+        Scenario.model_validate({**document, "schedule": schedule}).content(), seats={"ann": {"human": True}}
+    )
+    phases = []
+    while (await desk.run(run))["status"] in ("running", "waiting"):
+        await desk.work(answer=least)
+        page = await pages(desk, run, "ann")
+        if page["asked"] is None:
+            continue
+        phases.append(page["asked"]["phase"])
+        assert page["form"]["title"]
+        moved = await desk.ok("POST", f"/runs/{run['id']}/seats/ann/move", {"value": least(page["form"])})
+        assert moved["state"] == "accepted"
+        await healthy(desk)
+    assert set(phases) == {"communication", "coalition", "decision"}
+
+
+def least(asked: dict[str, Any]) -> dict[str, Any]:
+    """The least that fits a form, or an event's schema."""
+    schema = asked.get("result_schema") or asked
+    return {name: smallest(one) for name, one in schema["properties"].items() if name in schema["required"]}
+
+
+def smallest(schema: dict[str, Any]) -> Any:
+    if "const" in schema:
+        return schema["const"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "anyOf" in schema:
+        return None
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    if "null" in kinds:
+        return None
+    if kinds[0] == "array":
+        return [smallest(schema["items"]) for _ in range(schema.get("minItems") or 0)]
+    if kinds[0] == "object":
+        return {name: smallest(one) for name, one in schema["properties"].items()}
+    return {"string": "a" * (schema.get("minLength") or 0), "boolean": False, "number": 0, "integer": 0}[kinds[0]]
+
+
+async def test_a_dialogue_of_two_people_goes_from_one_to_the_other(desk: Desk) -> None:
+    document = {"name": "chat", "seats": {"ann": {}, "ben": {}}, "schedule": {"policy": "dialogue@1", "turns": 4}}
+    people = {"ann": {"human": True}, "ben": {"human": True}}
+    run = await desk.start(Scenario.model_validate(document).content(), seats=people)
+    spoke = []
+    while (now := await desk.run(run))["status"] == "waiting":
+        (asked,) = now["asks"]
+        spoke.append(asked["seat"])
+        said = {"text": f"{asked['seat']} says {asked['turn']}", "to": None, "closing": False}
+        await desk.ok("POST", f"/runs/{run['id']}/seats/{asked['seat']}/move", {"value": said})
+        await desk.work()
+    assert spoke == ["ann", "ben", "ann", "ben"]
+    assert (await desk.run(run))["status"] == "completed"
+    await healthy(desk)

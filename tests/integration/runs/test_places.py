@@ -240,3 +240,19 @@ async def test_without_a_bound_all_play(dsn: str) -> None:
             desk = Desk(http=http, deps=deps)
             assert await admit(desk) == 2, "those of before too"
             assert await statuses(desk, runs + await several(desk, 1)) == ["running"] * 6
+
+
+async def test_who_waits_for_people_leaves_the_place_to_others_and_takes_one_again(desk: Desk) -> None:
+    waits = await desk.start(crowd(1, turns=2), seats={"s000": {"human": True}})
+    assert waits["status"] == "waiting"
+    others = await several(desk, 4)
+    assert [run["status"] for run in others] == ["running"] * 3 + ["pending"]
+    await desk.ok("POST", f"/runs/{waits['id']}/seats/s000/move", {"value": {"action": "I go."}})
+    now = await desk.run(waits)
+    assert (now["status"], now["open"], now["reason"]["code"]) == ("pending", 0, "waiting_for_place")
+    await desk.finish("actor", *[done(event) for event in (await desk.claim("actor"))[:1]])
+    await admit(desk)
+    now = await desk.run(waits)
+    assert (now["status"], now["turn"]) == ("waiting", 2), "the oldest of those that wait goes on first"
+    await admit(desk)
+    assert sorted(await statuses(desk, others)) == ["completed", "running", "running", "running"]
