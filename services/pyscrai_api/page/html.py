@@ -110,7 +110,7 @@ def _runs(facts: Facts) -> str:
 def _run(run: Run, *, links: bool) -> str:
     title = escape(run.title)
     if links:
-        title = f'<a href="/api/v1/runs/{escape(run.id)}">{title}</a>'
+        title = f'<a href="/runs/{escape(run.id)}">{title}</a>'
     reason = ""
     status = f'<span class="pill {TONES.get(run.status, "quiet")}">{escape(run.status)}</span>'
     if run.outcome:

@@ -182,3 +182,13 @@ def _pieces(secret: str) -> tuple[str, ...]:
 
 def _words(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(text)]
+
+
+def is_usual(entry: Draft) -> bool:
+    """Whether a line tells of a disclosure as it happens in any good talk: goals and limits that were spoken of. It is
+    listed, and does not count as inconsistent."""
+    return is_disclosure(entry) and entry.body.get("severity") == "low"
+
+
+def is_disclosure(entry: Draft) -> bool:
+    return entry.kind == "check" and entry.body.get("check") == CHECK

@@ -94,7 +94,12 @@ async def test_runs_engines_and_queue(api: httpx.AsyncClient) -> None:
     assert first[0].endswith("paused by local")
     assert first[1:] == ["paused", f"1 of {run['turns']}", "$0 of $1.00"]
     assert second[1] == "running"
-    assert f"/api/v1/runs/{run['id']}" in seen.links
+    assert f"/runs/{run['id']}" in seen.links
+    told = await api.get(f"/runs/{odd['id']}")
+    assert "default-src 'none'" in told.headers["content-security-policy"]
+    assert title in Page(told.text).text
+    assert "script" not in Page(told.text).tags
+    assert (await api.get("/runs/nothing")).status_code == 404
     assert "script" not in seen.tags
     engine = {"engine_type": "actor", "resource_limits": {"max_concurrent_events": 4}}
     made = (await api.post("/api/v1/engine-instances", json=engine)).json()
