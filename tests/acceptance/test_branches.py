@@ -18,6 +18,7 @@ from tests.acceptance.terminal import SCENARIO, Cli
 from tests.acceptance.test_kills import query
 from tests.conftest import run_apart
 
+from pyscrai.sdk.runner import Runner
 from pyscrai.sdk.scenario import Scenario
 
 CHOICES = {"model": "gpt-4o-mini", "prices": {"gpt-4o-mini": {"input": "1", "output": "2"}}, "limit": "0.5"}
@@ -92,6 +93,13 @@ def test_equal_whatever_the_number_of_engines_and_while_the_parent_runs(dsn: str
         until("four actors", lambda: sum(name.startswith("actor") for name in at.pids().values()) == 4)
         later = at.ended(branch(at, parent, 1, **CHANGED))
         assert later["log_digest"] == alone["log_digest"]
+        with Runner(api_url=f"http://127.0.0.1:{at.port}") as runner:
+            told = runner.branch(parent["id"], turn=1, edits=CHANGED["edits"])
+            assert told.log_digest == alone["log_digest"]
+            compared = runner.compare_runs(alone["id"], later["id"], told.id)
+            assert (compared.shared_turns, compared.first_move, compared.facts) == (4, {}, [])
+            assert runner.diff(alone["id"], told.id).same
+            assert len(runner.tree(parent["id"]).runs) == 4
         unchanged = at.ended(branch(at, parent, 1))
         assert unchanged["log_digest"] == whole["log_digest"]
         again = at.ended(at.post(f"/runs/{later['id']}/replay", {}))

@@ -15,7 +15,7 @@ async def comparison_of(api: Api, runs: Sequence[str]) -> Comparison:
     first, *others = [(await find_run(api, run)).id for run in runs]
     whole = await api.courses.compare(first, others)
     while whole.next is not None:
-        whole = _joined(whole, await api.courses.compare(first, others, after=whole.next))
+        whole = joined(whole, await api.courses.compare(first, others, after=whole.next))
     return whole
 
 
@@ -29,7 +29,8 @@ async def difference_of(api: Api, run: str, other: str) -> Difference:
     return whole
 
 
-def _joined(whole: Comparison, more: Comparison) -> Comparison:
+def joined(whole: Comparison, more: Comparison) -> Comparison:
+    """A comparison with that of the turns that follow."""
     same = whole.shared_turns == len(whole.turns)
     return more.model_copy(
         update={

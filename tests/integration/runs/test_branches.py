@@ -144,3 +144,46 @@ async def test_the_same_key_branches_once(desk: Desk) -> None:
     assert {answer.status_code for answer in made} == {201}
     assert len({answer.json()["id"] for answer in made}) == 1
     assert len((await desk.ok("GET", "/runs"))["items"]) == 2
+
+
+async def test_edits_hold_from_the_start(desk: Desk) -> None:
+    name = await desk.scenario(three())
+    wanted = {"board": {"goals": ["growth"], "private": None}, "narrator": {"instructions": "Be dry."}}
+    edited = await desk.ok("POST", "/runs", {"scenario": name, "choices": {"edits": wanted}})
+    shown = {event["seat"]: event["view"]["you"] for event in await desk.claim("actor")}
+    assert (shown["board"]["goals"], shown["board"]["private"]) == (["growth"], "")
+    assert shown["union"]["goals"] == ["higher pay"]
+    plain = await desk.ok("POST", "/runs", {"scenario": name})
+    assert edited["log_digest"] != plain["log_digest"]
+    problem = await desk.refused("POST", "/runs", {"scenario": name, "choices": {"edits": {"board": {"gaols": []}}}})
+    assert [item["pointer"] for item in problem["errors"]] == ["/choices/edits/board/gaols"]
+
+
+async def test_documents_of_the_shared_part_come_along_and_no_others(desk: Desk) -> None:
+    tool = {"name": "archive", "description": "finds papers"}
+    seats = {"ada": {"tools": [tool], "goals": ["ask"]}, "bo": {"goals": ["answer"]}}
+    content = talks(seats=seats, seat_order=[], schedule={"policy": "dialogue@1", "turns": 4}, metrics={}, checks={})
+    asked: list[str] = []
+
+    def answer(event: dict[str, Any]) -> dict[str, Any]:
+        if event["event_type"] == "oracle":
+            asked.append("paper")
+            paper = {"title": f"Paper {len(asked)}", "content_type": "text/plain", "text": f"It says {len(asked)}."}
+            return {"content": "Found it.", "documents": [paper]}
+        wants = event["seat"] == "ada" and event["data"].get("tools_left") and not event["view"]["tool_results"]
+        said = {"text": f"{event['seat']} says {event['turn']}", "to": None, "closing": False, "thought": "hm"}
+        return said | ({"tool_call": {"name": "archive", "input": {}}} if wants else {})
+
+    parent = await desk.play(await desk.start(content), answer)
+    assert parent["status"] == "completed"
+    ids = [
+        document["id"]
+        for entry in await desk.log(parent)
+        if entry["kind"] == "tool_result"
+        for document in entry["body"]["documents"]
+    ]
+    assert len(set(ids)) == 2
+    made = await branch(desk, parent, {"turn": 2})
+    kept = await desk.http.get(f"/api/v1/runs/{made['id']}/documents/{ids[0]}")
+    assert (kept.status_code, kept.text) == (200, "It says 1.")
+    assert (await desk.http.get(f"/api/v1/runs/{made['id']}/documents/{ids[1]}")).status_code == 404

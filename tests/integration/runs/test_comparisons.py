@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import pytest
 from tests.integration.runs.desk import Desk, reply, talks
+
+from pyscrai.contract.comparisons import Comparison
+from pyscrai.sdk.comparing import joined
 
 
 def three(**more: Any) -> dict[str, Any]:
@@ -126,6 +130,18 @@ async def test_several_runs_turn_by_turn(desk: Desk) -> None:
     assert board["likeness"][2] is None
     facts = [(one["turn"], one["name"], one["values"]) for one in found["facts"] if one["turn"] == 3]
     assert facts == [(3, "bonus", [None, True, None])]
+
+
+async def test_a_comparison_in_pieces_is_the_whole_one(desk: Desk) -> None:
+    first = await desk.play(await desk.start(three()))
+    bold = await desk.play(await branch(desk, first, 1), bolder)
+    short = await desk.play(await desk.start(talks(schedule={"turns": 2})))
+    path, other = f"/runs/{first['id']}/compare", f"{bold['id']},{short['id']}"
+    whole = Comparison.model_validate(await desk.ok("GET", path, other=other))
+    pieces = [await desk.ok("GET", path, other=other, after=after, turns=1) for after in range(3)]
+    assert [piece["next"] for piece in pieces] == [1, 2, None]
+    assert [run["turns"] for run in pieces[-1]["runs"]] == [3, 3, 2]
+    assert reduce(joined, map(Comparison.model_validate, pieces)) == whole
 
 
 async def test_what_cannot_be_compared(desk: Desk) -> None:
