@@ -3,12 +3,14 @@ against runs of others."""
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.acceptance.fleet import Fleet, fleet
+from tests.acceptance.terminal import Cli
 
 from pyscrai.sdk.scenario import Scenario
 from pyscrai.sdk.shipped import shipped_scenarios
@@ -67,3 +69,24 @@ def test_an_estimate_is_near_the_bill_of_scenarios_that_it_was_not_calibrated_on
                 assert billed < Decimal(told["at_most"])
         # Nine of ten are meant to lie in the range; of six one may not.
         assert sum(held) >= len(held) - 1, held
+
+
+@pytest.mark.timeout(300)
+def test_a_run_says_what_it_will_cost_and_does_not_wait_for_an_answer(cli: Cli) -> None:
+    with mock_provider_process("--length-median=60") as provider:
+        paid = ("--model", provider.model, "--price", f"{provider.model}=0.15,0.6")
+        told = json.loads(cli("estimate", "first-read", *paid, "--json").stdout)
+        assert told["exact"]
+        assert provider.bill()["totals"]["billed"] == 0, "an estimate spends nothing"
+        page = cli("estimate", "first-read", *paid)
+        assert page.returncode == 0
+        assert "No run was paid for here with these models yet" in page.stdout
+        run = cli("run", "first-read", *paid, "--limit", "0.5", "--json")
+        assert run.returncode == 0, run.stderr
+        assert f"Estimate: {told['calls']['expected']} model calls" in run.stderr
+        assert "limit $0.50" in run.stderr
+        assert json.loads(run.stdout)["model_calls"] == told["calls"]["expected"]
+        assert "paid calls of these models here" in " ".join(cli("estimate", "first-read", *paid).stdout.split())
+    assert "Estimate" not in cli("run", "first-read", "--json").stderr, "what is free needs none"
+    too_little = cli("estimate", "first-read", *paid, "--limit", "0.0001")
+    assert "may not be enough" in " ".join(too_little.stdout.split())

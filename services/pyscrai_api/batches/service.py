@@ -42,6 +42,7 @@ INSERT INTO batch_runs (batch_id, place, variation, varied, choices, seed, repet
 SELECT $1, * FROM unnest($2::int[], $3::int[], $4::text[], $5::text[], $6::bigint[], $7::int[])
 """
 _STATUS = "UPDATE batches SET status = $2 WHERE id = $1 AND status = ANY($3) RETURNING id"
+_STOP_ALL = "UPDATE batches SET status = 'paused' WHERE owner = $1 AND status = 'running'"
 _GO_ON = """
 UPDATE batches SET status = 'running', pool = CASE WHEN $2 THEN $3 ELSE pool END,
   budget = CASE WHEN $4 THEN $5 ELSE budget END
@@ -167,6 +168,10 @@ class Batches:
         for run_id in await self._of(batch_id, GOING):
             await self._quietly(self._runs.control.pause(run_id, by))
         return await self._read(batch_id)
+
+    async def stop_all(self, owner: str) -> None:
+        """Start no more runs of anything that is somebody's; what plays is left alone."""
+        await self._pool.execute(_STOP_ALL, owner)
 
     async def cancel(self, batch_id: UUID) -> Batch:
         """End it now, and all its runs. Raises Conflict where it is done."""

@@ -10,7 +10,7 @@ from math import exp, sqrt
 from pyscrai.domain.choices import Price
 from pyscrai.domain.money import UNIT, cost, upper_bound
 from pyscrai.domain.plan import Plan
-from pyscrai_api.estimates.lengths import Lengths
+from pyscrai_api.estimates.lengths import Length, Lengths
 from pyscrai_api.estimates.playing import Asked, Play
 from pyscrai_api.estimates.sizes import Size
 
@@ -42,6 +42,15 @@ class Bill:
     high: float = 1.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Terms:
+    """What is the same for all questions of one kind to one seat."""
+
+    length: Length
+    cached: tuple[float, float]
+    again: float
+
+
 def bill(
     plan: Plan, play: Play, size_of: Callable[[Asked], Size], lengths: Lengths, prices: Mapping[str, Price]
 ) -> Bill:
@@ -49,13 +58,19 @@ def bill(
     to call evens out."""
     told = Bill()
     doubt, chance = 0.0, 0.0
+    terms: dict[tuple[str, str], _Terms] = {}
     for asked in play.asked:
-        seating = plan.seating(asked.who)
-        model, kind, price = seating.model, plan.event_type(asked.work).name, prices[seating.model]
-        size, length = size_of(asked), lengths.answer(model, kind, seating.max_tokens)
+        seating, kind = plan.seating(asked.who), plan.event_type(asked.work).name
+        model, price = seating.model, prices[seating.model]
+        known = terms.get((asked.who, kind))
+        if known is None:
+            known = terms[asked.who, kind] = _Terms(
+                length=lengths.answer(model, kind, seating.max_tokens),
+                cached=lengths.cached(model),
+                again=1 + lengths.repairs(model),
+            )
+        size, length, again, (cached, written) = size_of(asked), known.length, known.again, known.cached
         read, unsure = lengths.request(model, kind, round(size.bound), size.counted)
-        cached, written = lengths.cached(model)
-        again = 1 + lengths.repairs(model)
         read, wrote = read * again, length.tokens * again
         spent = cost(
             *(round(read), round(wrote), price),

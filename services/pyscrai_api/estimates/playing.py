@@ -9,6 +9,7 @@ from typing import Any
 from pyscrai.domain.entry import Entry
 from pyscrai.domain.plan import Plan
 from pyscrai.domain.play import advance, begin
+from pyscrai.domain.scenario import Seat
 from pyscrai.domain.state import State
 from pyscrai.domain.work import Result, Work
 from pyscrai_api.estimates.answers import Manner, answer
@@ -64,6 +65,7 @@ def play(plan: Plan, manner: Manner, tokens: Callable[[Work], float], shown: Col
     Raises PolicyError where the policy finds no way on.
     """
     told = Play()
+    plan = _without_secrets(plan)
     move = begin(plan)
     log: list[Entry] = list(move.entries)
     step = 0
@@ -86,6 +88,19 @@ def play(plan: Plan, manner: Manner, tokens: Callable[[Work], float], shown: Col
         move = advance(plan, move.state, results, seq=len(log), step=step)
         log += move.entries
     return told
+
+
+def _without_secrets(plan: Plan) -> Plan:
+    """Nobody gives away anything in made-up answers, so nothing has to be looked for in them."""
+    kept = {"title", "role", "model", "max_tokens", "human", "opening"}
+    seats = {
+        name: Seat(
+            **seat.model_dump(include=kept),
+            tools=[tool.model_copy(update={"description": ""}) for tool in seat.tools],
+        )
+        for name, seat in plan.scenario.seats.items()
+    }
+    return plan.model_copy(update={"scenario": plan.scenario.model_copy(update={"seats": seats})})
 
 
 def who_answers(work: Work) -> str:

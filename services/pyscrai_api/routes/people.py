@@ -57,7 +57,9 @@ async def remove(name: str, shared: Shared, who: Admin) -> Response:
 
 
 async def _stop(shared: Deps, name: str, by: Caller) -> None:
-    """Let nothing of somebody's go on by itself: runs pause, and those that have not begun never will."""
+    """Let nothing of somebody's go on by itself: batches start no more runs, runs pause, and those that have not begun
+    never will."""
+    await shared.batches.stop_all(name)
     for run in await shared.users.under_way(name):
         try:
             if run.unbegun:

@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 from tests.integration.runs.desk import Desk, crowd, done, failed, money, settled, talks
 
+from pyscrai.contract.batches import NewBatch
+from pyscrai.domain.sweeps import Sweep
+from pyscrai_api.batches import reading
 from pyscrai_api.deps import open_deps
+from pyscrai_api.errors import NotFound
 from pyscrai_api.settings import Settings
 
 GRID = {"turns": [1, 2], "regulator.private": ["we will settle", "we will not"]}
@@ -205,3 +209,36 @@ async def test_the_budget_is_for_all_of_them_together(desk: Desk) -> None:
     limits = {one["name"]: one["limit"] for one in await desk.ok("GET", "/limits") if one["scope"] == "group"}
     assert (again["id"], money(again["budget"]), money(limits["sweep"])) == (batch["id"], 1, 1), "it keeps the new one"
     assert (await played(desk))["counts"] == {"completed": 3}
+
+
+async def test_batches_of_somebody_who_is_removed_start_nothing_more(desk: Desk) -> None:
+    await desk.ok("POST", "/templates/scenarios", {"name": "crowd", "content": crowd(1), "visibility": "shared"})
+    await desk.ok("POST", "/users", {"name": "ada"})
+    wanted = NewBatch(config=Sweep(name="hers", scenario="crowd", seeds=3, at_once=1))
+    await desk.deps.batches.create(wanted, "ada", False)
+    assert await begin(desk) == 1
+    await desk.ok("DELETE", "/users/ada")
+    assert await begin(desk) == 0
+    assert await rows_of(desk, "SELECT b.status, r.status FROM batches b JOIN runs r ON r.batch_id = b.id") == [
+        ("paused", "paused")
+    ]
+
+
+async def test_a_key_sent_twice_is_one_batch(desk: Desk) -> None:
+    name = await desk.scenario(crowd(1))
+    body = {"config": {"name": "sweep", "scenario": name}}
+    answers = [await desk.http.post("/api/v1/batches", json=body, headers={"idempotency-key": "one"}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[1].headers["idempotency-replayed"] == "true"
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+    other = await desk.http.post("/api/v1/batches", json=body, headers={"idempotency-key": "two"})
+    assert other.status_code == 200
+
+
+async def test_others_neither_see_nor_touch_it(desk: Desk) -> None:
+    batch = await posted(desk)
+    async with desk.deps.pool.acquire() as conn:
+        assert (await reading.page(conn, "ada", None, 10)).items == []
+        for wanted in (batch["id"], "sweep"):
+            with pytest.raises(NotFound):
+                await reading.find(conn, "ada", wanted)
