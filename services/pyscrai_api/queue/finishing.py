@@ -10,7 +10,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +28,7 @@ from pyscrai_api.queue.engines import BIGGEST_ID, BIGGEST_NUMBER, Held
 from pyscrai_api.queue.loose import Loose
 from pyscrai_api.queue.ports import ClaimedRow, RunFinisher, Validator
 from pyscrai_api.queue.statements import sql
+from pyscrai_api.queue.together import together
 
 log = structlog.get_logger()
 
@@ -97,9 +98,13 @@ class Finishing:
         """One answer per call, in order."""
         known = [c for c in calls if _in_range(c.event_id, c.lease_no, c.call, c.try_no, c.input_bound, c.max_tokens)]
         places = await self._places({call.event_id for call in known}, payload=False)
+        of_runs = sorted(_by_run(known, places).items())
+        asked = [partial(self._runs.reserve, engine_id, run_id, of_run) for run_id, of_run in of_runs]
         grants: list[Grant] = []
-        for run_id, of_run in sorted(_by_run(known, places).items()):
-            grants += await self._runs.reserve(engine_id, run_id, of_run)
+        for found in await together(asked):
+            if isinstance(found, Exception):
+                raise found
+            grants += found
         for owner, group in _by_owner(known, places):
             grants += await self._loose.reserve(engine_id, owner, group)
         answers = {(grant.event_id, grant.call): grant for grant in grants}
@@ -137,25 +142,29 @@ class Finishing:
         groups: dict[UUID | None, list[Finish]] = {run_id: [] for run_id in calls}
         for item in items:
             groups.setdefault(places[item.event_id].run_id, []).append(item)
+        in_order = sorted(groups, key=lambda run_id: (run_id is not None, run_id or UUID(int=0)))
+        jobs = [partial(self._of_run, engine_id, run_id, groups[run_id], calls) for run_id in in_order]
         answers: dict[int, Finished] = {}
         failure: Exception | None = None
-        for run_id in sorted(groups, key=lambda run_id: (run_id is not None, run_id or UUID(int=0))):
-            try:
-                if run_id is None:
-                    found = await self._loose.finish(engine_id, groups[run_id])
-                elif groups[run_id]:
-                    found = await self._runs.finish(engine_id, run_id, groups[run_id], calls.get(run_id, ()))
-                else:
-                    await self._runs.settle(engine_id, run_id, calls[run_id])
-                    continue
-            except Exception as error:
-                log.warning("finish_failed", run=str(run_id), error=f"{type(error).__name__}: {error}")
-                failure = failure or error
+        for run_id, found in zip(in_order, await together(jobs), strict=True):
+            if isinstance(found, Exception):
+                log.warning("finish_failed", run=str(run_id), error=f"{type(found).__name__}: {found}")
+                failure = failure or found
                 continue
             answers |= {answer.event_id: answer for answer in found}
         if failure is not None:
             raise failure
         return answers
+
+    async def _of_run(
+        self, engine_id: UUID, run_id: UUID | None, items: Sequence[Finish], calls: dict[UUID, list[CallRecord]]
+    ) -> list[Finished]:
+        if run_id is None:
+            return await self._loose.finish(engine_id, items)
+        if items:
+            return await self._runs.finish(engine_id, run_id, items, calls.get(run_id, ()))
+        await self._runs.settle(engine_id, run_id, calls[run_id])
+        return []
 
     async def _checked(self, item: Finish, place: Place, refuse_large: bool) -> Finish:
         """The item as it is committed: cleaned, or a failure where its result is not what the event type asks for."""

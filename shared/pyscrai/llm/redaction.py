@@ -24,7 +24,7 @@ _REAL = {
     "AIza": r"\bAIza[A-Za-z0-9_-]{35}",
     "ya29.": r"\bya29\.[A-Za-z0-9_-]{20,}",
     "AKIA": r"\bAKIA[A-Z0-9]{16}\b",
-    "gh": r"\bgh[pousr]_[A-Za-z0-9]{36,}",
+    **{f"gh{kind}_": rf"\bgh{kind}_[A-Za-z0-9]{{36,}}" for kind in "pousr"},  # "gh" alone stands in every other line
     "github_pat_": r"\bgithub_pat_[A-Za-z0-9_]{30,}",
     "xox": r"\bxox[abprs]-[A-Za-z0-9-]{20,}",
     "eyJ": r"\beyJ[A-Za-z0-9_-]{15,}\.eyJ[A-Za-z0-9_-]{15,}\.[A-Za-z0-9_-]{15,}",  # a signed token
@@ -32,7 +32,7 @@ _REAL = {
     "earer ": r"(?<=[Bb]earer )(?=[A-Za-z._~+/=-]*\d)[A-Za-z0-9._~+/=-]{20,}",
     "://": r"(?<=://)(?P<user>[^/\s:@\"']+:)[^/\s@\"']+(?=@[A-Za-z0-9\[])",
 }
-_PATTERNS = [(mark, re.compile(pattern)) for mark, pattern in _REAL.items()]
+_PATTERNS = [(mark.encode(), re.compile(pattern)) for mark, pattern in _REAL.items()]
 """Only where its mark stands is a pattern looked for: prompts are long, and searching for all of them is slow."""
 
 
@@ -47,7 +47,8 @@ def redact(text: str, keys: Iterable[str] = ()) -> str:
     """The text without `keys`, and without what can only be a key or the password of an address."""
     for key in keys:
         text = hide(text, key)
+    raw = text.encode("utf-8", "surrogatepass")  # bytes are searched ten times as fast as text beyond Latin-1
     for mark, pattern in _PATTERNS:
-        if mark in text:
+        if mark in raw:
             text = pattern.sub(lambda found: f"{found.groupdict().get('user') or ''}{HIDDEN}", text)
     return text
