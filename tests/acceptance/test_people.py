@@ -15,6 +15,9 @@ import pytest
 from tests.acceptance.fleet import Fleet, fleet, until
 from tests.acceptance.terminal import ROOT, SECONDS, command
 
+from pyscrai import HumanActor, Runner, Scenario
+from pyscrai.sdk.human import Question
+
 SCENARIO = """
 format: pyscrai/scenario@1
 name: three-doors
@@ -229,3 +232,32 @@ def test_in_a_terminal_a_draft_is_found_again_and_what_follows_is_shown(
         assert second.process.wait(timeout=SECONDS) == 0
     finally:
         second.close()
+
+
+@pytest.mark.timeout(300)
+def test_people_answer_in_a_program(machines: Fleet, player: Player, tmp_path: Path) -> None:
+    expected = player.json("run", player.scenario, "--model", player.answers(tmp_path))
+    questions: list[Question] = []
+
+    def decides(question: Question) -> dict[str, Any]:
+        questions.append(question)
+        found: dict[str, Any] = json.loads(says("left", question.turn))
+        return found
+
+    async def nods(question: Question) -> None:
+        assert question.proposed == json.loads(says("right", question.turn))
+
+    def fails(question: Question) -> None:
+        raise LookupError(f"nobody is here for {question.title}")
+
+    people = {"left": HumanActor("Lea", decides), "right": HumanActor("Rob", nods, approve=True)}
+    with Runner(f"http://127.0.0.1:{machines.port}") as runner:
+        scenario = Scenario.load(player.scenario)
+        played = runner.run(scenario, model=player.answers(tmp_path), human_actors=people)
+        with pytest.raises(LookupError):
+            runner.run(scenario, model=player.answers(tmp_path), human_actors={"left": HumanActor("Lea", fails)})
+    assert played.status == "completed"
+    assert [(question.title, question.turn) for question in questions] == [("Left", 1), ("Left", 2)]
+    assert "The key is bent." in str(questions[0].view)
+    assert story(player, played.id) == story(player, expected["id"])
+    assert player.json("runs", "list")[0]["status"] == "paused", "nobody watches a run whose person failed"
