@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _NUMBER = r"\d{1,3}(?:[ ,]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 _QUANTITY = re.compile(
@@ -44,6 +45,12 @@ class Quantity:
 
 def quantities(text: str) -> list[Quantity]:
     """Those with a unit, in the order of the text; what stands in quotation marks was said by somebody else."""
+    return list(_quantities(text))
+
+
+@lru_cache(maxsize=4096)
+def _quantities(text: str) -> tuple[Quantity, ...]:
+    """Every seat of a turn reads the same lines."""
     found = []
     text = _QUOTED.sub(lambda quoted: " " * len(quoted[0]), text)
     for match in _QUANTITY.finditer(text):
@@ -55,7 +62,7 @@ def quantities(text: str) -> list[Quantity]:
             continue
         value = float(re.sub(r"[ ,]", "", match["number"]))
         found.append(Quantity(value, unit, match.start("number"), match.end("number"), match["number"]))
-    return found
+    return tuple(found)
 
 
 def _singular(unit: str) -> str:

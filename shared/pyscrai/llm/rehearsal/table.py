@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pyscrai.domain.chance import chance
 from pyscrai.llm.rehearsal.quantities import Quantity, last_of, quantities
@@ -109,8 +109,13 @@ class Table:
 
 def used(frame: str, texts: Sequence[str]) -> bool:
     """Whether the longest fixed part of a frame is in one of the texts."""
-    fixed = max((part.strip() for part in _fixed(frame)), key=len, default="").lower()
+    fixed = _longest(frame)
     return len(fixed) >= 8 and any(fixed in text.lower() for text in texts)
+
+
+@lru_cache(maxsize=4096)
+def _longest(frame: str) -> str:
+    return max((part.strip() for part in _fixed(frame)), key=len, default="").lower()
 
 
 def _fixed(frame: str) -> list[str]:

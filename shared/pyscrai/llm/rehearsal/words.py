@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _VERBS = frozenset(
     """
@@ -235,11 +236,14 @@ def cut(text: str, limit: int) -> str:
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text; a quotation stays within its sentence."""
-    return [
-        part.strip()
-        for part in re.split(r"(?:(?<=[.!?…])(?<!\bvs\.)|(?<=[.!?…][”\"]))\s+(?=[A-Z“\"0-9])", text)
-        if part.strip()
-    ]
+    return list(_sentences(text))
+
+
+@lru_cache(maxsize=4096)
+def _sentences(text: str) -> tuple[str, ...]:
+    """Kept, because every seat of a turn reads the same lines."""
+    parts = re.split(r"(?:(?<=[.!?…])(?<!\bvs\.)|(?<=[.!?…][”\"]))\s+(?=[A-Z“\"0-9])", text)
+    return tuple(part.strip() for part in parts if part.strip())
 
 
 def join(parts: list[str]) -> str:
@@ -249,9 +253,14 @@ def join(parts: list[str]) -> str:
 
 def content_words(text: str) -> set[str]:
     """Words that carry meaning, roughly stemmed, for finding what belongs together."""
-    return {
+    return set(_content_words(text))
+
+
+@lru_cache(maxsize=4096)
+def _content_words(text: str) -> frozenset[str]:
+    return frozenset(
         re.sub(r"(ing|ed|es|s)$", "", word) for word in re.findall(r"[a-z]{4,}", text.lower()) if word not in _COMMON
-    }
+    )
 
 
 _COMMON = frozenset(
