@@ -49,6 +49,7 @@ def problems(scenario: Scenario) -> list[Problem]:
         *_flow(scenario),
         *_events(scenario),
         *_happenings(scenario),
+        *_unplayed(scenario),
     ]
 
 
@@ -256,3 +257,22 @@ def _happenings(scenario: Scenario) -> Iterator[Problem]:
             yield Problem(here, message, None, "warning")
     if scenario.happenings and scenario.schedule.policy != "turns@1":
         yield Problem("/happenings", f"{scenario.schedule.policy} plays no happenings", "use turns@1", "warning")
+
+
+def _unplayed(scenario: Scenario) -> Iterator[Problem]:
+    """What is declared beside the turns and has no place in this policy, or at this table."""
+    policy, talk = scenario.schedule.policy, scenario.communication
+    if talk.bilateral or talk.statements or talk.coalitions:
+        if policy != "turns@1":
+            yield Problem("/communication", f"{policy} has no letters and no coalitions", "use turns@1", "warning")
+        elif len(scenario.seats) < 2:
+            yield Problem("/communication", "with one seat there is nobody to write to", None, "warning")
+    if policy == "flow@1" and (scenario.reports.every or scenario.reports.at_end):
+        hint = "add a step by: analyst"
+        yield Problem(
+            "/reports", "in flow@1 the steps of the analyst are its reports: this is not used", hint, "warning"
+        )
+    if policy == "dialogue@1" and scenario.world.variables:
+        yield Problem(
+            "/world/variables", "a dialogue has no narrator who changes facts: this is not used", None, "note"
+        )

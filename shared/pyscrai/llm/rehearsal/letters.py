@@ -112,9 +112,9 @@ WITH_YOU = (
     "{I} hear you in “{pact}”, and {i} will not break ranks over “{quote}”",
 )
 STATEMENT = (
-    "To everybody here: {i} want to {vp}, and {i} will measure the day by that",
+    "{I} want to {vp}, and {i} will measure this day by it, whoever helps",
     "{I} say it for all to hear: whoever helps to {vp} has {me} on their side",
-    "Before we decide, let it be said in public that {i} am here to {vp}",
+    "Before we decide, let it be heard that {i} am here to {vp}",
 )
 STATEMENT_RULE = (
     "Let nobody say later that they did not know: {rule}",
