@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from pyscrai.contract.costs import Costs
 from pyscrai.contract.runs import Run
+from pyscrai.contract.seats import Asked
 from pyscrai_api.access import LOCAL_OWNER
 from pyscrai_api.database import Pool
 from pyscrai_api.money.prices import today
@@ -17,6 +18,7 @@ from pyscrai_api.people.pools import may_see_lane
 from pyscrai_api.queue.statements import sql
 from pyscrai_api.queue.states import Live
 from pyscrai_api.runs import reading
+from pyscrai_api.seats.reading import inbox
 
 RUNS = 15
 KINDS = ("actor", "narrator", "analyst")
@@ -73,6 +75,7 @@ class Facts:
     lanes: list[Lane]
     counts: dict[str, int]
     runs: list[Run]
+    asks: list[Asked]
     links: bool
     by_day: Costs
     by_model: Costs
@@ -93,6 +96,7 @@ async def look(pool: Pool, owner: str, *, links: bool) -> Facts:
             if may_see_lane(owner, row["lane"]):
                 lanes.setdefault(row["lane"], Lane(name=row["lane"])).events[Live(row["state"])] = row["events"]
         counts = {row["status"]: row["runs"] for row in await conn.fetch(_COUNTS, owner)}
+        asks = await inbox(conn, owner, run_id=None, seat=None, after=None, limit=RUNS)
         page = await reading.list_runs(conn, owner, scenario=None, status=None, after=None, limit=RUNS)
     whose = None if owner == LOCAL_OWNER else owner
     since = today() - timedelta(days=DAYS - 1)
@@ -101,6 +105,7 @@ async def look(pool: Pool, owner: str, *, links: bool) -> Facts:
         lanes=list(lanes.values()),
         counts=counts,
         runs=page.items,
+        asks=asks.items,
         links=links,
         by_day=await costs(pool, by="day", since=since, owner=whose, limit=DAYS),
         by_model=await costs(pool, by="model", since=since, owner=whose, limit=MODELS),

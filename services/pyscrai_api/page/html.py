@@ -9,6 +9,7 @@ from html import escape
 from importlib.resources import files
 
 from pyscrai.contract.runs import Run
+from pyscrai.contract.seats import Asked
 from pyscrai_api.page import money
 from pyscrai_api.page.facts import Facts, Lane
 
@@ -54,7 +55,7 @@ def page(facts: Facts) -> str:
 <a href="/readyz">Ready?</a></nav>
 </header>
 <main>
-{_warnings(facts)}<section>
+{_warnings(facts)}{_asks(facts)}<section>
 <h2>Latest runs</h2>
 {_runs(facts)}
 </section>
@@ -86,6 +87,27 @@ def _warnings(facts: Facts) -> str:
         if lane.deserted
     ]
     return "".join(f'<p class="notice">{text}</p>\n' for text in said)
+
+
+def _asks(facts: Facts) -> str:
+    """Whom runs wait for; nothing where they wait for nobody."""
+    if not facts.asks:
+        return ""
+    rows = "\n".join(_ask(asked) for asked in facts.asks)
+    head = "<tr><th>Waiting for</th><th>Asked</th><th>Until</th></tr>"
+    table = f'<table class="asks">\n<thead>{head}</thead>\n<tbody>\n{rows}\n</tbody>\n</table>'
+    return f"<section>\n<h2>People at the table</h2>\n{table}\n</section>\n"
+
+
+def _ask(asked: Asked) -> str:
+    what = f"look at: {asked.what}" if asked.kind == "approval" else asked.what
+    until = "" if asked.deadline is None else f"<time>{escape(asked.deadline[:16].replace('T', ' '))} UTC</time>"
+    command = f"pyscrai play {asked.run} --seat {asked.seat}"
+    about = f'<div class="about"><code>{escape(command)}</code></div>'
+    return (
+        f"<tr><td>{escape(asked.title)}{about}</td><td>{escape(what)}, turn {asked.turn} of {asked.turns}</td>"
+        f"<td>{until}</td></tr>"
+    )
 
 
 def _wait(number: int) -> str:

@@ -55,7 +55,7 @@ Ctrl-C pauses the run and says how to resume it; a second one quits at once.
 @click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="Decides all chance in the run (0).")
 @limit
 @prices
-@seats("model", "temperature", "max_tokens", "instructions")
+@seats("model", "temperature", "max_tokens", "instructions", "human")
 @people
 @click.option("--engines", type=Engines(), default="actor=1,narrator=1,analyst=1", help="Engines to start.")
 @click.option("--cache", is_flag=True, help="Take answers that the same requests got before, and keep new ones.")

@@ -163,3 +163,17 @@ async def test_what_was_spent_lately_has_a_place(api: httpx.AsyncClient, shared:
     assert seen.row("<b>:big")[1:] == ["1", "$0.4500 100%"]
     assert "$0.4500 of $0.50 90%" in " ".join(seen.row(run.json()["title"]))
     assert "meter" in seen.tags
+
+
+async def test_whom_runs_wait_for_is_shown(api: httpx.AsyncClient) -> None:
+    content = talks(name="asks")
+    seat = next(iter(content["seats"]))
+    content["seats"][seat]["title"] = "<b>Somebody</b>"
+    assert (await api.post("/api/v1/templates/scenarios", json=content)).status_code == 201
+    assert "People at the table" not in (await page(api)).text
+    choices = {"seats": {seat: {"human": True, "deadline": 3600, "on_deadline": "skip"}}}
+    await api.post("/api/v1/runs", json={"scenario": "asks", "choices": choices})
+    who, what, until = (await page(api)).row("<b>Somebody</b>")
+    assert who.endswith(f"pyscrai play asks/run-001 --seat {seat}")
+    assert what.startswith("Decide, turn 1 of ")
+    assert until.endswith("UTC")
