@@ -19,7 +19,7 @@ from pyscrai.domain.work import End
 MEMORY_THOUGHTS = 8
 MEMORY_CHARACTERS = 300
 """Of one thought that a seat remembers."""
-PAST_TURNS = 40
+PAST_TURNS = 14
 """Turns in the summary; older ones are thinned out, every second first."""
 PAST_CHARACTERS = 160
 """Of one change in the summary."""
