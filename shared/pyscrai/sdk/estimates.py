@@ -6,6 +6,7 @@ from pyscrai.client.api import Api
 from pyscrai.contract.estimates import Estimate, NewEstimate
 from pyscrai.domain.choices import Choices
 from pyscrai.domain.model_names import UnknownModel, parse
+from pyscrai.domain.scenario import Seat, Voice
 from pyscrai.sdk.catalog import in_catalog
 from pyscrai.sdk.scenario import Scenario
 
@@ -26,7 +27,11 @@ def may_cost(scenario: Scenario | str, choices: Choices, default_model: str | No
     if isinstance(scenario, str):
         return True
     document = scenario.document
-    declared = [*document.seats.items(), ("narrator", document.narrator), ("analyst", document.analyst)]
+    declared: list[tuple[str, Seat | Voice]] = [
+        *document.seats.items(),
+        ("narrator", document.narrator),
+        ("analyst", document.analyst),
+    ]
     models = []
     for who, part in declared:
         chosen = choices.seats.get(who)

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from pyscrai_api.estimates.calibration import STATEMENT as CALIBRATION
 from pyscrai_api.money.breakdown import RUN_STATEMENT
 from pyscrai_api.money.spending import PARTS, STATEMENTS
 
@@ -60,4 +61,10 @@ async def test_a_runs_costs_are_found_by_the_run(full: asyncpg.Connection) -> No
 async def test_an_installations_costs_are_found_by_the_day(full: asyncpg.Connection, part: Any) -> None:
     indexes, whole = await used(full, STATEMENTS[part], "(now() - interval '7 days')", "NULL", "50")
     assert {"ix_calls_paid", "ix_calls_open"} <= indexes
+    assert not whole
+
+
+async def test_what_estimates_are_calibrated_on_is_the_latest_of_the_index(full: asyncpg.Connection) -> None:
+    indexes, whole = await used(full, CALIBRATION, "ARRAY['m']", "100", "50")
+    assert "ix_calls_paid" in indexes
     assert not whole
