@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from pyscrai.contract.wire import Wire
 from pyscrai.domain.injected import ALSO, Injected, Kind
 
 TEXT = 20_000
 """Characters of an input, or of a world's new text, at most."""
+_USED = {"input": ("text", "seat"), "edit": ("world", "facts"), "metric": ("metric", "value", "seat")}
+_FIELDS = ("seat", "text", "world", "facts", "metric", "value")
 
 
 class NewInput(Wire):
@@ -29,8 +31,16 @@ class NewInput(Wire):
     metric: str | None = None
     value: JsonValue = None
 
+    @model_validator(mode="after")
+    def _used(self) -> Self:
+        kind = ALSO.get(self.kind, self.kind)
+        unused = [name for name in _FIELDS if getattr(self, name) is not None and name not in _USED[kind]]
+        if unused:
+            raise ValueError(f"{', '.join(unused)} is not used by {self.kind}; it takes {', '.join(_USED[kind])}")
+        return self
+
     def injected(self) -> Injected:
-        """As the domain reads it; what its kind has no use for is left out."""
+        """As the domain reads it."""
         kind: Any = ALSO.get(self.kind, self.kind)
         wanted: dict[str, JsonValue] = {"metric": self.metric, "value": self.value}
         if kind == "input":
@@ -38,7 +48,7 @@ class NewInput(Wire):
         elif kind == "edit":
             told: dict[str, JsonValue] = {"world": self.world, "facts": self.facts}
             wanted = {key: value for key, value in told.items() if value is not None}
-        return Injected(kind=kind, seat=None if kind == "edit" else self.seat, body=wanted)
+        return Injected(kind=kind, seat=self.seat, body=wanted)
 
 
 class WaitingInput(Wire):

@@ -71,6 +71,8 @@ async def test_a_run_that_is_over_takes_nothing(desk: Desk) -> None:
     [
         ({"text": ""}, "/text"),
         ({"text": "x", "seat": "mars"}, "/seat"),
+        ({"text": "x", "value": 3}, ""),
+        ({"kind": "edit", "world": "x", "seat": "union"}, ""),
         ({"kind": "edit"}, ""),
         ({"kind": "edit", "facts": {"window": 99}}, "/facts/window"),
         ({"kind": "metric", "metric": "trust", "value": 1}, "/metric"),

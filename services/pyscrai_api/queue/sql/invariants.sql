@@ -83,6 +83,18 @@ SELECT r.id, r.last_seq, count(n.seq) AS entries, min(n.seq) AS first, max(n.seq
 FROM runs r LEFT JOIN entries n ON n.run_id = r.id GROUP BY r.id
 HAVING count(n.seq) <> r.last_seq OR (count(n.seq) > 0 AND (min(n.seq) <> 1 OR max(n.seq) <> r.last_seq));
 
+-- name: branches_share_their_story  what a branch begins with is its parent's story, entry by entry
+WITH told AS (
+  SELECT run_id, row_number() OVER (PARTITION BY run_id ORDER BY seq) AS place, canonical FROM entries
+  WHERE track = 'story' AND run_id IN (SELECT parent_id FROM runs)
+)
+SELECT b.id, b.parent_id, s.seq FROM runs b JOIN entries s ON s.run_id = b.id AND s.seq <= b.branch_seq
+LEFT JOIN told t ON t.run_id = b.parent_id AND t.place = s.seq
+WHERE b.parent_id IS NOT NULL AND (t.canonical IS DISTINCT FROM s.canonical OR s.track <> 'story');
+
+-- name: inputs_enter_the_log  nothing that was put into a run is left when its story is over
+SELECT i.id, r.id AS run_id FROM inputs i JOIN runs r ON r.id = i.run_id WHERE r.status = 'completed';
+
 -- name: reserved_of_runs  what a run has reserved is the sum of its open calls
 SELECT r.id, r.reserved, r.open_calls, coalesce(sum(c.reserved), 0) AS of_calls, count(c.event_id) AS calls
 FROM runs r LEFT JOIN calls c ON c.run_id = r.id AND c.state = 1 GROUP BY r.id
