@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyscrai.domain.errors import PyScrAIError
+    from pyscrai.sdk.batches import BatchResult
     from pyscrai.sdk.errors import NoSuchRun, RunBlocked, RunFailed, RunStopped, ScenarioError, ScenarioNotFound
     from pyscrai.sdk.event import Event
     from pyscrai.sdk.human import HumanActor
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
+    "BatchResult": "pyscrai.sdk.batches",
     "Event": "pyscrai.sdk.event",
     "HumanActor": "pyscrai.sdk.human",
     "NoSuchRun": "pyscrai.sdk.errors",
@@ -39,6 +41,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BatchResult",
     "Event",
     "HumanActor",
     "NoSuchRun",

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.acceptance.fleet import until
-from tests.acceptance.terminal import SECONDS, Cli, Doors, Start
+from tests.acceptance.terminal import SCENARIO, SECONDS, Cli, Doors, Start
 from tests.acceptance.test_kills import query
+
+from pyscrai import Runner, Scenario
 
 CONFIG = """\
 name: doors
@@ -101,3 +104,18 @@ def test_mistakes_are_named_before_anything_is_played(cli: Cli, doors: Doors, ds
     missing = cli("batch", config(tmp_path, doors, 0), "--resume")
     assert (missing.returncode, "leave out --resume" in missing.stderr) == (2, True)
     assert query(dsn, "SELECT count(*) AS batches FROM batches") == [{"batches": 0}]
+
+
+@pytest.mark.timeout(300)
+def test_a_program_gets_plain_rows(dsn: str, tmp_path: Path) -> None:
+    config = {"name": "from-a-program", "vary": {"turns": [1, 2]}, "seeds": 2, "at_once": 2}
+    scenario = Scenario.from_dict(yaml.safe_load(SCENARIO))
+    with Runner(database_url=dsn, data=tmp_path / "data") as runner:
+        found = runner.batch(config, scenario)
+        told = runner.estimate(scenario, end_turn=2)
+    rows = found.rows()
+    assert found.batch.status == "done"
+    assert [(row["vary.turns"], row["seed"], row["status"], row["turns"]) for row in rows] == [
+        (1, 0, "completed", 1), (1, 1, "completed", 1), (2, 0, "completed", 2), (2, 1, "completed", 2),
+    ]  # fmt: skip
+    assert told.calls.expected == sum(row.turns for row in found.results.rows[2:3]) * 3

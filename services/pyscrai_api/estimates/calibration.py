@@ -7,10 +7,10 @@ from collections.abc import Collection
 from pyscrai_api.database import Connection
 from pyscrai_api.estimates.lengths import Seen
 
-LOOKED_AT = 20_000
+LOOKED_AT = 5_000
 """Paid calls, the latest of all models: an index walked backwards, so it costs the same however many there were."""
 MOST_OF_A_KIND = 1_000
-_SEEN = """
+STATEMENT = """
 WITH latest AS (
   SELECT event_id, call, model, usage, input_bound, settled_at FROM calls
   WHERE cost > 0 AND settled_at IS NOT NULL ORDER BY settled_at DESC, owner DESC LIMIT $2
@@ -37,5 +37,5 @@ ORDER BY model, event_type
 
 async def seen(conn: Connection, models: Collection[str]) -> list[Seen]:
     """By model and event type; only counts of tokens, whoever paid."""
-    rows = await conn.fetch(_SEEN, list(models), LOOKED_AT, MOST_OF_A_KIND)
+    rows = await conn.fetch(STATEMENT, list(models), LOOKED_AT, MOST_OF_A_KIND)
     return [Seen(**dict(row)) for row in rows]

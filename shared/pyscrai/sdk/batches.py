@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 
@@ -18,9 +19,6 @@ from pyscrai.sdk.catalog import in_catalog, publish
 from pyscrai.sdk.documents import located
 from pyscrai.sdk.errors import TemplateError
 from pyscrai.sdk.scenario import Scenario
-
-if TYPE_CHECKING:
-    import pandas
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at a batch that plays."""
@@ -48,11 +46,9 @@ class BatchResult:
             for row in self.results.rows
         ]
 
-    def to_frame(self) -> pandas.DataFrame:
-        """The rows as a pandas DataFrame; raises ImportError where pandas is not installed."""
-        import pandas
-
-        return pandas.DataFrame(self.rows())
+    def to_frame(self) -> Any:
+        """The rows as a pandas.DataFrame. Raises ImportError where pandas is not installed: nothing here needs it."""
+        return import_module("pandas").DataFrame(self.rows())
 
 
 async def post(api: Api, config: Sweep, scenario: Scenario | str, *, pool: str | None = None) -> Batch:

@@ -207,7 +207,9 @@ async def test_the_budget_is_for_all_of_them_together(desk: Desk) -> None:
     assert money(more["budget"]) == 1
     again = await posted(desk, seeds=3, at_once=1, choices=choices, budget="0.00135")
     limits = {one["name"]: one["limit"] for one in await desk.ok("GET", "/limits") if one["scope"] == "group"}
-    assert (again["id"], money(again["budget"]), money(limits["sweep"])) == (batch["id"], 1, 1), "it keeps the new one"
+    assert (again["id"], money(again["budget"]), money(limits["sweep"])) == (batch["id"], Decimal(1), Decimal(1)), (
+        "it keeps the new one"
+    )
     assert (await played(desk))["counts"] == {"completed": 3}
 
 
