@@ -101,7 +101,8 @@ def server_dsn() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template_dsn(server_dsn: str) -> Iterator[str]:
-    """A migrated database that nobody writes to; every test's database is a copy of it."""
+    """A migrated database with the built-in event types; every test's database is a copy of it."""
+    from pyscrai_api.catalog import seed
     from pyscrai_api.database import migrate
 
     name = f"pyscrai_template_{os.getpid()}"
@@ -109,6 +110,7 @@ def template_dsn(server_dsn: str) -> Iterator[str]:
     dsn = with_database(server_dsn, name)
     try:
         run_apart(lambda: migrate(dsn))
+        run_apart(lambda: seed.load(dsn, seed.folder(None)))
         yield dsn
     finally:
         execute(server_dsn, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -116,7 +118,8 @@ def template_dsn(server_dsn: str) -> Iterator[str]:
 
 @pytest.fixture
 def dsn(request: pytest.FixtureRequest, server_dsn: str, template_dsn: str) -> Iterator[str]:
-    """A fresh, migrated database. After integration and acceptance tests its invariants must hold."""
+    """A fresh database, as a service has it that just started. After integration and acceptance tests its invariants
+    must hold."""
     with fresh_database(server_dsn, template_dsn) as fresh:
         yield fresh
         if CHECKED_FLOORS & set(request.path.relative_to(ROOT).parts):

@@ -68,7 +68,6 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
         app.state.deps = deps
     for kind in (ApiError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, render)
-    app.include_router(page.router)
     work = (
         providers,
         events,
@@ -85,8 +84,9 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
         conversations,
         sockets,
     )
-    for noun in (health, people, keys, catalog, scenarios, executions, engines, *work):
-        app.include_router(noun.router)
+    for noun in (page, health, people, keys, catalog, scenarios, executions, engines, *work):
+        # They are complete; `include_router` would analyse each of them once more, at the first requests.
+        app.router.routes.extend(noun.router.routes)
     # The last one added is the outermost.
     app.add_middleware(Access, settings=settings)
     app.add_middleware(Paths)

@@ -6,11 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.conftest import fresh_database, with_database
 
 from pyscrai_api.catalog import seed
 from pyscrai_api.deps import Deps
@@ -74,9 +76,16 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         seed.folder(tmp_path)
 
 
-def test_by_hand(dsn: str) -> None:
+@pytest.fixture
+def empty_dsn(server_dsn: str) -> Iterator[str]:
+    """A database in which there is nothing."""
+    with fresh_database(server_dsn, with_database(server_dsn, "template1")) as empty:
+        yield empty
+
+
+def test_by_hand(empty_dsn: str) -> None:
     command = [sys.executable, "-m", "pyscrai_api.catalog.seed"]
-    environment = os.environ | {"PYSCRAI_DATABASE_URL": dsn}
+    environment = os.environ | {"PYSCRAI_DATABASE_URL": empty_dsn}
     said = [subprocess.run(command, env=environment, capture_output=True, text=True, check=True) for _ in range(2)]
     there = len(list((seed.CHECKOUT / "event-types").glob("*.yaml")))
     assert [done.stdout for done in said] == [f"event types: {n} new or changed\n" for n in (there, 0)]
