@@ -44,11 +44,14 @@ UPDATE runs SET status = $2, reason = $3, outcome = $4, turn = $5, turns = $6, p
   ended_at = coalesce(ended_at, CASE WHEN $2 IN ('completed', 'failed', 'cancelled') THEN now() END)
 WHERE id = $1
 """
-_APPEND = """
-INSERT INTO entries (run_id, seq, track, kind, turn, step, n, canonical, body, cost, remaining)
-SELECT $1, seq, track, kind, turn, step, n, canonical, canonical::jsonb -> 'body', $9, $10
-FROM unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[], $8::text[])
-  AS line (seq, track, kind, turn, step, n, canonical)
+# Lines and row in one statement: each is a round trip, and of those a step is made.
+_SAVE_WITH_LINES = f"""
+WITH appended AS (
+  INSERT INTO entries (run_id, seq, track, kind, turn, step, n, canonical, body, cost, remaining)
+  SELECT $1, seq, track, kind, turn, step, n, canonical, canonical::jsonb -> 'body', $15, $32
+  FROM unnest($25::bigint[], $26::text[], $27::text[], $28::int[], $29::int[], $30::int[], $31::text[])
+    AS line (seq, track, kind, turn, step, n, canonical)
+) {_SAVE}
 """
 
 
@@ -176,26 +179,17 @@ class LockedRun(Account):
         if not self.running:
             let_go(self)
         self._warn_of_limit()
-        if self._lines:
-            await self._write_lines()
         reason = None if self.reason is None else json.dumps(self.reason)
-        await self.conn.execute(
-            *(
-                _SAVE,
-                self.id,
-                self.status,
-                reason,
-                self.outcome,
-                self.turn,
-                self.turns,
-                self.phase,
-                self.step,
-                self.open,
-            ),
+        row = (
+            *(self.id, self.status, reason, self.outcome, self.turn, self.turns, self.phase, self.step, self.open),
             *(self.last_seq, self.at_seq, self.last_pass, self.digest, self.limit_usd, self.spent, self.reserved),
             *(self.open_calls, self.model_calls, self.pool, self.short_of_money),
             *(self.tranche, self.drawn_on, self.warned_at, self.waiting),
         )
+        if self._lines:
+            await self.conn.execute(_SAVE_WITH_LINES, *row, *self._columns())
+        else:
+            await self.conn.execute(_SAVE, *row)
         await flush(self.conn, [self])
 
     def _warn_of_limit(self) -> None:
@@ -205,13 +199,14 @@ class LockedRun(Account):
             self.warned_at = limit
             self.warn(warning("run", "", limit, used))
 
-    async def _write_lines(self) -> None:
+    def _columns(self) -> tuple[Any, ...]:
+        """The new lines, taken, as the statement has them."""
         lines, self._lines = self._lines, []
         remaining = None if self.limit_usd is None else max(Decimal(0), self.limit_usd - self.spent)
-        await self.conn.execute(
-            *(_APPEND, self.id, [e.seq for e in lines], [e.track for e in lines], [e.kind for e in lines]),
+        return (
+            *([e.seq for e in lines], [e.track for e in lines], [e.kind for e in lines]),
             *([e.turn for e in lines], [e.step for e in lines], [e.n for e in lines]),
-            *([canonical_entry(e) for e in lines], self.spent, remaining),
+            *([canonical_entry(e) for e in lines], remaining),
         )
 
 
