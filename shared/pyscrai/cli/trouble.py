@@ -12,7 +12,7 @@ from pyscrai.sdk.result import full_name
 
 ADVICE = {
     "model_key_missing": "Set the key in the engines' environment (for `pyscrai run`: in this shell), then resume.",
-    "model_key_refused": "Check the key in the environment of the engines, then resume.",
+    "model_key_refused": "Check the key: yours (pyscrai keys), or that in the environment of the engines. Then resume.",
     "model_not_installed": "Do what it says where the engines run, then resume; or resume with --model rehearsal.",
     "model_unreachable": "Check the address and that the server runs, then resume; finished work is kept.",
     "model_rate_limited": "Wait until the provider takes requests again, then resume.",
