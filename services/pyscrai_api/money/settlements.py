@@ -42,10 +42,13 @@ FROM unnest($1::bigint[], $2::int[], $3::int[], $4::smallint[], $5::numeric[], $
   $9::text[], $10::float8[]) AS line (event_id, lease_no, call, state, cost, usage, request, answer, error, seconds)
 WHERE c.event_id = line.event_id AND c.lease_no = line.lease_no AND c.call = line.call
 """
-_TEXTS = """
-INSERT INTO request_texts (run_id, hash, role, content)
-SELECT $1, hash, role, content FROM unnest($2::text[], $3::text[], $4::text[]) AS line (hash, role, content)
-ON CONFLICT DO NOTHING
+# The texts of requests in the same statement: one round trip less for each batch of calls.
+_SETTLE_WITH_TEXTS = f"""
+WITH asked AS (
+  INSERT INTO request_texts (run_id, hash, role, content)
+  SELECT $11, hash, role, content FROM unnest($12::text[], $13::text[], $14::text[]) AS text (hash, role, content)
+  ON CONFLICT DO NOTHING
+) {_SETTLE}
 """
 _ASSUME = """
 UPDATE calls SET state = 3, cost = reserved, settled_at = now()
@@ -73,11 +76,15 @@ async def settle(account: Account, engine_id: UUID, records: Sequence[CallRecord
     lines = [_line(account, engine_id, row, by_key[key]) for key, row in known.items()]
     if not lines:
         return
-    if account.run_id is not None:
-        # A replay asks word for word what its recording asked: the texts are there already, under the same hashes.
-        asked = [by_key[key] for key, row in known.items() if row["source"] != "replay"]
-        await _keep_texts(account, account.run_id, asked)
-    await account.conn.execute(_SETTLE, *(list(column) for column in zip(*lines, strict=True)))
+    settled = [list(column) for column in zip(*lines, strict=True)]
+    # A replay asks word for word what its recording asked: the texts are there already, under the same hashes.
+    asked = [by_key[key] for key, row in known.items() if row["source"] != "replay"]
+    if account.run_id is not None and (texts := _texts(asked)):
+        hashes = sorted(texts)
+        told = (hashes, [texts[h][0] for h in hashes], [texts[h][1] for h in hashes])
+        await account.conn.execute(_SETTLE_WITH_TEXTS, *settled, account.run_id, *told)
+    else:
+        await account.conn.execute(_SETTLE, *settled)
 
 
 async def assume(account: Account, leases: Sequence[tuple[int, int]]) -> None:
@@ -156,11 +163,9 @@ def _price(row: Any) -> Price:
     return Price.model_validate_json(row["price"])
 
 
-async def _keep_texts(account: Account, run_id: UUID, records: list[CallRecord]) -> None:
-    texts = {_hash(m.role, m.text): (m.role, clean_text(m.text)) for record in records for m in record.request}
-    if texts:
-        hashes = sorted(texts)
-        await account.conn.execute(_TEXTS, run_id, hashes, [texts[h][0] for h in hashes], [texts[h][1] for h in hashes])
+def _texts(records: list[CallRecord]) -> dict[str, tuple[str, str]]:
+    """Hash → role and text of what was asked."""
+    return {_hash(m.role, m.text): (m.role, clean_text(m.text)) for record in records for m in record.request}
 
 
 def _hash(role: str, text: str) -> str:
