@@ -2,10 +2,10 @@
 SCENARIO ?= templates/scenarios/negotiation
 MODEL ?= rehearsal
 ARGS ?=
-# These tests wait for others most of the time: PostgreSQL, processes. Each worker has a server of its own, and a file's
-# tests stay together; no test may use what another one on the same machine could have.
+# Each worker has a PostgreSQL of its own, and a file's tests stay together, in the order of tests/conftest.py: the
+# longest first. No test may use what another one on the same machine could have.
 WORKERS ?= 2
-SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 PY := .venv/bin/python
 CLOCK := $(PY) -c 'import time; print(time.monotonic())'
@@ -43,13 +43,13 @@ format: install  ## Mend what ruff can mend
 	$(PY) -m ruff format .
 
 test: install  ## All tests: unit, integration, coverage, acceptance
-	$(PY) -m pytest tests/unit --cov --cov-report= $(ARGS)
+	$(PY) -m pytest tests/unit $(SIDE_BY_SIDE) --cov --cov-report= $(ARGS)
 	$(PY) -m pytest tests/integration $(SIDE_BY_SIDE) --cov --cov-append --cov-report= $(ARGS)
 	@$(MAKE) --no-print-directory coverage
 	$(PY) -m pytest tests/acceptance $(SIDE_BY_SIDE) $(ARGS)
 
 test-unit: install  ## Unit tests: no I/O, seconds
-	$(PY) -m pytest tests/unit $(ARGS)
+	$(PY) -m pytest tests/unit $(SIDE_BY_SIDE) $(ARGS)
 
 test-integration: install  ## Integration tests: real PostgreSQL
 	$(PY) -m pytest tests/integration $(SIDE_BY_SIDE) $(ARGS)

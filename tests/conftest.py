@@ -40,6 +40,33 @@ T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
 INVARIANTS = ROOT / "services" / "pyscrai_api" / "queue" / "sql" / "invariants.sql"
 CHECKED_FLOORS = {"integration", "acceptance"}
+LONGEST = (
+    "integration/money/test_property.py",
+    "acceptance/test_troubles.py",
+    "acceptance/test_cli.py",
+    "acceptance/test_money_killed.py",
+    "acceptance/test_races.py",
+    "acceptance/test_local_model.py",
+    "acceptance/test_kills.py",
+    "acceptance/test_golden.py",
+    "acceptance/test_races_at_seats.py",
+    "acceptance/test_tutorial.py",
+)
+"""Files that take half a minute or more on two cores. They begin first, since a worker plays a whole file: one that
+began last would keep the other worker waiting."""
+MOST_SECONDS = "PYSCRAI_TEST_MOST_SECONDS"
+"""No test may take longer, whatever it asks for; so that one that hangs is named while somebody still waits."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, and nobody's patience longer than is asked for."""
+    rank = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(LONGEST)))
+    most = float(os.environ.get(MOST_SECONDS, "inf"))
+    for item in items:
+        asked = item.get_closest_marker("timeout")
+        if asked is not None and asked.args[0] > most:
+            item.add_marker(pytest.mark.timeout(most), append=False)
 
 
 def named_queries(text: str) -> dict[str, str]:

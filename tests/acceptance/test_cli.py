@@ -7,11 +7,11 @@ import os
 import pty
 import re
 import signal
-import socket
 import subprocess
 import sys
 
-from tests.acceptance.terminal import ROOT, SECONDS, Cli, Doors, Start, command, read_until
+from tests.acceptance.terminal import ROOT, SECONDS, Cli, Doors, House, Start, command, read_until
+from tests.acceptance.test_kills import query
 
 
 def test_an_example_plays_to_its_end_and_again_to_the_same_digest(cli: Cli) -> None:
@@ -30,7 +30,7 @@ def test_an_example_plays_to_its_end_and_again_to_the_same_digest(cli: Cli) -> N
 
 
 def test_ctrl_c_pauses_and_resume_plays_on_to_the_digest_of_an_undisturbed_run(
-    cli: Cli, start: Start, doors: Doors
+    cli: Cli, start: Start, doors: Doors, house: House
 ) -> None:
     scenario, slow = doors(1)
     process = start("run", scenario, "--model", slow)
@@ -44,11 +44,11 @@ def test_ctrl_c_pauses_and_resume_plays_on_to_the_digest_of_an_undisturbed_run(
     resumed = cli("runs", "resume", "two-doors/run-001", "--json")
     assert resumed.returncode == 0, resumed.stderr
     _, quick = doors(0)
-    undisturbed = cli("run", scenario, "--model", quick, "--json")
+    undisturbed = house.cli("run", scenario, "--model", quick, "--json")
     assert json.loads(resumed.stdout)["log_digest"] == json.loads(undisturbed.stdout)["log_digest"]
 
 
-def test_a_second_ctrl_c_quits_at_once(start: Start, cli: Cli, doors: Doors) -> None:
+def test_a_second_ctrl_c_quits_at_once(start: Start, dsn: str, doors: Doors) -> None:
     scenario, never = doors(3600)
     process = start("run", scenario, "--model", never)
     read_until(process.stdout, "Turn 1 of 3")
@@ -57,7 +57,7 @@ def test_a_second_ctrl_c_quits_at_once(start: Start, cli: Cli, doors: Doors) -> 
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=SECONDS)
     assert process.returncode == 130
-    assert json.loads(cli("runs", "show", "last", "--json").stdout)["status"] == "paused"
+    assert query(dsn, "SELECT status FROM runs") == [{"status": "paused"}]
 
 
 def test_a_run_too_many_waits_for_a_place_and_then_plays(start: Start, cli: Cli, doors: Doors) -> None:
@@ -93,16 +93,6 @@ def test_up_serves_other_commands_and_stops_on_ctrl_c(cli: Cli, start: Start, do
     assert "none runs here" in cli("doctor", "--no-start").stdout
 
 
-def test_a_port_in_use_is_one_message(cli: Cli) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        done = cli("up", "--port", str(taken.getsockname()[1]))
-    assert done.returncode == 1
-    assert "is in use" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_no_database_is_one_message(cli: Cli, doors: Doors) -> None:
     scenario, quick = doors(0)
     done = cli("run", scenario, "--model", quick, PYSCRAI_DATABASE_URL="postgresql://nobody@127.0.0.1:9/none")
@@ -111,17 +101,8 @@ def test_no_database_is_one_message(cli: Cli, doors: Doors) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_missing_key_blocks_the_run_and_says_which(cli: Cli) -> None:
-    # The address is on this machine, so that no test can ever reach a paid model.
-    nobody = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
-    done = cli("run", "negotiation", "--turns", "1", "--model", "gpt-4o-mini", "--limit", "0.50", **nobody)
-    assert done.returncode == 3, done.stderr
-    assert "OPENAI_API_KEY is not set" in done.stdout
-    assert "pyscrai runs resume negotiation/run-001" in done.stdout
-
-
-def test_an_unknown_price_is_refused_with_what_to_do(cli: Cli) -> None:
-    done = cli("run", "negotiation", "--model", "http://127.0.0.1:9/v1#mine", "--limit", "1")
+def test_an_unknown_price_is_refused_with_what_to_do(house: House) -> None:
+    done = house.cli("run", "negotiation", "--model", "http://127.0.0.1:9/v1#mine", "--limit", "1")
     assert done.returncode == 1
     assert "--price" in done.stderr
 
