@@ -37,5 +37,4 @@ async def boundary(conn: Connection, run_id: UUID, wanted: BranchPoint, pointer:
     if there is not None:
         return there
     hint = f"the nearest: {' and '.join(one.named() for one in near)}" if near else "the run has not begun"
-    error = FieldError(pointer=pointer, message=f"the run cannot be branched there: {why}", hint=hint)
-    raise Invalid(f"the run cannot be branched there: {why}; {hint}", errors=[error])
+    raise Invalid("the run cannot be branched there", errors=[FieldError(pointer=pointer, message=why, hint=hint)])

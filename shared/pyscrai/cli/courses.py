@@ -251,8 +251,12 @@ def _boundaries(talk: Talk, where: Where, run: str) -> int:
         if talk.json:
             talk.result([one.model_dump(mode="json") for one in found])
         else:
-            rows = [[str(one.seq), str(one.turn), one.phase or "the whole turn"] for one in found]
+            rows = [[str(one.seq), str(one.turn), one.phase or _whole(one.turn)] for one in found]
             table(talk.paper, ["--at-seq", "turn", "after"], rows, right={0, 1})
         return OK
 
     return run_async(work)
+
+
+def _whole(turn: int) -> str:
+    return "the whole turn" if turn else "the beginning"

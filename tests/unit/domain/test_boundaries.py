@@ -36,6 +36,11 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         "metrics": {"words": {"by": "keyword", "keywords": ["says"]}},
         "checks": {"sense": {"prompt": "?"}},
     },
+    "tools": {
+        "name": "d",
+        "seats": {"ada": {}, "bo": {"tools": [{"name": "sign", "ends": "success"}]}},
+        "schedule": {"policy": "dialogue@1", "turns": 9},
+    },
     "flow": {
         "name": "f",
         "seats": SEATS,
@@ -60,6 +65,10 @@ def reply(work: Work) -> dict[str, Any]:
             return {"answers": [{"coalition": name, "accept": True, "reason": "yes"} for name in offers]}
         first = work.seat == "ada" and not work.payload["members"]
         return {"proposal": {"name": "Union", "purpose": "peace", "with": ["bo"]} if first else None, "leave": []}
+    if work.phase == "tool":
+        return {"content": "Signed.", "documents": []}
+    if work.payload.get("tools_left") and work.turn == 4:
+        return {"text": "", "tool_call": {"name": "sign", "input": {}}}
     if work.phase == "validation" and not work.payload.get("again"):
         return {"consistent": work.turn != 1, "issues": ["odd"] if work.turn == 1 else [], "severity": "medium"}
     return answer(work)

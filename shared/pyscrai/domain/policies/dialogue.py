@@ -40,7 +40,8 @@ def next_step(plan: Plan, state: State) -> Next:
 
 
 def _between(plan: Plan, state: State) -> Next:
-    end = _closed(plan, state) or (ending(plan, state) if state.turn else None)
+    # A branch may go on from after the turn in which a tool has ended the conversation: it is over there too.
+    end = state.ended_by_tool or _closed(plan, state) or (ending(plan, state) if state.turn else None)
     if end is not None:
         return Next(end=end)
     body = {"turns": plan.turns, "turn_length": plan.scenario.schedule.turn_length}
