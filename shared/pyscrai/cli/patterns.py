@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from pyscrai.cli.charts import count, sparkline, value_text
+from pyscrai.cli.charts import sparkline, value_text
 from pyscrai.cli.paper import Paper
 from pyscrai.cli.playbill import Gauge, Playbill
 from pyscrai.cli.prose import fill, one_line
-from pyscrai.domain.patterns import Link, Patterns
+from pyscrai.domain.patterns import Patterns
 from pyscrai.domain.scenario import readable
 
 MOST_LINKS = 12
@@ -30,20 +30,9 @@ def show(paper: Paper, bill: Playbill, found: Patterns) -> None:
         paper.rule("Who moved whom, counted", "bold")
         paper.blank()
         for link in found.links[:MOST_LINKS]:
-            names = f"- {bill.seat(link.source)} {paper.glyphs.arrow} {bill.seat(link.target)}: {_told(link)}"
+            names = f"- {bill.seat(link.source)} {paper.glyphs.arrow} {bill.seat(link.target)}: {link.told()}"
             paper.lines(Text("  ") + line for line in fill(names, paper.width - 2, paper.glyphs))
     _positions(paper, bill, found)
-
-
-def _told(link: Link) -> str:
-    parts = []
-    if link.letters:
-        parts.append(f"{count(link.letters, 'letter')}, {link.answered} answered")
-    if link.offers:
-        parts.append(f"{count(link.offers, 'offer')} to join, {link.accepted} accepted")
-    if link.taken_up:
-        parts.append(f"words taken up in {count(link.taken_up, 'decision')}")
-    return "; ".join(parts)
 
 
 def _positions(paper: Paper, bill: Playbill, found: Patterns) -> None:

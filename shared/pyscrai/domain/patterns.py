@@ -51,6 +51,19 @@ class Link(BaseModel):
         """How strong the link is: answers and acceptances count more than attempts."""
         return self.letters + self.offers + 2 * (self.answered + self.accepted) + 3 * self.taken_up
 
+    def told(self) -> str:
+        """The link in words."""
+        parts = [
+            (self.letters, f"{_times(self.letters, 'letter')}, {self.answered} answered"),
+            (self.offers, f"{_times(self.offers, 'offer')} to join, {self.accepted} accepted"),
+            (self.taken_up, f"words taken up in {_times(self.taken_up, 'decision')}"),
+        ]
+        return "; ".join(text for number, text in parts if number)
+
+
+def _times(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
 
 class Position(BaseModel):
     """A metric that is kept by seat, over the turns: seat → (turn, value)."""

@@ -126,7 +126,7 @@ def talked() -> Recorder:
     record.add("alert", alert, turn=1)
     told = {"check": "disclosure", "consistent": False, "issues": ["told (goal 1)"], "severity": "low", "heard": {}}
     record.add("check", told, turn=1)
-    report = {"summary": "Over.", "findings": [], "disclosures": ["told (goal 1)"]}
+    report: dict[str, Any] = {"summary": "Over.", "findings": [], "disclosures": ["told (goal 1)"]}
     report |= {"influence": [{"from": "regulator", "to": "tech-company", "how": "by asking"}]}
     return record.add("report", report, turn=1)
 
@@ -153,6 +153,10 @@ async def test_what_is_beside_the_table_has_files_as_researchers_know_them(tmp_p
         assert private not in turn
     assert "[Regulator and Tech company: turn 1](bilateral-regulator-tech-company-001.md)" in turn
     assert "{" not in turn
+    about = (folder / "README.md").read_text()
+    assert "- Turn 1: storm" in about
+    assert "- Regulator → Tech company: 1 letter, 0 answered; 1 offer to join, 0 accepted" in about
+    assert json.loads((folder / "run.json").read_text())["patterns"]["links"][0]["letters"] == 1
     with (folder / "messages.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["act"], row["channel"], row["from"], row["to"], row["heard_only_by"]) for row in rows] == [

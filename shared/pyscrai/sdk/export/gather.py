@@ -10,6 +10,7 @@ from typing import Any
 from pyscrai.client.api import Api
 from pyscrai.contract.calls import ModelCall
 from pyscrai.contract.runs import Delivered, Run, Snapshot
+from pyscrai.domain.patterns import Patterns, patterns
 from pyscrai.domain.scenario import readable, slug
 from pyscrai.sdk.follow import whole_log
 
@@ -46,6 +47,13 @@ class Record:
         """What each coalition is called that was ever proposed."""
         moves = (entry.body for entry in self.log if entry.kind == "proposal")
         return {str(body.get("coalition")): str(body["name"]) for body in moves if body.get("name")}
+
+    @property
+    def patterns(self) -> Patterns:
+        """What is counted in the log: turning points, who moved whom, positions of seats."""
+        declared: Mapping[str, Any] = self.snapshot.scenario.get("metrics", {})  # type: ignore[assignment]
+        ranges = {name: metric.get("range") for name, metric in declared.items()}
+        return patterns(self.log, {name: (span[0], span[1]) if span else None for name, span in ranges.items()})
 
     @property
     def references(self) -> Mapping[str, dict[str, Any]]:

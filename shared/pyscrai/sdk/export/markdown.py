@@ -9,7 +9,7 @@ from pyscrai.contract.runs import Delivered
 from pyscrai.sdk.checks import is_usual
 from pyscrai.sdk.export import talks
 from pyscrai.sdk.export.gather import Record
-from pyscrai.sdk.export.kinds import Blocks, metric, shown
+from pyscrai.sdk.export.kinds import Blocks, metric, shown, title_of
 from pyscrai.sdk.export.text import bullets, one_line, quoted, text_of, value_of
 from pyscrai.sdk.result import full_name, latest_metrics
 
@@ -61,7 +61,7 @@ def about(record: Record) -> Page:
             "## Metrics at the end",
             bullets(f"{one_line(name)}: {value_of(value)}" for name, value in metrics.items()),
         ]
-    page += ["## Turns", bullets(_contents(record))]
+    page += [*_patterns(record), "## Turns", bullets(_contents(record))]
     page += [
         "## Files",
         bullets(
@@ -77,6 +77,21 @@ def about(record: Record) -> Page:
         ),
     ]
     return page
+
+
+def _patterns(record: Record) -> Page:
+    """What is counted in the log, beside the words of any report."""
+    found = record.patterns
+    points = [f"Turn {point.turn}: {one_line(point.what)}{_of(record, point.seat)}" for point in found.turning_points]
+    links = [
+        f"{title_of(record, link.source)} → {title_of(record, link.target)}: {link.told()}" for link in found.links
+    ]
+    page = ["## Turning points, counted", bullets(points)] if points else []
+    return [*page, *(["## Who moved whom, counted", bullets(links)] if links else [])]
+
+
+def _of(record: Record, seat: str | None) -> str:
+    return f" ({title_of(record, seat)})" if seat else ""
 
 
 def turn_page(record: Record, turn: int, entries: list[Delivered], *, links: bool = True) -> Page:

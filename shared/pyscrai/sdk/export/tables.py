@@ -18,10 +18,12 @@ FORMAT = "pyscrai/run-export@1"
 
 
 def run_json(record: Record) -> str:
-    """The run, the scenario as it was pinned, the choices and the state at the end."""
+    """The run, the scenario as it was pinned, the choices, the state at the end, and what is counted in the
+    log."""
     snapshot = record.snapshot.model_dump(mode="json", exclude={"seat", "view"})
     latest = latest_metrics(record.log)
     whole = {"format": FORMAT, **snapshot, "metrics": latest, "entries": len(record.log), "calls": len(record.calls)}
+    whole["patterns"] = record.patterns.model_dump(mode="json")
     return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
 
 
