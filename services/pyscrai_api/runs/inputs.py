@@ -27,9 +27,9 @@ _COLUMNS = "id, run_id, kind, seat, body, created_by, created_at"
 _ADD = f"INSERT INTO inputs (run_id, kind, seat, body, created_by) VALUES ($1, $2, $3, $4, $5) RETURNING {_COLUMNS}"
 _WAITING = f"SELECT {_COLUMNS} FROM inputs WHERE run_id = $1 ORDER BY id"
 _COUNT = "SELECT count(*) FROM inputs WHERE run_id = $1"
-_TAKE = "DELETE FROM inputs WHERE run_id = $1 RETURNING id, kind, seat, body"
+TAKE = "DELETE FROM inputs WHERE run_id = $1 RETURNING id, kind, seat, body"
 # As the index ix_entries_injected has it.
-_RECORDED = """
+RECORDED = """
 SELECT seq, step, n, canonical FROM entries
 WHERE run_id = $1 AND step = $2 AND seq > $3
   AND (kind IN ('input', 'edit') OR (kind = 'metric' AND body ->> 'by' = 'manual')) ORDER BY seq
@@ -66,7 +66,7 @@ async def take(run: LockedRun, plan: Plan) -> list[Injected]:
     """
     if run.replay_of is not None:
         return await _recorded(run, plan, run.replay_of)
-    rows = sorted(await run.conn.fetch(_TAKE, run.id), key=lambda row: row["id"])
+    rows = sorted(await run.conn.fetch(TAKE, run.id), key=lambda row: row["id"])
     return [Injected(kind=row["kind"], seat=row["seat"], body=json.loads(row["body"])) for row in rows]
 
 
@@ -77,7 +77,7 @@ async def waiting(conn: Connection, run_id: UUID) -> list[WaitingInput]:
 
 async def _recorded(run: LockedRun, plan: Plan, recording: UUID) -> list[Injected]:
     # What the recording of a branch shares with its parent was copied.
-    entries: list[Entry] = await read_entries(run.conn, _RECORDED, recording, run.step, run.branch_seq or 0)
+    entries: list[Entry] = await read_entries(run.conn, RECORDED, recording, run.step, run.branch_seq or 0)
     found = [one for entry in entries if (one := again(entry)) is not None]
     for one in found:
         for _, why in problems(plan, one):
