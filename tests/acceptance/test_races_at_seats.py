@@ -17,7 +17,7 @@ from tests.acceptance.test_races import AT_ONCE, ROUNDS, NewRunId, desk
 from tests.integration.runs.desk import Desk, crowd, reply
 
 from pyscrai.contract.events import Finish
-from pyscrai.contract.runs import NewRun, Resume
+from pyscrai.contract.runs import NewRun
 from pyscrai.contract.seats import Move, ReleaseSeat, TakeSeat
 from pyscrai.domain.choices import Choices, SeatChoice
 from pyscrai_api.errors import Conflict
@@ -25,7 +25,7 @@ from pyscrai_api.invariants import broken
 
 __all__ = ["desk"]
 
-HEAD_STARTS = 8
+HEAD_STARTS = 5
 Act = Callable[[Desk, UUID, dict[str, Any]], Awaitable[str | None]]
 """What somebody does with a run and its event; returns the name of who won, where it was them."""
 
@@ -89,7 +89,8 @@ async def race(desk: Desk, acts: list[Act], choice: dict[str, Any]) -> Counter[s
     wins: Counter[str] = Counter()
     for start in range(0, ROUNDS, AT_ONCE):
         count = min(AT_ONCE, ROUNDS - start)
-        made = [await desk.deps.runs.start(NewRun(scenario=name, choices=choices), "local") for _ in range(count)]
+        wanted = NewRun(scenario=name, choices=choices)
+        made = await asyncio.gather(*[desk.deps.runs.start(wanted, "local") for _ in range(count)])
         runs = [UUID(NewRunId.of(answer.body)) for answer in made]
         events = await asked(desk, runs, claim=not choice)
         barrier = asyncio.Barrier(count * len(acts))
@@ -100,10 +101,13 @@ async def race(desk: Desk, acts: list[Act], choice: dict[str, Any]) -> Counter[s
                 for turn, act in enumerate(acts)
             ]
         )
-        for place, run in enumerate(runs):
-            winners = [one for one in found[place * len(acts) : (place + 1) * len(acts)] if one is not None]
-            assert len(winners) <= 1, f"{winners} all won {run}"
-            wins[await ending(desk, events[run]["id"], winners)] += 1
+        winners = [
+            [one for one in found[place * len(acts) : (place + 1) * len(acts)] if one is not None]
+            for place in range(count)
+        ]
+        wins += Counter(
+            await asyncio.gather(*[ending(desk, events[run]["id"], of) for run, of in zip(runs, winners, strict=True)])
+        )
         await play_on(desk, runs)
     async with desk.deps.pool.acquire() as conn:
         assert not {name: rows for name, rows in (await broken(conn)).items() if rows}
@@ -132,7 +136,7 @@ async def ending(desk: Desk, event_id: int, winners: list[str]) -> str:
         assert not winners, f"{winners} won, and nothing is kept of it"
         return "nobody" if row is None else f"state {row['state']}"
     said = "engine" if row["engine_id"] else json.loads(row["result"])["action"]
-    assert winners == [said]
+    assert winners == [said], f"{winners} all won what {said} said"
     return str(said)
 
 
@@ -146,8 +150,7 @@ async def at(barrier: asyncio.Barrier, act: Act, desk: Desk, run: UUID, event: d
 
 async def play_on(desk: Desk, runs: list[UUID]) -> None:
     """Whoever sits there, the run comes to its end."""
-    for run in runs:
-        await won(None, desk.deps.runs.seats.changing.release(run, "s000", ReleaseSeat(), "the end"))
-        await won(None, desk.deps.runs.control.resume(run, Resume()))
+    changing = desk.deps.runs.seats.changing
+    await asyncio.gather(*[won(None, changing.release(run, "s000", ReleaseSeat(), "the end")) for run in runs])
     while await desk.work():
         pass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -178,9 +178,20 @@ def check(scenario: Scenario, choices: Choices, pointer: str = "/choices") -> No
         chosen = choices.seats.get(who)
         if chosen is not None and (chosen.human or chosen.approve):
             errors.append(FieldError(pointer=f"{pointer}/seats/{who}", message="people sit at seats only"))
+    errors += _people(choices, pointer)
     errors += [FieldError(pointer=f"{pointer}{place}", message=why) for place, why in refused(scenario, choices)]
     if errors:
         raise Invalid("the run cannot start", errors=errors)
+
+
+def _people(choices: Choices, pointer: str) -> Iterator[FieldError]:
+    """What cannot be meant of people at seats."""
+    for seat, choice in choices.seats.items():
+        place = f"{pointer}/seats/{escape(seat)}"
+        if choice.on_deadline is not None and choice.deadline is None:
+            yield FieldError(pointer=f"{place}/on_deadline", message="there is no deadline; give one in seconds")
+        if choice.human and choice.approve:
+            yield FieldError(pointer=f"{place}/approve", message="a person plays here: there is nothing to approve")
 
 
 def check_untaken(choices: Choices) -> None:

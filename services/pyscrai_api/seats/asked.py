@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
 from pyscrai.contract.seats import Asked
-from pyscrai.domain.scenario import Scenario, readable
+from pyscrai.domain.scenario import readable
 from pyscrai_api.database import Connection
 
 ASKED = """
@@ -28,14 +29,14 @@ async def asked_of(conn: Connection, run_id: UUID) -> list[Asked]:
 
 def asked(row: Any, what: str = "") -> Asked:
     """A row of `ASKED`; `what`: is asked, in words."""
-    scenario = Scenario.model_validate_json(row["canonical"])
+    declared = json.loads(row["canonical"])["seats"][row["seat"]]
     return Asked(
         event_id=row["event_id"],
         lease_no=row["lease_no"],
         run_id=str(row["run_id"]),
         run=f"{row['scenario']}/run-{row['number']:03d}",
         seat=row["seat"],
-        title=scenario.seat_title(row["seat"]),
+        title=declared.get("title") or readable(row["seat"]),
         kind=row["kind"],
         what=what or readable(row["event_type"]),
         turn=row["turn"],

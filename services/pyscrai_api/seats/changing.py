@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+from pyscrai.contract.problems import FieldError
 from pyscrai.contract.seats import ReleaseSeat, TakeSeat
 from pyscrai.domain.choices import SeatChoice
 from pyscrai.domain.plan import Plan
-from pyscrai_api.errors import Conflict, NotFound
+from pyscrai_api.errors import Conflict, Invalid, NotFound
 from pyscrai_api.money import settlements, waiting
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.queue import people
@@ -51,6 +52,9 @@ class Changing:
             before, sits = plan.choice(seat), plan.by_person(seat)
             told = wanted.model_dump(exclude_none=True) | ({} if sits else {"taken": True})
             chosen = before.model_copy(update=told)
+            if wanted.on_deadline and chosen.deadline is None:
+                fault = FieldError(pointer="/on_deadline", message="there is no deadline; give one in seconds")
+                raise Invalid("the seat cannot be taken like this", errors=[fault])
             if chosen != before:
                 await self._choose(run, plan, seat, chosen, asks_model=chosen.on_deadline == "model")
             if not sits:

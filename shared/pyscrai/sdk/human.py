@@ -26,10 +26,11 @@ LOOK_SECONDS = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What a person is asked: `view` is what the seat knows, `form` the JSON Schema of an answer, `proposed` what the
-    seat's model wants to do (None: the person moves), `draft` what was answered before, `faults` why that was refused.
-    `seconds_left` None: there is no deadline."""
+    """What a person is asked. `person`: how their HumanActor is called; `view`: what the seat knows; `form`: the JSON
+    Schema of an answer; `proposed`: what the seat's model wants to do (None: the person moves); `draft`: what was
+    answered before; `faults`: why that was refused. `seconds_left` None: there is no deadline."""
 
+    person: str
     run: str
     seat: str
     title: str
@@ -139,7 +140,7 @@ async def _reply(api: Api, asked: Asked, actor: HumanActor) -> None:
         page = await api.seats.page(asked.run_id, asked.seat)
         if page.asked is None or page.asked.event_id != asked.event_id:
             return
-        value = await actor.answer(_question(page, page.asked, faults))
+        value = await actor.answer(_question(actor, page, page.asked, faults))
         try:
             await api.seats.move(page.asked, None if value is None else dict(value))
             return
@@ -151,8 +152,9 @@ async def _reply(api: Api, asked: Asked, actor: HumanActor) -> None:
                 raise
 
 
-def _question(page: SeatPage, asked: Asked, faults: tuple[str, ...]) -> Question:
+def _question(actor: HumanActor, page: SeatPage, asked: Asked, faults: tuple[str, ...]) -> Question:
     return Question(
+        person=actor.name or page.title,
         run=asked.run,
         seat=asked.seat,
         title=page.title,
@@ -171,7 +173,8 @@ def _question(page: SeatPage, asked: Asked, faults: tuple[str, ...]) -> Question
 def ask_here(question: Question) -> Reply:
     """Ask with `input`, which terminals and notebooks have, field by field; lists and the like as JSON."""
     world = question.view.get("world") or {}
-    _say(f"\n{question.title}, turn {question.turn} of {question.turns}: {question.what}\n{world.get('text', '')}")
+    _say(f"\n{question.person}: {question.what} for {question.title}, turn {question.turn} of {question.turns}")
+    _say(str(world.get("text") or ""))
     for line in question.faults:
         _say(f"  not like this: {line}")
     if question.proposed is not None:

@@ -78,6 +78,10 @@ PRIMARY = "queue_pkey|pk_queue"
         (sql("finish", "fail"), PRIMARY),
         (sql("finish", "hand_back"), PRIMARY),
         (sql("finish", "expire"), PRIMARY),
+        (sql("people", "propose"), PRIMARY),
+        (sql("people", "submit"), PRIMARY),
+        (sql("people", "skip"), PRIMARY),
+        (sql("people", "to_model"), PRIMARY),
         (sql("engines", "renew"), PRIMARY),
         (sql("engines", "renew_all"), "ix_queue_engine"),
         (sql("engines", "unlisted"), "ix_queue_engine"),
@@ -120,7 +124,18 @@ async def test_a_claim_begins_at_its_mark(full: asyncpg.Connection) -> None:
 
 
 def test_every_statement_says_what_it_is_for() -> None:
-    for file in ("claim", "control", "engines", "enqueue", "events", "finish", "loops", "loose", "invariants"):
+    for file in (
+        "claim",
+        "control",
+        "engines",
+        "enqueue",
+        "events",
+        "finish",
+        "loops",
+        "loose",
+        "people",
+        "invariants",
+    ):
         for statement in statements(file).values():
             assert len(statement.purpose) > 8, statement.name
             assert ";" not in statement.text, statement.name

@@ -227,6 +227,9 @@ async def test_what_cannot_start_says_why(desk: Desk) -> None:
     assert taken["errors"][0]["pointer"] == "/choices/seats/union/taken"
     voice = await desk.refused("POST", "/runs", {"scenario": name, "choices": {"seats": {"analyst": {"human": True}}}})
     assert voice["errors"][0]["pointer"] == "/choices/seats/analyst"
+    odd = {"seats": {"union": {"human": True, "approve": True, "on_deadline": "skip"}}}
+    both = await desk.refused("POST", "/runs", {"scenario": name, "choices": odd})
+    assert [error["pointer"].rpartition("/")[2] for error in both["errors"]] == ["on_deadline", "approve"]
     priced = await desk.refused("POST", "/runs", {"scenario": name, "choices": {"model": "openai:nobody-knows"}})
     assert priced["code"] == "unpriced_model"
     assert "--price" in priced["detail"]

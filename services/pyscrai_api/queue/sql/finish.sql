@@ -62,7 +62,7 @@ FROM held WHERE q.id = held.id
 RETURNING q.id, held.died, held.error, q.lease_no;
 
 -- name: hand_back  leases given back uncounted. Ready again; or held, where asked or in need of money; or tried after a
--- delay, with a reason that is shown meanwhile; or, without a run, dead with an error
+-- delay, with a reason that is shown meanwhile. Or, without a run, dead with an error
 WITH item AS (
   SELECT * FROM unnest($1::bigint[], $2::int[], $3::numeric[], $5::bool[], $6::float8[], $7::text[], $8::text[],
     $9::text[]) AS i (id, lease_no, need, hold, delay, error, reason, code)
