@@ -96,6 +96,20 @@ def test_a_dialogue_can_be_measured() -> None:
     assert [e.body["value"] for e in log if e.kind == "metric"] == [1, 1]
 
 
+def test_the_last_report_comes_also_where_everybody_says_goodbye() -> None:
+    document = dialogue() | {"reports": {"at_end": True, "every": 2}}
+
+    def reply(work: Work) -> dict[str, Any]:
+        if work.phase == "report":
+            return {"summary": "…", "findings": []}
+        return say(work, closing=work.turn > 2)
+
+    log, last = play(make_plan(document), reply)
+    assert last.state.end is not None
+    assert last.state.end.outcome == "closed"
+    assert [(e.turn, e.body["at_end"]) for e in log if e.kind == "report"] == [(2, False), (4, False), (5, True)]
+
+
 @given(st.lists(st.sampled_from(["ann", "bo", "cy", None]), min_size=40, max_size=40))
 def test_nobody_waits_longer_than_the_bound(addressed: list[str | None]) -> None:
     log, _ = play(make_plan(dialogue(turns=40)), lambda work: say(work, to=addressed[work.turn - 1]))

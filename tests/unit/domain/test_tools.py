@@ -83,6 +83,20 @@ def test_a_terminal_tool_ends_the_run_with_its_outcome(tool: str, outcome: str) 
     assert [entry.kind for entry in log][-3:] == ["turn_complete", "outcome", "run_complete"]
 
 
+def test_the_last_report_comes_also_where_a_tool_ends_the_run() -> None:
+    left = [say(), ask("approve")]
+
+    def reply(work: Work) -> dict[str, Any]:
+        if work.phase == "report":
+            return {"summary": "…", "findings": []}
+        return {"content": "done", "documents": []} if work.phase == "tool" else left.pop(0)
+
+    log, last = play(make_plan(CASE | {"reports": {"at_end": True}}), reply)
+    assert last.state.end is not None
+    assert last.state.end.outcome == "success"
+    assert [entry.body["at_end"] for entry in log if entry.kind == "report"] == [True]
+
+
 def test_after_enough_calls_in_a_row_a_seat_has_to_speak() -> None:
     plan = make_plan(CASE)
     offered: list[Any] = []

@@ -59,12 +59,15 @@ def mending(plan: Plan, state: State) -> Next:
     return Next(work=[Work(event_type=event_type, turn=state.turn, phase="world_update", payload=payload)])
 
 
-def reporting(plan: Plan, state: State) -> Next | None:
-    """The analyst's report, where one is due after this turn; before the turn is complete, so that it is part of it."""
+def reporting(plan: Plan, state: State, over: End | None = None) -> Next | None:
+    """The analyst's report, where one is due after this turn; before the turn is complete, so that it is part of it.
+
+    `over`: how the run ends with this turn, where that is not by a condition or a limit.
+    """
     wanted = plan.scenario.reports
     if "report" in state.phases_done:
         return None
-    last = wanted.at_end and ending(plan, state) is not None
+    last = wanted.at_end and (over or ending(plan, state)) is not None
     if not last and not (wanted.every and state.turn % wanted.every == 0):
         return None
     event_type = plan.event_types["report"].name

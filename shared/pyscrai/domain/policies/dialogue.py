@@ -25,8 +25,8 @@ def next_step(plan: Plan, state: State) -> Next:
         return _between(plan, state)
     if state.tool is not None:
         return _ask_tool(plan, state, state.tool)
-    if state.ended_by_tool is not None:
-        return Next(entries=[turn_complete(state)], end=state.ended_by_tool)
+    if (by_tool := state.ended_by_tool) is not None:
+        return reporting(plan, state, by_tool) or Next(entries=[turn_complete(state)], end=by_tool)
     if state.asks_again is not None:
         return _ask_seat(plan, state, state.asks_again)
     if "dialogue" not in state.phases_done:
@@ -34,7 +34,7 @@ def next_step(plan: Plan, state: State) -> Next:
     analysed = [phase for phase in analysis_phases(plan, state) if phase not in state.phases_done]
     if analysed:
         return analysis(plan, state, analysed)
-    if (report := reporting(plan, state)) is not None:
+    if (report := reporting(plan, state, _closed(plan, state))) is not None:
         return report
     return Next(entries=[turn_complete(state)])
 
