@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -189,6 +190,9 @@ def _options(choices: Choices) -> Iterable[str]:
     for option, value in (("--model", choices.model), ("--turns", choices.turns), ("--group", choices.group)):
         if value:
             yield from (option, str(value))
+    for seat, fields in choices.edits.items():
+        for field, told in fields.items():
+            yield from ("--set", f"{seat}.{field}={json.dumps(told, ensure_ascii=False)}")
     for model, price in choices.prices.items():
         if (text := text_of(price)) is not None:
             yield from ("--price", f"{model}={text}")

@@ -8,18 +8,21 @@ import click
 import pytest
 from tests.unit.cli.conftest import Sheet
 from tests.unit.cli.recorded import NEGOTIATION, Recorder
+from tests.unit.cli.recorded import run as recorded_run
 
 from pyscrai.cli import compared, differing
 from pyscrai.cli.changing import Assigned, Edited
 from pyscrai.cli.courses import branch_from
 from pyscrai.cli.glyphs import ASCII
 from pyscrai.cli.going_on import going_on_from
+from pyscrai.cli.pages import next_steps
 from pyscrai.cli.paper import Paper
 from pyscrai.cli.play import Play
 from pyscrai.cli.playbill import playbill
 from pyscrai.cli.trees import draw
 from pyscrai.contract.branches import Family
 from pyscrai.contract.comparisons import Comparison, Difference
+from pyscrai.domain.choices import Choices
 
 NOTHING: dict[str, Any] = dict.fromkeys(("turns", "limit", "model", "seed", "group", "title", "world")) | dict.fromkeys(
     ("seats", "seat_models", "edits", "facts", "told", "prices"), ()
@@ -180,3 +183,10 @@ def test_what_was_injected_in_a_play() -> None:
     assert "Told A storm. Told (only to Regulator) They bluff." in text
     assert "Edited The situation has changed. gold: 3 Ruins." in text
     assert 'Edited Otherwise for Regulator from here on: goals. goals: ["peace"]' in text
+
+
+def test_playing_again_repeats_the_edits() -> None:
+    edits = {"mayor": {"goals": ["peace"], "style": "dry"}}
+    played = recorded_run().model_copy(update={"choices": Choices.model_validate({"edits": edits, "turns": 2})})
+    command = dict(next_steps(played, "talks"))["Play again"]
+    assert command == """pyscrai run talks --turns 2 --set 'mayor.goals=["peace"]' --set 'mayor.style="dry"' --seed 8"""
