@@ -23,7 +23,11 @@ def vault(text: str) -> Vault:
     return Vault(read_secrets(text))
 
 
-@pytest.mark.parametrize("secret", [new_secret(), PHRASE, base64.urlsafe_b64encode(b"\xff" * 32).decode().rstrip("=")])
+@pytest.mark.parametrize(
+    "secret",
+    [new_secret(), PHRASE, base64.urlsafe_b64encode(b"\xff" * 32).decode().rstrip("=")],
+    ids=["new", "phrase", "no padding"],
+)
 def test_what_was_sealed_opens_with_the_same_secret_in_another_process(secret: str) -> None:
     sealed = vault(secret).seal(KEY, "alice", "OPENAI_API_KEY")
     assert vault(secret).open(sealed, "alice", "OPENAI_API_KEY") == KEY
