@@ -83,7 +83,7 @@ def bill(
             told.by["phase"].setdefault(asked.work.phase, Part()),
             told.by["model"].setdefault(model, Part()),
         ):
-            part.calls += not asked.work.payload.get("again")
+            part.calls += not asked.again
             part.input += read
             part.output += wrote
             part.cost += spent

@@ -22,12 +22,14 @@ MOST = 60_000
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """One question. `place`: where in the play it came, if its prompt may be rendered."""
+    """One question. `place`: where in the play it came, if its prompt may be rendered; `again`: it is asked because of
+    a wrong answer."""
 
     work: Work
     who: str
     key: Key
     place: Moment | None
+    again: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +81,12 @@ def play(plan: Plan, manner: Manner, tokens: Callable[[Work], float], shown: Col
             results.append(Result(work=work, value=answer(plan, move.state, work, manner, tokens(work))))
             who = who_answers(work)
             if work.seat is None or not plan.human(work.seat) or plan.choice(work.seat).approve:
-                told.asked.append(Asked(work=work, who=who, key=(work.phase, who, _kind(work)), place=moment))
-                told.again += bool(work.payload.get("again"))
+                # What is asked again, and what looks at that once more.
+                again = bool(work.payload.get("again")) or work.phase in move.state.reasked
+                told.asked.append(
+                    Asked(work=work, who=who, key=(work.phase, who, _kind(work)), place=moment, again=again)
+                )
+                told.again += again
         told.turns = max(told.turns, move.work[0].turn)
         if len(told.asked) >= MOST:
             told.whole = False

@@ -143,7 +143,7 @@ def _made(plan: Plan, lengths: Lengths, prices: Mapping[str, Price]) -> Estimate
             expected=_dollars(middle.total.cost),
             high=_dollars(max(top.total.cost, middle.total.cost) * Decimal(top.high)),
         ),
-        at_most=_at_most(plan, most, sizes, prices) if costly else None,
+        at_most=_at_most(plans[Manner.BUSY], most, sizes, prices) if costly else None,
         why=why,
         notes=remarks(plan, most.again),
         by={part: _lines(plan, part, (bottom, middle, top)) for part in _PARTS},
@@ -170,7 +170,7 @@ def _at_most(plan: Plan, most: Play, sizes: Sizes, prices: Mapping[str, Price]) 
 
     reach = full(plan)
     begun = plan.model_copy(update={"choices": plan.choices.model_copy(update={"turns": reach})})
-    return at_most(plan, most, largest(plan, play(begun, Manner.BUSY, longest, [reach]), sizes), prices)
+    return at_most(plan, most, largest(plan, play(begun, Manner.BUSY, longest, range(1, reach + 1)), sizes), prices)
 
 
 def _spread(bottom: Bill, middle: Bill, top: Bill, name: str) -> Spread:

@@ -127,14 +127,14 @@ class Sizes:
 
 
 def largest(plan: Plan, longest: Play, usual: Sizes) -> Callable[[Asked], float]:
-    """The largest upper bound in each phase, from the requests of a play with the longest answers. Of many seats two
-    are rendered; what others know more than these in the first turn comes on top."""
+    """The largest upper bound in each phase, from the last requests of each kind in a play with the longest answers. Of
+    many seats two are rendered; what others know more than these in the first turn comes on top."""
     few = set(plan.seats if len(plan.seats) <= ALL_SEATS else plan.seats[:2])
+    latest = {asked.key: asked for asked in longest.asked if asked.work.seat is None or asked.work.seat in few}
     found: dict[str, float] = {}
-    for asked in longest.asked:
-        if asked.place is not None and (asked.work.seat is None or asked.work.seat in few):
-            bound = rendered(plan, asked).bound + usual.more_than(asked, few)
-            found[asked.key[0]] = max(found.get(asked.key[0], 0.0), bound)
+    for asked in latest.values():
+        bound = rendered(plan, asked).bound + usual.more_than(asked, few)
+        found[asked.key[0]] = max(found.get(asked.key[0], 0.0), bound)
     return lambda asked: found.get(asked.key[0]) or max(found.values())
 
 

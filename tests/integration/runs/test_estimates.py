@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from tests.integration.runs.desk import Desk, money, reply, settled, talks
 
+from pyscrai.sdk.scenario import Scenario
+from pyscrai.sdk.shipped import shipped_scenarios
+
 PRICES = {"gpt-4o-mini": {"input": "1", "output": "2"}}
 
 
@@ -93,3 +96,22 @@ async def test_paid_calls_of_this_installation_correct_what_is_assumed(desk: Des
     assert money(after["cost"]["low"]) < money(after["cost"]["expected"]) < money(after["cost"]["high"])
     assert money(after["cost"]["high"]) < money(after["at_most"])
     assert (await desk.run(run))["status"] == "running"
+
+
+@pytest.mark.parametrize("name", sorted(shipped_scenarios()))
+async def test_every_example_can_be_estimated(desk: Desk, name: str) -> None:
+    content = Scenario.load(shipped_scenarios()[name]).content()
+    told = await estimated(desk, content, model="gpt-4o-mini", prices=PRICES)
+    calls, cost = told["calls"], {end: money(amount) for end, amount in told["cost"].items()}
+    assert 0 < calls["low"] <= calls["expected"] <= calls["high"]
+    assert told["exact"] == (calls["low"] == calls["high"])
+    assert Decimal(0) < cost["low"] < cost["expected"] < cost["high"] < money(told["at_most"])
+
+
+async def test_people_at_seats_are_not_counted(desk: Desk) -> None:
+    seats: dict[str, Any] = {"union": {"human": True}, "board": {"approve": True}}
+    told = await estimated(desk, talks(), seats=seats)
+    assert {line["key"]: line["calls"]["expected"] for line in told["by"]["seat"]} == {
+        "board": 2, "narrator": 2, "analyst": 4,
+    }  # fmt: skip
+    assert "people cost nothing: The union" in told["notes"]
