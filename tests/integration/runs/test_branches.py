@@ -187,3 +187,14 @@ async def test_documents_of_the_shared_part_come_along_and_no_others(desk: Desk)
     kept = await desk.http.get(f"/api/v1/runs/{made['id']}/documents/{ids[0]}")
     assert (kept.status_code, kept.text) == (200, "It says 1.")
     assert (await desk.http.get(f"/api/v1/runs/{made['id']}/documents/{ids[1]}")).status_code == 404
+
+
+async def test_a_person_takes_a_seat_in_a_branch(desk: Desk) -> None:
+    parent = await desk.play(await desk.start(three()))
+    made = await branch(desk, parent, {"turn": 1}, seats={"union": {"human": True}})
+    assert (await desk.play(made))["status"] == "waiting"
+    (asked,) = (await desk.ok("GET", "/inbox", run=made["id"]))["items"]
+    assert (asked["seat"], asked["turn"]) == ("union", 2)
+    released = {"seats": {"union": {"human": False}}}
+    back = await desk.ok("POST", f"/runs/{made['id']}/branch", {"at": {"turn": 1}, "changes": released})
+    assert (await desk.play(back))["log_digest"] == parent["log_digest"]
