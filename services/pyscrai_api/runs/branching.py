@@ -36,7 +36,6 @@ from pyscrai_api.runs.plans import Plans
 from pyscrai_api.runs.seating import log_seats
 from pyscrai_api.runs.start import (
     Opening,
-    Shared,
     as_played,
     check,
     check_money,
@@ -60,6 +59,7 @@ INSERT INTO entries (run_id, seq, track, kind, turn, step, n, canonical, body, c
 SELECT $1, row_number() OVER (ORDER BY seq), track, kind, turn, step, n, canonical, body, 0, $4
 FROM entries WHERE run_id = $2 AND seq <= $3 AND track = 'story'
 """
+_BELONGS = "UPDATE runs SET parent_id = $2, branch_seq = $3, branch_turn = $4 WHERE id = $1"
 _COPY_DOCUMENTS = """
 INSERT INTO documents (run_id, id, title, content_type, content)
 SELECT $1, id, title, content_type, content FROM documents WHERE run_id = $2 AND id IN (
@@ -121,8 +121,7 @@ async def start_branch(
 
 async def fork_off(conn: Connection, plans: Plans, places: Places, opening: Opening, fork: Fork) -> LockedRun:
     """Write a run down with the shared story, the state and the digest that this leads to."""
-    shared = Shared(parent=fork.parent, seq=fork.seq, turn=fork.at.turn)
-    run = await create(conn, plans, places, Opening(**{**opening.__dict__, "shared": shared}))
+    run = await create(conn, plans, places, opening)
     await conn.execute(_COPY, run.id, fork.source, fork.at.seq, run.limit_usd)
     await conn.execute(_COPY_DOCUMENTS, run.id, fork.source)
     run.last_seq = run.at_seq = fork.seq
@@ -136,6 +135,9 @@ async def fork_off(conn: Connection, plans: Plans, places: Places, opening: Open
         for entry in entries:
             run.digest = link(run.digest, canonical_entry(entry))
     await store(conn, run.id, state)
+    # Naming the parent locks its row against changes, so that comes last: it goes on while its story is copied.
+    await conn.execute(_BELONGS, run.id, fork.parent, fork.seq, fork.at.turn)
+    run.branch_seq = fork.seq
     return run
 
 

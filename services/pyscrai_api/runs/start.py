@@ -38,21 +38,10 @@ _NUMBER = "UPDATE templates SET next_run = next_run + 1 WHERE id = $1 RETURNING 
 _INSERT = """
 INSERT INTO runs (id, template_id, scenario_version_id, number, title, owner, visibility, created_by, status, choices,
   pins, seed, pool, labels, turns, digest, limit_usd, default_model, seats, group_name, replay_of, cached, reason,
-  started_at, parent_id, branch_seq, branch_turn)
+  started_at)
 VALUES ($1, $2, $3, $4, $5, $6, 'private', $6, CASE WHEN $20::jsonb IS NULL THEN 'running' ELSE 'pending' END, $7, $8,
-  $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20::jsonb, CASE WHEN $20::jsonb IS NULL THEN now() END,
-  $21, $22, $23)
+  $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20::jsonb, CASE WHEN $20::jsonb IS NULL THEN now() END)
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shared:
-    """What a branch has in common with its parent: the entries up to `seq`, as the branch numbers them, of which the
-    last one is of turn `turn`."""
-
-    parent: UUID
-    seq: int
-    turn: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +55,6 @@ class Opening:
     pool: str | None
     limit: Decimal | None
     replay_of: UUID | None = None
-    shared: Shared | None = None
 
 
 async def start_run(
@@ -122,7 +110,6 @@ async def create(conn: Connection, plans: Plans, places: Places, opening: Openin
     run_id = new_id()
     full = await places.full(conn, owner, run_id)
     number = await conn.fetchval(_NUMBER, pin.template_id)
-    shared = opening.shared
     await conn.execute(
         *(_INSERT, run_id, pin.template_id, pin.version_id, number, choices.title or pin.title, owner),
         *(choices.model_dump_json(), json.dumps({phase: str(version) for phase, version in opening.pins.items()})),
@@ -130,7 +117,6 @@ async def create(conn: Connection, plans: Plans, places: Places, opening: Openin
         *(plan.default_model, json.dumps(plan.seats), choices.group),
         *(opening.replay_of, choices.cache and opening.replay_of is None),
         None if full is None else full.model_dump_json(exclude_none=True),
-        *((None, None, None) if shared is None else (shared.parent, shared.seq, shared.turn)),
     )
     run = await lock(conn, run_id)
     assert run is not None
