@@ -11,7 +11,7 @@ from pyscrai.cli.options import Where, common, limit, pass_talk, place, prices, 
 from pyscrai.cli.talk import OK, Talk
 
 if TYPE_CHECKING:
-    from pyscrai.client.api import Api
+    from pyscrai.cli.session import Session
     from pyscrai.domain.choices import Choices
     from pyscrai.sdk.scenario import Scenario
 
@@ -19,7 +19,7 @@ EPILOG = """\b
 Examples:
   pyscrai estimate negotiation --model gpt-4o-mini
   pyscrai estimate my/scenario.yaml --seat regulator.model=gpt-4o --turns 20
-  pyscrai estimate negotiation --model gpt-4o-mini --json | jq -r .cost.expected
+  pyscrai estimate negotiation --model gpt-4o-mini --json | jq .cost
 
 \b
 The numbers become better with every run that was paid for here.
@@ -63,13 +63,15 @@ def estimate(talk: Talk, /, scenario: str, where: Where, **options: Any) -> int:
     return run_async(work)
 
 
-async def foretell(api: Api, scenario: Scenario | str, choices: Choices, talk: Talk) -> None:
+async def foretell(at: Session, scenario: Scenario | str, choices: Choices, talk: Talk) -> None:
     """In two lines what a run is going to cost, where any of its models costs anything."""
     from pyscrai.cli.estimates import in_short
     from pyscrai.sdk.estimates import estimate_of, may_cost
 
-    if talk.quiet or not may_cost(scenario, choices, os.environ.get("PYSCRAI_DEFAULT_MODEL")):
+    # Of somebody else's API nobody here knows the default model.
+    free = at.place.own and not may_cost(scenario, choices, os.environ.get("PYSCRAI_DEFAULT_MODEL"))
+    if talk.quiet or free:
         return
-    told = await estimate_of(api, scenario, choices)
+    told = await estimate_of(at.api, scenario, choices)
     for line, style in in_short(told):
         talk.say(line, style)

@@ -168,7 +168,7 @@ async def _play(
     from pyscrai.sdk.runner import start
 
     async with session(where, talk, engines=engines) as at:
-        await foretell(at.api, scenario, choices, talk)
+        await foretell(at, scenario, choices, talk)
         started = await start(at.api, scenario, choices, pool=at.place.pool)
         await warn_without_engines(at, talk)
         sitting = await sit_down(started, at, talk, how)

@@ -5,15 +5,31 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
 from typing import Any
 
 import httpx
 
 from pyscrai.contract.costs import CostNow
+from pyscrai.contract.estimates import CostSpread, Estimate, Spread
 from pyscrai.contract.runs import TERMINAL, Delivered, Run
 
 PROBLEM = {"content-type": "application/problem+json"}
 Answer = httpx.Response
+NOTHING = Spread(low=0, expected=0, high=0)
+FREE = Estimate(
+    scenario="any",
+    title="Any",
+    turns=1,
+    exact=True,
+    calls=NOTHING,
+    input_tokens=NOTHING,
+    output_tokens=NOTHING,
+    cost=CostSpread(low=Decimal(0), expected=Decimal(0), high=Decimal(0)),
+    by={},
+    seconds=0.1,
+)
+"""What is estimated of any run: its models cost nothing."""
 
 
 class FakeApi:
@@ -70,6 +86,7 @@ class FakeApi:
             ("PUT", "/templates/scenarios/([^/]+)", self._update),
             ("GET", "/templates/scenarios", lambda *_: page([self._shown(name, 1) for name in self.catalog])),
             ("GET", "/templates/scenarios/([^/]+)", self._read),
+            ("POST", "/estimates", lambda *_: Answer(200, json=FREE.model_dump(mode="json"))),
             ("POST", "/runs", lambda *_: Answer(201, json=self.run.model_dump(mode="json"))),
             ("GET", "/runs", lambda *_: page([r.model_dump(mode="json") for r in [self.run, *self.more_runs]])),
             ("GET", "/runs/([^/]+)", self._one),
