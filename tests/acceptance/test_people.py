@@ -261,3 +261,17 @@ def test_people_answer_in_a_program(machines: Fleet, player: Player, tmp_path: P
     assert "The key is bent." in str(questions[0].view)
     assert story(player, played.id) == story(player, expected["id"])
     assert player.json("runs", "list")[0]["status"] == "paused", "nobody watches a run whose person failed"
+
+
+@pytest.mark.timeout(300)
+def test_nobody_comes_and_the_model_moves_at_the_deadline(machines: Fleet, player: Player, tmp_path: Path) -> None:
+    model = player.answers(tmp_path)
+    expected = player.json("run", player.scenario, "--model", model)
+    alone = ("--human", "left", "--deadline", "1s", "--on-deadline", "model")
+    played = player.json("run", player.scenario, "--model", model, *alone)
+    assert played["status"] == "completed"
+    assert story(player, played["id"]) == story(player, expected["id"])
+    skipped = player.json("run", player.scenario, "--model", model, *alone[:-1], "skip")
+    decided = [seat for kind, seat, _ in story(player, skipped["id"]) if kind == "decision"]
+    assert decided == ["middle", "right"] * 2
+    assert not any(machines.get("/health/invariants").values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -36,12 +37,18 @@ def situation(paper: Paper, page: SeatPage) -> None:
     view = page.view
     world = _dict(view.get("world"))
     _paragraph(paper, "The world now", world.get("text"))
-    _list(paper, "Facts", [f"{readable(name)}: {value}" for name, value in _dict(world.get("facts")).items()])
+    _list(paper, "Facts", [f"{readable(name)}: {_plain(value)}" for name, value in _dict(world.get("facts")).items()])
     _list(paper, "You stand with", [_pact(one) for one in view.get("coalitions") or []])
     _list(paper, "Letters to answer", [f"{one.get('title')}: {one.get('text')}" for one in view.get("letters") or []])
     _list(paper, "Offers", [f"{one.get('by')}: {_pact(one, 'others')}" for one in view.get("offers") or []])
     results = [f"{one.get('tool')}: {one.get('content')}" for one in view.get("tool_results") or []]
     _list(paper, "What your tools answered", results)
+
+
+def key(page: SeatPage) -> str:
+    """Equal for pages whose situation reads the same."""
+    parts = ("world", "coalitions", "letters", "offers", "tool_results")
+    return json.dumps([page.seat, *(page.view.get(part) for part in parts)], sort_keys=True, default=str)
 
 
 def question(paper: Paper, page: SeatPage, asked: Asked) -> None:

@@ -62,7 +62,8 @@ class Table:
         self._lines = Lines()
         self._seen = 0
         self._met: set[str] = set()
-        self._told: tuple[str, int] | None = None
+        self._told = ""
+        self._unseen: list[Delivered] = []
         self._began = time.monotonic()
         self._play: Play | None = None
 
@@ -110,7 +111,10 @@ class Table:
             for entry in page.items:
                 self._seen = max(self._seen, entry.seq)
                 shown = any(entry.visible(seat) for seat in self._seats) and not (self._talk.json or self._talk.quiet)
-                (self._play.show if shown else self._play.remember)(entry)
+                if shown:
+                    self._play.show(entry)
+                else:
+                    self._unseen.append(entry)
             following = int(page.next) if page.next else None
         self._seen = max(self._seen, run.last_seq)
 
@@ -140,8 +144,8 @@ class Table:
         if asked.seat not in self._met:
             self._met.add(asked.seat)
             knowing.briefing(paper, page)
-        if self._told != (asked.seat, self._seen):
-            self._told = asked.seat, self._seen
+        if (now := knowing.key(page)) != self._told:
+            self._told = now
             knowing.situation(paper, page)
         knowing.question(paper, page, asked)
         dialog = Dialog(self._api, asked, self._lines, self._talk, self._patiently)
@@ -188,6 +192,8 @@ class Table:
             told: Mapping[str, Any] = {"status": run.status, "outcome": run.outcome, "log_digest": run.log_digest}
             self._talk.result({"run": full_name(run), **told})
         elif self._how.hosts and self._play is not None and not self._talk.quiet:
+            for entry in self._unseen:
+                self._play.remember(entry)
             times = pages.Times(start_up=self._at.start_up, play=time.monotonic() - self._began)
             again = pages.next_steps(run, None)
             pages.ending(self._talk.paper, run, self._play.measures, self._play.reason, times, again=again)
