@@ -162,3 +162,31 @@ def folds_locked(dsn: str) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def test_what_people_say_to_a_run_is_in_its_story(dsn: str, tmp_path: Path, cli: Cli) -> None:
+    content = doors(tmp_path / "scenario.yaml", metrics={"mood": {"by": "manual", "range": [0, 10]}})
+    news = tmp_path / "news.txt"
+    news.write_text("Both doors are jammed.")
+    with fleet(dsn, tmp_path / "fleet", 0) as at:
+        run = at.play(content)
+        ours = ("--api-url", f"http://127.0.0.1:{at.port}")
+        for words in (
+            ("tell", "last", "The key is lost."),
+            ("tell", "last", "It is under the mat.", "--seat", "left"),
+            ("edit", "last", "--fact", "doors=2", "--world", str(news)),
+            ("measure", "last", "mood", "7"),
+        ):
+            told = cli("runs", *words, *ours, PYSCRAI_DATABASE_URL="")
+            assert (told.returncode, "enters two-doors/run-001" in told.stdout) == (0, True), told.stderr
+        wrong = cli("runs", "measure", "last", "mood", "11", *ours, PYSCRAI_DATABASE_URL="")
+        assert (wrong.returncode, "from 0 to 10" in wrong.stderr) == (1, True)
+        for kind in ("actor", "narrator", "analyst"):
+            at.start(f"{kind}-1")
+        assert at.ended(run)["status"] == "completed"
+        shown = " ".join(cli("runs", "show", "last", *ours, PYSCRAI_DATABASE_URL="").stdout.split())
+        assert "Told The key is lost. Told (only to Left) It is under the mat." in shown
+        assert "Edited The situation has changed. doors: 2 Both doors are jammed." in shown
+        assert at.get(f"/runs/{run['id']}/snapshot", at="turn:1")["state"]["metrics"] == {"mood": 7}
+        late = cli("runs", "tell", "last", "Too late.", *ours, PYSCRAI_DATABASE_URL="")
+        assert (late.returncode, "the run is completed" in late.stderr) == (1, True)
