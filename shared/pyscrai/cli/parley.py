@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from pyscrai.cli.notices import as_text
 from pyscrai.cli.paper import Paper
 from pyscrai.cli.playbill import Playbill
 from pyscrai.cli.prose import one_line
@@ -51,3 +52,21 @@ def proposal_lines(paper: Paper, bill: Playbill, entry: Entry) -> list[Text]:
     if lines and note:
         lines[0].stylize("dim", 0, len(note))
     return lines
+
+
+def happening_lines(paper: Paper, bill: Playbill, entry: Entry) -> list[Text]:
+    """What happened from outside, and who alone learns of it."""
+    text = next((str(entry.body[key]) for key in ("text", "description", "title") if entry.body.get(key)), "")
+    alone = hearers(bill, entry)
+    note = f"(only to {listed(alone)}) " if alone else ""
+    return paper.filled(note + (text or as_text(entry.body)))
+
+
+def told_lines(paper: Paper, bill: Playbill, entry: Entry) -> list[Text]:
+    """What people put into a run: something said, perhaps to one seat only, or what they have changed."""
+    to, fields = entry.body.get("to"), entry.body.get("fields")
+    only = f"(only to {bill.seat(str(to))}) " if to else ""
+    world = [str(entry.body["world"])] if entry.body.get("world") else []
+    changed = [f"{name}: {as_text(value)}" for name, value in fields.items()] if isinstance(fields, dict) else world
+    lines = paper.filled(only + str(entry.body.get("text") or ""))
+    return [*lines, *(line for text in changed for line in paper.filled(text, "dim"))]

@@ -222,11 +222,8 @@ class Play:
         return lines
 
     def _exogenous(self, entry: Entry) -> None:
-        text = next((str(entry.body[key]) for key in ("text", "description", "title") if entry.body.get(key)), "")
         self.paper.blank()
-        alone = parley.hearers(self.bill, entry)
-        note = f"(only to {parley.listed(alone)}) " if alone else ""
-        lines = self.paper.filled(note + (text or as_text(entry.body)))
+        lines = parley.happening_lines(self.paper, self.bill, entry)
         self.paper.block("Meanwhile", lines + self._fact_lines(entry.body.get("facts")), "bold yellow")
 
     # ── what is measured ─────────────────────────────────────────────────────────────────────────────────────────
@@ -260,19 +257,11 @@ class Play:
 
     def _told(self, entry: Entry) -> None:
         """What people put into the run."""
-        to = entry.body.get("to")
-        only = f"(only to {self.bill.seat(str(to))}) " if to else ""
-        lines = self.paper.filled(only + _text(entry, "text"))
         self.paper.blank()
-        self.paper.block("Told" if entry.kind == "input" else "Edited", [*lines, *self._edited(entry)], "magenta")
+        lines = parley.told_lines(self.paper, self.bill, entry)
+        self.paper.block("Told" if entry.kind == "input" else "Edited", lines, "magenta")
         facts = entry.body.get("facts")
         self._facts |= facts if isinstance(facts, dict) else {}
-
-    def _edited(self, entry: Entry) -> list[Text]:
-        fields = entry.body.get("fields")
-        world = [str(entry.body["world"])] if entry.body.get("world") else []
-        told = [f"{name}: {as_text(value)}" for name, value in fields.items()] if isinstance(fields, dict) else world
-        return [line for text in told for line in self.paper.filled(text, "dim")]
 
     def _unknown(self, entry: Entry) -> None:
         """A kind that this version does not know, or has no scene for: shown, never dropped."""
