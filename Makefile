@@ -17,7 +17,7 @@ SEED_EMBEDDED := from contextlib import ExitStack; import os, sys; \
   code = main(); held.close(); sys.exit(code)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run check format test test-unit test-integration test-acceptance coverage bench seed clean
+.PHONY: help install run check format test test-unit test-integration test-acceptance coverage mutants protocol bench seed clean
 
 help:  ## Say what there is
 	@echo "make WORD, where WORD is one of:"
@@ -64,6 +64,12 @@ coverage:  ## Coverage of the last unit + integration tests; below 95 % in a cor
 	  total=$$($(PY) -m coverage report --include="$${part#*:}/*" --format=total --precision=1 --fail-under=95) || failed=1; \
 	  echo "coverage of $${part%%:*}: $$total"; \
 	done; [ $$failed = 0 ] || { echo 'Each of these parts is to have at least 95 % of lines and branches.' >&2; exit 1; }
+
+mutants: install  ## Tests of the queue against every broken variant of its SQL: each must be found
+	PYSCRAI_TEST_MUTANTS=1 $(PY) -m pytest tests/integration/queue/model/test_mutants.py $(SIDE_BY_SIDE) --dist load $(ARGS)
+
+protocol: install  ## The queue's protocol, and its broken variants, through the model checker Spin
+	$(PY) -m pytest tests/integration/protocol $(ARGS)
 
 bench: install  ## Benchmarks: medians and ratios, asserted nowhere
 	$(PY) -m bench $(ARGS)

@@ -223,6 +223,22 @@ def runs(g: Guide) -> None:
     assert g.model.runs[run].status == "completed"
 
 
+def standing_runs(g: Guide) -> None:
+    """What is ready in a run that stands still is left alone, also before the promoter has held it."""
+    run = g.run()
+    g.put(2)
+    g.command("pause", run)
+    g.take(g.first, 1)
+    g.take(g.second, 5)
+    g.wait(0, promote=True)
+    g.command("resume", run)
+    g.take(g.second, 5)
+    g.command("pause", run)
+    g.wait(3, sweep=True)
+    g.take(g.second, 5)
+    g.command("cancel", run)
+
+
 def dead_letters_of_runs(g: Guide) -> None:
     run = g.run()
     mine = g.take(g.first, 5)
@@ -247,7 +263,8 @@ def dead_letters_of_runs(g: Guide) -> None:
 
 
 WALKS: tuple[Walk, ...] = (
-    order_and_priority, fence, claims_repeated, failures, losses, heartbeats, busy, engines, runs, dead_letters_of_runs,
+    order_and_priority, fence, claims_repeated, failures, losses, heartbeats, busy, engines, runs, standing_runs,
+    dead_letters_of_runs,
 )  # fmt: skip
 
 
