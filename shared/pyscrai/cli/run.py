@@ -102,7 +102,7 @@ def run(
     if going_on is not None:
         return going_on(talk, where, engines, folder, thoughts=thoughts, patience=patience)
     if scenario is None:
-        raise click.UsageError("Missing argument 'FILE_OR_NAME': a file, a folder, an example, or a name in the catalog")
+        raise click.UsageError("Missing argument 'FILE_OR_NAME': a file, a folder, an example, a name in the catalog")
     found = find_scenario(scenario)
     if not isinstance(found, str):
         remarks(found, scenario, talk)
