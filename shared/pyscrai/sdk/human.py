@@ -19,6 +19,7 @@ from pyscrai.client.errors import Conflict, InvalidMove
 from pyscrai.contract.runs import TERMINAL, Run
 from pyscrai.contract.seats import Asked, SeatPage
 from pyscrai.domain.choices import Choices, SeatChoice
+from pyscrai.sdk.patience import patiently
 
 T = TypeVar("T")
 LOOK_SECONDS = 0.2
@@ -123,7 +124,7 @@ async def with_people(api: Api, run: Run, actors: Actors, play: Callable[[], Awa
 
 async def _sit(api: Api, run_id: str, seat: str, actor: HumanActor) -> None:
     while True:
-        run = await api.run(run_id)
+        run = await patiently(lambda: api.run(run_id))
         if run.status in TERMINAL:
             return
         asked = next((one for one in run.asks if one.seat == seat), None)
@@ -137,12 +138,13 @@ async def _reply(api: Api, asked: Asked, actor: HumanActor) -> None:
     """One question until it is answered, or somebody else was faster: the deadline, another tab, who took the seat."""
     faults: tuple[str, ...] = ()
     while True:
-        page = await api.seats.page(asked.run_id, asked.seat)
+        page = await patiently(lambda: api.seats.page(asked.run_id, asked.seat))
         if page.asked is None or page.asked.event_id != asked.event_id:
             return
-        value = await actor.answer(_question(actor, page, page.asked, faults))
+        now = page.asked
+        value = await actor.answer(_question(actor, page, now, faults))
         try:
-            await api.seats.move(page.asked, None if value is None else dict(value))
+            await _move(api, now, value)
             return
         except Conflict:
             return
@@ -150,6 +152,10 @@ async def _reply(api: Api, asked: Asked, actor: HumanActor) -> None:
             faults = tuple(f"{one.pointer.removeprefix('/value') or '/'}: {one.message}" for one in error.errors)
             if not actor.asks_here:
                 raise
+
+
+async def _move(api: Api, asked: Asked, value: Reply) -> None:
+    await patiently(lambda: api.seats.move(asked, None if value is None else dict(value)))
 
 
 def _question(actor: HumanActor, page: SeatPage, asked: Asked, faults: tuple[str, ...]) -> Question:

@@ -18,11 +18,12 @@ from pyscrai.cli.status import status_line
 from pyscrai.cli.talk import FAILED, OK, STANDS_STILL, Talk
 from pyscrai.cli.trouble import what_to_do, why
 from pyscrai.cli.watching import EXIT_OF_STATUS, bill_of
-from pyscrai.client.errors import ApiUnreachable, Conflict, InvalidMove, Unavailable
+from pyscrai.client.errors import ClientError, Conflict, InvalidMove
 from pyscrai.contract.problems import FieldError
 from pyscrai.contract.runs import TERMINAL, Delivered, Run
 from pyscrai.contract.seats import Asked, SeatPage
 from pyscrai.contract.wire import Page
+from pyscrai.sdk.patience import patiently
 from pyscrai.sdk.result import full_name
 
 T = TypeVar("T")
@@ -172,19 +173,12 @@ class Table:
             self._talk.say(f"{asked.title}: accepted (turn {asked.turn}, {asked.what}).", "green")
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Ask the API, again and again while it is away: every question and every answer here may be repeated."""
-        since: float | None = None
-        while True:
-            try:
-                return await call()
-            except (ApiUnreachable, Unavailable) as error:
-                now = time.monotonic()
-                if since is None:
-                    since = now
-                    self._talk.say(f"{error}. Waiting up to {self._how.patience:.0f} s …")
-                elif now - since > self._how.patience:
-                    raise
-                await asyncio.sleep(LOOK_SECONDS)
+        """Every question and every answer here may be repeated."""
+
+        def trouble(error: ClientError) -> None:
+            self._talk.say(f"{error}. Waiting up to {self._how.patience:.0f} s …")
+
+        return await patiently(call, self._how.patience, trouble)
 
     async def _ended(self) -> int:
         run, missing = self._run, len(self._values)
