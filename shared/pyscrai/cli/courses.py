@@ -217,7 +217,7 @@ async def play_branch(
 ) -> int:
     """Branch a run and watch what comes after the shared part."""
     from pyscrai.cli.exporting import export
-    from pyscrai.cli.runs import shown
+    from pyscrai.cli.resuming import shown
     from pyscrai.cli.session import session, warn_without_engines
     from pyscrai.cli.watching import watch
     from pyscrai.sdk.names import find_run

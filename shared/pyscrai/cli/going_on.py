@@ -67,7 +67,7 @@ def _resume(run: str, options: dict[str, Any]) -> GoOn:
     from dataclasses import replace
 
     from pyscrai.cli.courses import watching
-    from pyscrai.cli.runs import how_to_resume, resume_and_watch
+    from pyscrai.cli.resuming import how_to_resume, resume_and_watch
     from pyscrai.cli.session import run_async
 
     given = [option for name, option in _OF_START.items() if options.pop(name)]

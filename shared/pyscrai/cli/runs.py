@@ -1,12 +1,10 @@
-"""`pyscrai runs`: list, show, log, export, watch, pause, resume, cancel; `replays` has replay."""
+"""`pyscrai runs`: list, show, log, export, watch, pause, cancel; more in `resuming`, `replays`, `courses`, `trees`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,27 +12,21 @@ from pyscrai.cli.costs import of_run
 from pyscrai.cli.courses import branch, edit, measure, tell
 from pyscrai.cli.insights import knows, patterns
 from pyscrai.cli.options import (
-    Engines,
     Where,
-    by_seat,
     common,
-    limit,
-    makes_sense,
     out,
     pass_talk,
     patience,
     place,
-    prices,
-    seats,
 )
 from pyscrai.cli.replays import replay
+from pyscrai.cli.resuming import resume, shown
 from pyscrai.cli.seat.changing import release, take, whisper
-from pyscrai.cli.talk import OK, Talk
+from pyscrai.cli.talk import Talk
 from pyscrai.cli.trees import diff, tree
 
 if TYPE_CHECKING:
-    from pyscrai.cli.watching import Watch
-    from pyscrai.contract.runs import Resume, Run
+    from pyscrai.contract.runs import Run
 
 EPILOG = """\b
 A RUN is named by
@@ -72,14 +64,14 @@ run_argument = click.argument("run", metavar="RUN")
 
 @click.group(epilog=EPILOG)
 def runs() -> None:
-    """List, show, export, watch, pause, resume, cancel and replay runs."""
+    """List, show, export, watch, pause, resume, cancel, replay and branch runs."""
 
 
 for command in (replay, take, release, whisper):
     runs.add_command(command)
 runs.add_command(knows)
 runs.add_command(patterns)
-for course in (tell, edit, measure, branch, tree, diff):
+for course in (resume, tell, edit, measure, branch, tree, diff):
     runs.add_command(course)
 
 
@@ -242,71 +234,6 @@ def cancel(talk: Talk, /, where: Where, run: str) -> int:
     return _control("cancel", talk, where, run)
 
 
-@runs.command()
-@run_argument
-@limit
-@click.option("--model", metavar="MODEL", help="From now on, for every seat that has none of its own in this run.")
-@seats("model", "temperature", "max_tokens")
-@prices
-@click.option("--engines", type=Engines(), default="actor=1,narrator=1,analyst=1", help="Engines to start.")
-@click.option("--detach", is_flag=True, help="Do not watch; needs an API with engines.")
-@click.option("--thoughts/--no-thoughts", default=True, help="Show what the seats think.")
-@patience
-@place
-@common
-@pass_talk
-def resume(
-    talk: Talk,
-    /,
-    where: Where,
-    run: str,
-    engines: Mapping[str, int],
-    detach: bool,
-    thoughts: bool,
-    patience: float,
-    **wanted: Any,
-) -> int:
-    """Go on with a run that stands still and watch it, under a new limit or with other models where they are given.
-
-    Without an API it starts one with engines, as `pyscrai run` does, and moves the run's work to them.
-    """
-    from pyscrai.cli.session import run_async
-    from pyscrai.cli.watching import Watch
-
-    how = Watch(pause=True, thoughts=thoughts, patience=patience, default_model=_default_model(), resumed=True)
-    changes = how_to_resume(**wanted)
-    return run_async(lambda: resume_and_watch(talk, where, run, changes, engines, how, detach=detach))
-
-
-def how_to_resume(*, limit: Any, model: str | None, seats: Any, prices: Any) -> Resume:
-    """Raises BadParameter where a seat's value makes no sense."""
-    from pyscrai.sdk.choices import resume_of
-
-    with makes_sense():
-        return resume_of(credit_limit=limit, model=model, seats=by_seat(model, seats), prices=dict(prices))
-
-
-async def resume_and_watch(
-    talk: Talk, where: Where, run: str, wanted: Resume, engines: Mapping[str, int], how: Watch, *, detach: bool
-) -> int:
-    """Go on with a run, on engines of this command where there are no others."""
-    from pyscrai.cli.session import session, warn_without_engines
-    from pyscrai.cli.watching import watch as watch_run
-    from pyscrai.sdk.names import find_run
-
-    async with session(where, talk, engines=engines) as at:
-        if detach and at.place.own:
-            raise click.UsageError(
-                "--detach needs an API that goes on without this command: `pyscrai up`, or --api-url"
-            )
-        found = await find_run(at.api, run)
-        resumed = await at.api.resume(found.id, wanted.model_copy(update={"pool": at.place.pool}))
-        await warn_without_engines(at, talk)
-        if detach:
-            return shown(talk, resumed)
-        return await watch_run(resumed, at, talk, replace(how, show_from=found.last_seq + 1))
-
-
 def _control(what: str, talk: Talk, where: Where, run: str) -> int:
     from pyscrai.cli.session import run_async, session
 
@@ -318,20 +245,6 @@ def _control(what: str, talk: Talk, where: Where, run: str) -> int:
             return shown(talk, await getattr(at.api, what)(found.id))
 
     return run_async(work)
-
-
-def shown(talk: Talk, run: Run) -> int:
-    """One line about a run, and what to do where it stands still."""
-    from pyscrai.cli.trouble import what_to_do
-    from pyscrai.sdk.result import full_name
-
-    if talk.json:
-        talk.result(run.model_dump(mode="json"))
-    else:
-        talk.out.print(f"{full_name(run)} is {run.status}.", markup=False, soft_wrap=True)
-        for line in what_to_do(run):
-            talk.say(line, "")
-    return OK
 
 
 def _default_model() -> str:
