@@ -49,14 +49,20 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [plan, *(node for child in plan.get("Plans", []) for node in nodes(child))]
 
 
-async def used(conn: asyncpg.Connection, text: str) -> tuple[set[str], set[str]]:
-    """The indexes that a statement uses, and the tables that it reads whole."""
+async def explained(conn: asyncpg.Connection, text: str) -> dict[str, Any]:
+    """The plan of a statement, whatever its arguments are."""
     count = max((int(number) for number in re.findall(r"\$(\d+)", text)), default=0)
     await conn.execute(f"PREPARE guarded AS {text}")
     arguments = f"({', '.join(['NULL'] * count)})" if count else ""
     found = json.loads(await conn.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE guarded{arguments}"))
     await conn.execute("DEALLOCATE guarded")
-    plan = nodes(found[0]["Plan"])
+    plan: dict[str, Any] = found[0]["Plan"]
+    return plan
+
+
+async def used(conn: asyncpg.Connection, text: str) -> tuple[set[str], set[str]]:
+    """The indexes that a statement uses, and the tables that it reads whole."""
+    plan = nodes(await explained(conn, text))
     scans = {node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"}
     return {node["Index Name"] for node in plan if "Index Name" in node}, scans & {"queue", "events", "outcomes"}
 
