@@ -7,6 +7,7 @@ import asyncio
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ SCENARIO = Path(__file__).parent / "scenarios" / "long-talks.yaml"
 TURNS = 66
 EARLY, LATE = range(8, 13), range(58, 63)
 """Turns around the 10th and the 60th; one alone says more about the machine than about us."""
+_LOOKED = {turn for turns in (EARLY, LATE) for turn in (turns[0] - 1, turns[-1])}
 _TABLES = """
 SELECT c.relname AS name, pg_total_relation_size(c.oid) AS bytes
 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
@@ -72,24 +74,32 @@ async def run() -> list[tuple[str, str, str, str]]:
                         await play(http, turns=1)  # engines import their model library now
                         before, used = await kept(dsn), cpu_seconds(str(data))
                         began = time.perf_counter()
-                        run_id, log = await play(http, turns=TURNS)
+                        run_id, log, seen = await play(http, TURNS, lambda: sum(cpu_seconds(str(data)).values()))
                         span = time.perf_counter() - began
                         after = cpu_seconds(str(data))
                         return [
                             *times(span, log, {name: after[name] - used[name] for name in used}),
+                            compared(seen),
                             *await storage(dsn, run_id, before),
                         ]
         finally:
             await asyncio.to_thread(remove_database, data)
 
 
-async def play(http: httpx.AsyncClient, turns: int) -> tuple[str, list[dict[str, Any]]]:
-    """A run to its end, and its log."""
+async def play(
+    http: httpx.AsyncClient, turns: int, look: Callable[[], float] = lambda: 0.0
+) -> tuple[str, list[dict[str, Any]], dict[int, float]]:
+    """A run to its end, its log, and what `look` said after turns that matter."""
     made = await http.post("/runs", json={"scenario": "long-talks", "choices": {"turns": turns, "model": "rehearsal"}})
     made.raise_for_status()
     run = made.json()["id"]
+    done, seen = 0, {}
     async with http.stream("GET", f"/runs/{run}/stream") as stream:
         async for line in stream.aiter_lines():
+            if line == "event: turn_complete":
+                done += 1
+                if done in _LOOKED:
+                    seen[done] = look()
             if line == "event: run_complete":
                 break
     log: list[dict[str, Any]] = []
@@ -97,7 +107,7 @@ async def play(http: httpx.AsyncClient, turns: int) -> tuple[str, list[dict[str,
     while page := (await http.get(f"/runs/{run}/log", params={"after": after, "limit": 1000})).json()["items"]:
         log += page
         after = page[-1]["seq"]
-    return run, log
+    return run, log, seen
 
 
 def times(span: float, log: list[dict[str, Any]], used: dict[str, float]) -> list[tuple[str, str, str, str]]:
@@ -117,6 +127,13 @@ def times(span: float, log: list[dict[str, Any]], used: dict[str, float]) -> lis
             f"{early:.0f} ms, then {late:.0f} ms; medians",
         ),
     ]
+
+
+def compared(seen: dict[int, float]) -> tuple[str, str, str, str]:
+    """Processor time, which the machine's other work changes less than it changes wall time."""
+    early, late = (seen[turns[-1]] - seen[turns[0] - 1] for turns in (EARLY, LATE))
+    note = f"{early / len(EARLY) * 1000:.0f} ms, then {late / len(LATE) * 1000:.0f} ms a turn"
+    return "  in processor time", f"× {late / early:.2f}", "× 1.10", note
 
 
 async def kept(dsn: str) -> Kept:
