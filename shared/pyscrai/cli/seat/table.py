@@ -75,13 +75,18 @@ class Table:
         try:
             while (asked := await self._next()) is not None:
                 await self._answer(asked)
-                if self._how.values is not None and not self._values:
+                if self._said_all and not self._at.place.own:
                     return OK
         except Leave:
             again = f"pyscrai play {full_name(self._run)} --seat {self._seats[0]}"
             self._talk.say(f"You have left the table. What you typed is kept: {again}")
             return OK
         return await self._ended()
+
+    @property
+    def _said_all(self) -> bool:
+        """Whether all prepared answers are given. Engines of our own go on until nothing is left to do for them."""
+        return self._how.values is not None and not self._values
 
     async def _next(self) -> Asked | None:
         """What is asked here next, once it is; None where the run is over or stands still."""
@@ -90,7 +95,7 @@ class Table:
                 run = await self._patiently(lambda: self._api.run(self._run.id))
                 await self._news(run)
                 self._run = run
-                if run.status in OVER:
+                if run.status in OVER or (self._said_all and run.status == "waiting"):
                     return None
                 mine = [asked for asked in run.asks if asked.seat in self._seats and self._answers(asked)]
                 if mine:
@@ -197,6 +202,8 @@ class Table:
         if missing:
             self._talk.complain(f"the run is {run.status}; {missing} of the answers were not asked for", "", run.status)
             return FAILED
+        if run.status == "waiting":
+            return OK
         code = EXIT_OF_STATUS.get(run.status, STANDS_STILL)
         if code:
             self._talk.complain(why(run), "\n".join(what_to_do(run)), run.reason.code if run.reason else run.status)
