@@ -53,8 +53,8 @@ def test_with_faults_ours_is_never_below_theirs(dsn: str, tmp_path: Path) -> Non
 
     They are played at the same time, each at a provider of its own.
     """
-    # As long as a call may take, since one fault never answers.
-    settings = {"PYSCRAI_RETRY_BASE": "0.1", "PYSCRAI_CALL_SECONDS": "5"}
+    # As long as a call may take, since one fault never answers; a busy machine must not make others as slow.
+    settings = {"PYSCRAI_RETRY_BASE": "0.1", "PYSCRAI_CALL_SECONDS": "12"}
     with fleet(dsn, tmp_path / "fleet", **settings) as machines, ExitStack() as stack:
         asked = {
             fault: stack.enter_context(mock_provider(**options, retry_after=0.1, seed=11))
