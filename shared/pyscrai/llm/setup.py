@@ -11,14 +11,11 @@ import threading
 
 from pyscrai.llm.errors import NotInstalled
 
-_CLIENTS = {
-    "rehearsal": "pyscrai.llm.rehearsal.model",
-    "scripted": "pyscrai.llm.scripted",
-    "local": "pyscrai.llm.local",
-    "anthropic": "pyscrai.llm.claude",
-}
-"""The module with the model of each provider; all others speak OpenAI's protocol."""
+_CLIENTS = {"local": "pyscrai.llm.local", "anthropic": "pyscrai.llm.claude"}
+"""The module with the models of each provider; all others speak OpenAI's protocol."""
 _OPENAI = "pyscrai.llm.servers"
+_OURS = frozenset({"rehearsal", "scripted"})
+"""They need no client, and are loaded with agno."""
 
 _loaded = threading.Event()
 _prepared: set[str] = set()
@@ -36,7 +33,7 @@ async def prepare(provider: str) -> None:
     Raises NotInstalled.
     """
     module = _CLIENTS.get(provider, _OPENAI)
-    if module in _prepared:
+    if provider in _OURS or module in _prepared:
         return
     try:
         await asyncio.to_thread(importlib.import_module, module)
@@ -62,7 +59,8 @@ def load() -> None:
         custom_team_logger=quiet,
         custom_workflow_logger=quiet,
     )
-    from pyscrai.llm import metered, providers  # noqa: F401
+    from pyscrai.llm import metered, providers, scripted  # noqa: F401
+    from pyscrai.llm.rehearsal import model  # noqa: F401
 
     _loaded.set()
 
