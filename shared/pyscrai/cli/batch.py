@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from pyscrai.cli.talk import OK, STANDS_STILL, Talk
 if TYPE_CHECKING:
     from pyscrai.cli.session import Session
     from pyscrai.contract.batches import Batch
+    from pyscrai.domain.sweeps import Sweep
     from pyscrai.formats.batches import ReadSweep
     from pyscrai.sdk.scenario import Scenario
 
@@ -87,7 +89,7 @@ def play(
 
     async def work() -> int:
         async with session(where, talk, engines=engines) as at:
-            begun = await _begin(at, told, scenario, config, resume=resume, budget=limit)
+            begun = await _begin(at, told, scenario, config, talk, resume=resume, budget=limit)
             await warn_without_engines(at, talk)
             return await _watch(at, begun, talk, config, patience, csv_file)
 
@@ -178,7 +180,7 @@ def _scenario(wanted: str, config: Path) -> Scenario | str:
 
 
 async def _begin(
-    at: Session, told: ReadSweep, scenario: Scenario | str, config: Path, *, resume: bool, budget: Any
+    at: Session, told: ReadSweep, scenario: Scenario | str, config: Path, talk: Talk, *, resume: bool, budget: Any
 ) -> Batch:
     from pyscrai.client.errors import InvalidRequest, NotFound
     from pyscrai.contract.batches import ResumeBatch
@@ -190,6 +192,7 @@ async def _begin(
             await at.api.batch(told.sweep.name)
         except NotFound:
             raise click.UsageError(f"there is no batch {told.sweep.name} to go on with; leave out --resume") from None
+    await _foretell(at, told.sweep, scenario, talk)
     try:
         found = await batches.post(at.api, told.sweep, scenario, pool=at.place.pool)
     except InvalidRequest as error:
@@ -201,6 +204,28 @@ async def _begin(
         wanted = ResumeBatch(pool=at.place.pool, move=elsewhere or resume, budget=budget)
         found = await at.api.resume_batch(found.id, wanted)
     return found
+
+
+async def _foretell(at: Session, sweep: Sweep, scenario: Scenario | str, talk: Talk) -> None:
+    """What all of it is going to cost, where any model of it costs anything."""
+    from pyscrai.cli.charts import count, money
+    from pyscrai.domain.sweeps import InvalidSweep
+    from pyscrai.sdk.estimates import estimate_of_sweep
+
+    if talk.quiet:
+        return
+    try:
+        told = await estimate_of_sweep(at.api, sweep, scenario)
+    except InvalidSweep:
+        return  # the API says so too, with the place in the file
+    if told is None:
+        return
+    budget = sweep.budget if isinstance(sweep.budget, Decimal) else None
+    asked = "" if told.asked == told.variations else f", from {told.asked} of {told.variations} variations"
+    span = f"{money(told.expected)} ({money(told.low)} to {money(told.high)}){asked}"
+    talk.say(f"Estimate: {count(told.runs, 'run')}, {span}; budget {money(budget)}")
+    if budget is not None and told.expected > budget:
+        talk.say("The budget is below what this is expected to cost: it will stand still there.", "yellow")
 
 
 async def _watch(at: Session, begun: Batch, talk: Talk, config: Path, patience: float, csv_file: Path | None) -> int:
