@@ -79,6 +79,11 @@ async def recorded(conn: Connection, run_id: UUID, step: int) -> Mapping[int, Re
     }
 
 
+async def answered_by_models(conn: Connection, run_id: UUID, step: int) -> frozenset[int]:
+    """The ordinals of one step of a run that engines answered."""
+    return frozenset(row["ordinal"] for row in await conn.fetch(sql("people", "answered_by_models"), run_id, step))
+
+
 async def propose_rows(
     conn: Connection, engine_id: UUID, items: Sequence[FinishRow], rules: Mapping[int, tuple[str, float | None]]
 ) -> list[EndedRow]:

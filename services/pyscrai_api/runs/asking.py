@@ -20,16 +20,19 @@ _SEATS = "SELECT id, seat FROM events WHERE id = ANY($1::bigint[]) AND seat = AN
 
 
 async def of_step(run: LockedRun, plan: Plan, work: Sequence[Work], step: int) -> Mapping[int, Rule]:
-    """By ordinal: which events of a step wait for a person. In a replay also those that did in its recording."""
+    """By ordinal: which events of a step wait for a person. In a replay those that did in its recording, and of the
+    others none that a model answered there: seats may have changed hands since."""
     before: Mapping[int, Recorded] = {}
+    by_models: frozenset[int] = frozenset()
     if run.replay_of is not None:
         before = await people.recorded(run.conn, run.replay_of, step)
+        by_models = await people.answered_by_models(run.conn, run.replay_of, step)
     found: dict[int, Rule] = {}
     for ordinal, item in enumerate(work):
         told = before.get(ordinal)
         if told is not None and (told.event_type, told.seat, told.phase) == (item.event_type, item.seat, item.phase):
             found[ordinal] = RECORDED, 0.0
-        elif item.seat is not None and plan.by_person(item.seat):
+        elif item.seat is not None and ordinal not in by_models and plan.by_person(item.seat):
             found[ordinal] = rule_of(plan.choice(item.seat))
     return found
 

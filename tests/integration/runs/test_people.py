@@ -287,3 +287,23 @@ async def test_a_dialogue_of_two_people_goes_from_one_to_the_other(desk: Desk) -
     assert spoke == ["ann", "ben", "ann", "ben"]
     assert (await desk.run(run))["status"] == "completed"
     await healthy(desk)
+
+
+async def test_a_replay_of_seats_that_changed_hands_asks_nobody_anew(desk: Desk) -> None:
+    run = await desk.start(crowd(2, turns=3))
+    await desk.work()
+    await desk.ok("POST", f"/runs/{run['id']}/seats/s000/take", {})
+    await desk.play(run)
+    await say(desk, run, "s000")
+    await desk.play(run)
+    await say(desk, run, "s000")
+    recorded = await desk.play(run)
+    assert recorded["status"] == "completed"
+    again = await desk.ok("POST", f"/runs/{run['id']}/replay", {})
+    assert (again["status"], again["asks"]) == ("running", [])
+    for _ in range(3):
+        await desk.play(again)
+        await desk.deps.runs.seats.deadlines.run_once()
+    replayed = await desk.play(again)
+    assert (replayed["status"], replayed["log_digest"]) == ("completed", recorded["log_digest"])
+    await healthy(desk)

@@ -11,6 +11,10 @@ SELECT e.ordinal, e.event_type, e.seat, e.phase, o.state, o.result FROM events e
 WHERE e.run_id = $1 AND e.step = $2 AND e.seat IS NOT NULL AND o.engine_id IS NULL AND o.state IN (1, 3)
 ORDER BY e.ordinal;
 
+-- name: answered_by_models  what engines answered for seats in one step of a recording
+SELECT e.ordinal FROM events e JOIN outcomes o ON o.event_id = e.id
+WHERE e.run_id = $1 AND e.step = $2 AND e.seat IS NOT NULL AND o.engine_id IS NOT NULL AND o.state = 1;
+
 -- name: propose  answers of engine $6 that a person looks at first: the lease ends as a hand-back, the event waits
 WITH item AS (
   SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::float8[]) AS i (id, lease_no, result, rule, seconds)
