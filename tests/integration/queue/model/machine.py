@@ -221,9 +221,14 @@ class QueueMachine(RuleBasedStateMachine):
     def send(self, name: str, said: list[Word]) -> None:
         items = [self._finish(word) for word in said]
         answer = self.service.get("PUT", "/events/status", {"engine_id": name, "events": items})
-        expected = self.model.say(name, said)
-        assert [item["state"] for item in answer["results"]] == expected, said
-        self._advance()
+        of = {word.event: self.model.events[word.event].run for word in said if word.event in self.model.events}
+        expected: dict[int, str] = {}
+        for run in sorted({of.get(word.event) for word in said}, key=lambda run: run or ""):
+            # One transaction each: events without a run first, then run by run; each commits its step before the next.
+            group = [word for word in said if of.get(word.event) == run]
+            expected |= {word.event: told for word, told in zip(group, self.model.say(name, group), strict=True)}
+            self._advance()
+        assert {item["event_id"]: item["state"] for item in answer["results"]} == expected, said
         self._settle_waits()
 
     def _word(self, name: str, pick: int, number: str, what: str) -> Word | None:
@@ -344,9 +349,10 @@ class QueueMachine(RuleBasedStateMachine):
     @invariant()
     def the_database_is_what_the_model_says(self) -> None:
         type(self).steps += 1
-        assert {i: shown(row) for i, row in self.service.rows().items()} == {
-            i: self._expected(event) for i, event in self.model.events.items()
-        }
+        found = {i: shown(row) for i, row in self.service.rows().items()}
+        expected = {i: self._expected(event) for i, event in self.model.events.items()}
+        wrong = {i: (found.get(i), expected.get(i)) for i in found.keys() | expected if found.get(i) != expected.get(i)}
+        assert not wrong, f"the database has, and the model expects: {wrong}"
         assert self.service.attempts() == {key: (a.kind, a.engine) for key, a in self.model.attempts.items()}
         runs = self.service.runs()
         assert {name: (r["status"], r["step"], r["open"]) for name, r in runs.items()} == {
