@@ -53,6 +53,8 @@ WITH RECURSIVE up (id, parent_id) AS (
 )
 SELECT id FROM up WHERE parent_id IS NULL
 """
+_BRANCHED = "SELECT parent_id, branch_seq FROM runs WHERE id = $1 AND branch_seq >= $2"
+_SAME_PLACE = "SELECT seq FROM entries WHERE run_id = $1 AND step = $2 AND n = $3 AND track = 'story'"
 _STORY_LINES = "SELECT count(*) FROM entries WHERE run_id = $1 AND seq <= $2 AND track = 'story'"
 _COPY = """
 INSERT INTO entries (run_id, seq, track, kind, turn, step, n, canonical, body, cost, remaining)
@@ -94,10 +96,10 @@ async def start_branch(
 
     Raises NotFound, Invalid (with JSON Pointers), Unprocessable (`unpriced_model`, `limit_required`, `policy_error`).
     """
+    parent, at = await _played_by(conn, parent, await boundary(conn, parent, wanted.at))
     row = await conn.fetchrow(_PARENT, parent)
     if row is None:
         raise NotFound(f"there is no run {parent}")
-    at = await boundary(conn, parent, wanted.at)
     before, changes = Choices.model_validate_json(row["choices"]), wanted.changes
     choices = chosen(before, changes)
     pin = await catalog.by_version(conn, row["scenario_version_id"])
@@ -117,6 +119,17 @@ async def start_branch(
     log_seats(run, before, choices, plan.seats)
     await inputs.add_all(conn, run.id, entering, owner)
     return run, await open_fork(run, committer)
+
+
+async def _played_by(conn: Connection, run_id: UUID, at: Boundary) -> tuple[UUID, Boundary]:
+    """The run that played the part which ends there, and the same place in its log.
+
+    Of a branch's shared part that is the run it comes from: what was changed for the branch did not hold there yet.
+    """
+    while row := await conn.fetchrow(_BRANCHED, run_id, at.seq):
+        run_id = row["parent_id"]
+        at = at.model_copy(update={"seq": await conn.fetchval(_SAME_PLACE, run_id, at.step, at.n)})
+    return run_id, at
 
 
 async def fork_off(conn: Connection, plans: Plans, places: Places, opening: Opening, fork: Fork) -> LockedRun:

@@ -104,6 +104,19 @@ async def test_a_branch_of_a_branch_and_their_replays(desk: Desk) -> None:
     assert changed == [{"seat": "union", "model": "rehearsal"}]
 
 
+async def test_a_branch_of_a_branch_from_before_that_one_left_is_one_of_the_parent(desk: Desk) -> None:
+    parent = await desk.play(await desk.start(three()))
+    edits = {"board": {"goals": ["growth at any cost"]}}
+    child = await desk.play(await branch(desk, parent, {"turn": 2}, edits=edits))
+    assert child["log_digest"] != parent["log_digest"]
+    for turn in (0, 1, 2):
+        made = await branch(desk, child, {"turn": turn})
+        assert (made["branch_of"]["id"], made["branch_of"]["turn"]) == (parent["id"], turn)
+        assert (await desk.play(made))["log_digest"] == parent["log_digest"]
+    after = await desk.play(await branch(desk, child, {"turn": 3}, turns=4))
+    assert after["branch_of"]["id"] == child["id"]
+
+
 async def test_more_turns_go_on_after_the_last_one(desk: Desk) -> None:
     parent = await desk.play(await desk.start(three()))
     made = await desk.play(await branch(desk, parent, {"turn": 3}, turns=4))
