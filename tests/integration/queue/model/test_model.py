@@ -23,7 +23,7 @@ QUICK = settings(
 )
 LONG = settings(
     QUICK, max_examples=max(1, EXAMPLES), stateful_step_count=100, derandomize=False, print_blob=True,
-    phases=[Phase.generate, Phase.shrink],
+    phases=[Phase.generate],
 )  # fmt: skip
 
 
