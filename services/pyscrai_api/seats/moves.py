@@ -135,8 +135,7 @@ class Moves:
         text = _text(wanted.value)
         value = read(text)
         if faults := _faults(form(plan, schema), value):
-            said = "; ".join(f"{fault.pointer}: {fault.message}" for fault in faults[:3])
-            raise Unprocessable("invalid_move", f"this move does not fit its form: {said}", errors=faults)
+            raise Unprocessable("invalid_move", "this move does not fit its form", errors=faults)
         return canonical(normalise(complete(schema, value)))
 
 

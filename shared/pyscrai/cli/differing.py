@@ -15,6 +15,9 @@ from pyscrai.domain.scenario import readable
 
 MARKS = (("-", "red"), ("+", "green"))
 
+WORDS = ("action", "text", "narrative", "thought", "summary")
+"""What an entry says is in one of these."""
+
 
 def show(paper: Paper, found: Difference) -> None:
     """The whole page."""
@@ -25,7 +28,7 @@ def show(paper: Paper, found: Difference) -> None:
         return
     paper.line(f"They share the first {found.shared} entries of their stories, then part:")
     for (mark, style), entry in zip(MARKS, found.first, strict=True):
-        told = "the log ends" if entry is None else f"{entry.seq}, turn {entry.turn}: {entry.kind} {_text(entry.body)}"
+        told = "the log ends" if entry is None else f"{entry.seq}, turn {entry.turn}: {entry.kind} {_said(entry.body)}"
         _marked(paper, mark, style, told)
     for turn in found.turns:
         _turn(paper, turn)
@@ -67,6 +70,12 @@ def _marked(paper: Paper, mark: str, style: str, text: str) -> None:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else canonical(normalise(value))
+
+
+def _said(body: Mapping[str, Any]) -> str:
+    """An entry in its own words, where it has some."""
+    words = next((body[key] for key in WORDS if isinstance(body.get(key), str) and body[key]), None)
+    return _text(body) if words is None else str(words)
 
 
 def _standing(coalitions: Mapping[str, Sequence[str]] | None) -> str | None:

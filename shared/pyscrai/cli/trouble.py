@@ -39,8 +39,11 @@ OF_THE_PURSE = frozenset({"out_of_money", "limit_required"})
 
 
 def why(run: Run) -> str:
-    """One sentence: what stopped it."""
+    """One sentence: what stopped it, or whom it waits for."""
     trouble = run.reason
+    if run.status == "waiting" and run.asks:
+        asked = "; ".join(f"{one.title}: pyscrai play {one.run} --seat {one.seat}" for one in run.asks)
+        return f"The run waits for {asked}"
     if trouble is None:
         return f"The run is {run.status}."
     message = one_line(_parts(trouble)[0])

@@ -121,6 +121,10 @@ def test_a_difference_as_a_page() -> None:
     turn = {"turn": 2, "moves": {"mayor": ["I sell.", None]}, "world": ["Calm.", "Storm."], "facts": {"gold": [9, 3]}}
     turn |= {"metrics": {"trust": [0.5, None]}, "coalitions": [{}, {"Pact": ["guild", "mayor"]}]}
     told = {"runs": [run(1), run(2)], "same": False, "shared": 8, "first": [None, entry], "turns": [turn]}
+    thought = entry | {"kind": "thought", "body": {"thought": "They bluff."}}
+    sheet = Sheet(80)
+    differing.show(sheet.paper, Difference.model_validate(told | {"first": [thought, None]}))
+    assert "- 9, turn 1: thought They bluff.\n" in sheet.text
     sheet = Sheet(80)
     differing.show(sheet.paper, Difference.model_validate(told))
     text = " ".join(sheet.text.split())

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from tests.unit.cli.conftest import Sheet
 from tests.unit.cli.recorded import DIALOGUE, NEGOTIATION, Recorder, dialogue, negotiation, run
 
-from pyscrai.cli import pages
+from pyscrai.cli import pages, trouble
 from pyscrai.cli.glyphs import ASCII, for_encoding
 from pyscrai.cli.play import Play
 from pyscrai.cli.playbill import playbill
@@ -187,7 +187,7 @@ def test_notices_are_sentences() -> None:
 
 
 def test_a_run_that_stands_still_says_why_and_what_to_do(same_as: Compare) -> None:
-    trouble = Trouble(
+    stopped = Trouble(
         code="model_key_missing",
         message="openai:gpt-4o-mini: OPENAI_API_KEY is not set.",
         event_id=12,
@@ -195,11 +195,18 @@ def test_a_run_that_stands_still_says_why_and_what_to_do(same_as: Compare) -> No
     )
     sheet = Sheet()
     play = played(sheet, NEGOTIATION, [])
-    blocked = run(status="blocked", outcome=None, reason=trouble, spent="0", model_calls=0)
+    blocked = run(status="blocked", outcome=None, reason=stopped, spent="0", model_calls=0)
     pages.ending(sheet.paper, blocked, play.measures, "", None)
     broke = Trouble(code="out_of_money", message="the limit is reached", needed="0.0314")
     pages.ending(sheet.paper, run(status="paused", outcome=None, reason=broke), play.measures, "", None)
     same_as("standing-still-80.txt", sheet.text)
+
+
+def test_a_run_that_waits_for_people_says_for_whom_and_how_to_answer() -> None:
+    asked = {"event_id": 1, "lease_no": 0, "run_id": "x", "run": "talks/run-003", "seat": "union", "title": "The union"}
+    asked |= {"kind": "move", "what": "Decide", "turn": 1, "turns": 2, "phase": "decision", "status": "waiting"}
+    waiting = run(status="waiting", outcome=None, asks=[{**asked, "asked_at": "2026-01-01T00:00:00Z"}])
+    assert trouble.why(waiting) == "The run waits for The union: pyscrai play talks/run-003 --seat union"
 
 
 def test_who_plays_is_said_plainly() -> None:

@@ -114,7 +114,14 @@ def answers(text: str) -> list[dict[str, Any] | None]:
     return found
 
 
-@click.command()
+EPILOG_OF_INBOX = """\b
+Examples:
+  pyscrai inbox
+  pyscrai inbox --run last --seat union
+"""
+
+
+@click.command(epilog=EPILOG_OF_INBOX)
 @click.option("--run", metavar="RUN", help="Only of this run.")
 @click.option("--seat", metavar="SEAT", help="Only of this seat.")
 @place
