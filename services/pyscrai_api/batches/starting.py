@@ -22,10 +22,11 @@ from pyscrai_api.runs.service import Runs
 
 log = structlog.get_logger(__name__)
 LOOKED_AT = 20
-"""Batches that are looked at in one go."""
+"""Batches that are looked at in one go; the next go looks behind them."""
+FIRST = UUID(int=0)
 STARTED = 10
 """Runs of one batch that are started in one go."""
-_RUNNING = "SELECT id FROM batches WHERE status = 'running' ORDER BY id LIMIT $1"
+_RUNNING = "SELECT id FROM batches WHERE status = 'running' AND id > $1 ORDER BY id LIMIT $2"
 _LOCK = """
 SELECT id, owner, config ->> 'scenario' AS scenario, (config ->> 'version')::int AS version, at_once, pool
 FROM (SELECT id, owner, config::jsonb -> 'config' AS config, at_once, pool FROM batches
@@ -54,12 +55,16 @@ class Starting:
         self._pool = pool
         self._runs = runs
         self.wake = asyncio.Event()
+        self._after = FIRST
 
     async def run_once(self) -> int:
         """Start what there is room for; returns how many runs that were."""
         self.wake.clear()
         started = 0
-        for row in await self._pool.fetch(_RUNNING, LOOKED_AT):
+        rows = await self._pool.fetch(_RUNNING, self._after, LOOKED_AT)
+        # Those that have no room now, or wait for people or money, must not keep the others from being looked at.
+        self._after = rows[-1]["id"] if len(rows) == LOOKED_AT else FIRST
+        for row in rows:
             for _ in range(STARTED):
                 if not await self._start_one(row["id"]):
                     break

@@ -12,7 +12,7 @@ from tests.integration.runs.desk import Desk, crowd, done, failed, money, settle
 
 from pyscrai.contract.batches import NewBatch
 from pyscrai.domain.sweeps import Sweep
-from pyscrai_api.batches import reading
+from pyscrai_api.batches import reading, starting
 from pyscrai_api.deps import open_deps
 from pyscrai_api.errors import NotFound
 from pyscrai_api.settings import Settings
@@ -244,3 +244,15 @@ async def test_others_neither_see_nor_touch_it(desk: Desk) -> None:
         for wanted in (batch["id"], "sweep"):
             with pytest.raises(NotFound):
                 await reading.find(conn, "ada", wanted)
+
+
+async def test_batches_that_have_no_room_do_not_keep_later_ones_from_starting(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starting, "LOOKED_AT", 1)
+    await posted(desk, name="first", seeds=3, at_once=1)
+    await posted(desk, name="second", seeds=3, at_once=1)
+    for _ in range(3):
+        await begin(desk)
+    counts = [(await desk.ok("GET", f"/batches/{name}"))["counts"] for name in ("first", "second")]
+    assert counts == [{"running": 1, "planned": 2}] * 2
