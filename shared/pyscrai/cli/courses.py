@@ -124,7 +124,7 @@ def _put(talk: Talk, where: Where, run: str, made: Any) -> int:
 @click.option("--at-seq", "seq", type=click.IntRange(1), help="After this line of the log: the end of a step.")
 @click.option("--list", "listing", is_flag=True, help="Show where the run may be branched, and do nothing.")
 @click.option("--model", metavar="MODEL", help="For every seat that has none of its own in this run.")
-@seats("model", "temperature", "max_tokens", "instructions")
+@seats("model", "temperature", "max_tokens", "instructions", "human")
 @changes
 @click.option("--turns", type=click.IntRange(1, 10_000), help="How many turns to play in all.")
 @click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="Decides all chance from there on.")

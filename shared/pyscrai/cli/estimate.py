@@ -33,7 +33,7 @@ The numbers become better with every run that was paid for here.
 @click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="Decides all chance in the run (0).")
 @limit
 @prices
-@seats("model", "temperature", "max_tokens", "instructions")
+@seats("model", "temperature", "max_tokens", "instructions", "human")
 @place
 @common
 @pass_talk

@@ -51,13 +51,14 @@ def test_what_is_no_edit(text: str) -> None:
 
 
 def test_a_branch_from_options() -> None:
-    options = NOTHING | {"seat_models": [("mayor", "rehearsal")], "seats": [("guild", "temperature", "0.5")]}
+    seats = [("guild", "temperature", "0.5"), ("guild", "human", "false")]
+    options = NOTHING | {"seat_models": [("mayor", "rehearsal")], "seats": seats}
     options |= {"edits": [("mayor", "goals", ["peace"]), ("mayor", "style", "dry")], "facts": [("gold", 3)]}
     made = branch_from(turn=2, **options | {"told": ["A storm."], "turns": 9})
     assert made.at.turn == 2
     told = made.changes.model_dump(exclude_defaults=True)
     assert told["edits"] == {"mayor": {"goals": ["peace"], "style": "dry"}}
-    assert told["seats"] == {"mayor": {"model": "rehearsal"}, "guild": {"temperature": 0.5}}
+    assert told["seats"] == {"mayor": {"model": "rehearsal"}, "guild": {"temperature": 0.5, "human": False}}
     assert (told["facts"], told["turns"], told["inputs"]) == ({"gold": 3}, 9, [{"text": "A storm."}])
 
 
