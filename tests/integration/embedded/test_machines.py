@@ -107,7 +107,8 @@ def test_an_ordinary_user_with_a_closed_home_runs_the_server_as_himself() -> Non
         # His own copy of sources and programs, in his closed home, as a checkout with a venv would be.
         wheel = find_binaries().bin.parents[1]
         shutil.copytree(SHARED / "pyscrai" / "embedded", home / "site" / "pyscrai" / "embedded")
-        shutil.copytree(SHARED / "pyscrai" / "domain", home / "site" / "pyscrai" / "domain")
+        for part in ("domain", "machine"):
+            shutil.copytree(SHARED / "pyscrai" / part, home / "site" / "pyscrai" / part)
         shutil.copytree(wheel, home / "site" / wheel.name)
         libraries = wheel.with_name(f"{wheel.name}.libs")
         if libraries.is_dir():
@@ -137,7 +138,8 @@ def test_root_in_a_closed_checkout_changes_no_mode(data: Path) -> None:
         checkout = Path(name)
         wheel = find_binaries().bin.parents[1]
         shutil.copytree(SHARED / "pyscrai" / "embedded", checkout / "pyscrai" / "embedded")
-        shutil.copytree(SHARED / "pyscrai" / "domain", checkout / "pyscrai" / "domain")
+        for part in ("domain", "machine"):
+            shutil.copytree(SHARED / "pyscrai" / part, checkout / "pyscrai" / part)
         shutil.copytree(wheel, checkout / wheel.name)
         libraries = wheel.with_name(f"{wheel.name}.libs")
         if libraries.is_dir():

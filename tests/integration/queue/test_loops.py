@@ -123,7 +123,9 @@ async def test_what_ended_long_ago_is_forgotten_and_what_was_paid_for_is_not(ben
 
 async def test_every_loop_runs_over_an_empty_database(bench: Bench) -> None:
     deps: Deps = bench.deps
-    assert [await loop.run_once() for loop in loops(deps)] == [0, 0, 0, 0, 0]
+    ran = [await loop.run_once() for loop in loops(deps)]
+    assert ran == [0] * len(ran)
+    assert len(ran) >= 9
     assert len({loop.name for loop in loops(deps)}) == 5
 
 
