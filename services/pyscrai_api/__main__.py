@@ -14,10 +14,11 @@ def main() -> int:
     import os
     from dataclasses import fields
 
-    from pyscrai.machine.ending import end_quickly
+    from pyscrai.machine.ending import collect_rarely, end_quickly
     from pyscrai_api.settings import BadSetting, Settings
 
     end_quickly()
+    collect_rarely()
     parser = argparse.ArgumentParser(prog="python -m pyscrai_api", description="Serve the PyScrAI API.")
     for item in fields(Settings):
         if not item.metadata.get("option", True):

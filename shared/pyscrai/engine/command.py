@@ -11,7 +11,7 @@ import uvloop
 from pyscrai.engine.errors import CannotStart
 from pyscrai.engine.handler import Plain
 from pyscrai.engine.settings import EngineSettings
-from pyscrai.machine.ending import end_quickly
+from pyscrai.machine.ending import collect_rarely, end_quickly
 
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 _LEVELS = click.Choice(["debug", "info", "warning", "error"], case_sensitive=False)
@@ -59,6 +59,7 @@ def engine_command(engine_type: str, plain: Plain, *, text: str, concurrency: in
 
     def run(**options: Any) -> None:
         end_quickly()
+        collect_rarely()
         try:
             settings = EngineSettings(engine_type=engine_type, **options)
         except ValueError as error:
