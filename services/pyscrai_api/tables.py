@@ -410,6 +410,9 @@ class EventRow(Base, table=True):
 class QueueRow(Base, table=True):
     """The live rows. state: 1 scheduled, 2 ready, 3 leased, 4 waiting, 5 held, 6 dead (`queue.states`).
 
+    No foreign key to `events`, here or in outcomes and attempts: it costs a look-up, a lock and a rewrite of the
+    event's row for each of them. They are made beside it or found by it; the invariant `rows_have_an_event` checks.
+
     rank = 9 − priority. `lost_engine` may still finish a lease that was swept, until somebody claims.
     `need`: held because so much money was not there.
     """
@@ -435,7 +438,7 @@ class QueueRow(Base, table=True):
         Index("ix_queue_dead", "id", postgresql_where=text("state = 6")),
         HOT,
     )
-    id: int = Field(sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False))
+    id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     run_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
     lane: str = Field(sa_column=Column(Text, nullable=False))
     event_type: str = Field(sa_column=Column(Text, nullable=False))
@@ -473,7 +476,7 @@ class OutcomeRow(Base, table=True):
         CheckConstraint("(state = 1) = (result IS NOT NULL)", name="result"),
         Index("ix_outcomes_retention", "finished_at", postgresql_where=text("run_id IS NULL")),
     )
-    event_id: int = Field(sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False))
+    event_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     run_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
     state: int = Field(sa_column=Column(SmallInteger, nullable=False))
     lease_no: int = Field(sa_column=Column(Integer, nullable=False))
@@ -493,7 +496,7 @@ class AttemptRow(Base, table=True):
 
     __tablename__ = "attempts"
     __table_args__ = (CheckConstraint("kind BETWEEN 1 AND 3", name="kind"),)
-    event_id: int = Field(sa_column=Column(BigInteger, ForeignKey("events.id"), primary_key=True, autoincrement=False))
+    event_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     lease_no: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     kind: int = Field(sa_column=Column(SmallInteger, nullable=False))
     engine_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
@@ -504,11 +507,11 @@ class AttemptRow(Base, table=True):
 
 
 class EngineRow(Base, table=True):
-    """A registered engine. `status`: active, draining, gone."""
+    """A registered engine. `status`: active, paused, draining, gone."""
 
     __tablename__ = "engines"
     __table_args__ = (
-        CheckConstraint("status IN ('active', 'draining', 'gone')", name="status"),
+        CheckConstraint("status IN ('active', 'paused', 'draining', 'gone')", name="status"),
         Index("ix_engines_live", "lane", postgresql_where=text("status <> 'gone'")),
     )
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
@@ -528,6 +531,17 @@ class EngineRow(Base, table=True):
     protocol: int = Field(sa_column=Column(Integer, nullable=False))
     created_at: datetime = Field(sa_column=now())
     last_heartbeat: datetime = Field(sa_column=now())
+
+
+class PauseRow(Base, table=True):
+    """What operators have stopped: events of a type (empty: of all types) in a lane (empty: in all lanes)."""
+
+    __tablename__ = "pauses"
+    lane: str = Field(sa_column=Column(Text, primary_key=True))
+    event_type: str = Field(sa_column=Column(Text, primary_key=True))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    by: str = Field(sa_column=Column(Text, nullable=False))
+    since: datetime = Field(sa_column=now())
 
 
 # ── money ────────────────────────────────────────────────────────────────────────────────────────────────────────

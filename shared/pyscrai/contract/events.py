@@ -55,7 +55,10 @@ class Event(Wire):
 
 
 class Claim(Wire):
-    """POST /events/claim. `wait`: seconds to hold the request open; a repeated `claim_id` answers the same."""
+    """POST /events/claim. `wait`: seconds to hold the request open; a repeated `claim_id` answers the same.
+
+    `repeat`: how often this claim was sent before, for clients that count; 0 spares the search for what it took then.
+    """
 
     engine_id: str
     lane: str | None = None
@@ -63,6 +66,7 @@ class Claim(Wire):
     wait: float = Field(default=0, ge=0, le=60)
     claim_id: str | None = None
     event_types: list[str] | None = None
+    repeat: int | None = Field(default=None, ge=0)
 
 
 class Prompt(Wire):

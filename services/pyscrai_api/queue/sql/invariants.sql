@@ -32,6 +32,10 @@ SELECT e.id, q.id IS NOT NULL AS live, o.event_id IS NOT NULL AS ended
 FROM events e LEFT JOIN queue q ON q.id = e.id LEFT JOIN outcomes o ON o.event_id = e.id
 WHERE (q.id IS NOT NULL) = (o.event_id IS NOT NULL);
 
+-- name: rows_have_an_event  queue rows, outcomes and attempts are of an event that there is
+SELECT x.id FROM (SELECT id FROM queue UNION ALL SELECT event_id FROM outcomes UNION ALL SELECT event_id FROM attempts) x
+WHERE NOT EXISTS (SELECT FROM events e WHERE e.id = x.id);
+
 -- name: run_of_rows  queue rows and outcomes belong to the run that their event belongs to
 SELECT e.id FROM events e LEFT JOIN queue q ON q.id = e.id LEFT JOIN outcomes o ON o.event_id = e.id
 WHERE e.run_id IS DISTINCT FROM CASE WHEN q.id IS NULL THEN o.run_id ELSE q.run_id END;
