@@ -16,6 +16,7 @@ from pyscrai_api.access import Access
 from pyscrai_api.deps import Deps, open_deps
 from pyscrai_api.errors import ApiError, from_exception, problem
 from pyscrai_api.layers import Paths, Watch
+from pyscrai_api.light import Light
 from pyscrai_api.loops.all import all_running
 from pyscrai_api.routes import (
     batches,
@@ -88,6 +89,7 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
         # They are complete; `include_router` would analyse each of them once more, at the first requests.
         app.router.routes.extend(noun.router.routes)
     # The last one added is the outermost.
+    app.add_middleware(Light, routes=app.router.routes)
     app.add_middleware(Access, settings=settings)
     app.add_middleware(Paths)
     app.add_middleware(Watch)

@@ -13,6 +13,7 @@ from pyscrai.contract.engines import EngineInstance, Heartbeat, HeartbeatAnswer,
 from pyscrai_api.access import Caller
 from pyscrai_api.deps import Deps
 from pyscrai_api.errors import NotFound
+from pyscrai_api.light import light
 from pyscrai_api.queue.cleaning import CleanRoute
 from pyscrai_api.routes.shared import Shared, Who
 
@@ -75,6 +76,7 @@ async def one(engine_id: str, shared: Shared, who: Who) -> EngineInstance:
 
 
 @router.put("/{engine_id}/heartbeat")
+@light
 async def heartbeat(engine_id: str, beat: Heartbeat, shared: Shared, who: Who) -> HeartbeatAnswer:
     """Renew the leases that are listed, or all where none are. 404: register again."""
     wanted = await _own(engine_id, shared, who)

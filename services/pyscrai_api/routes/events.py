@@ -27,6 +27,7 @@ from pyscrai_api.deps import Deps
 from pyscrai_api.errors import Invalid, NotFound, StaleLease
 from pyscrai_api.idempotency import key_of
 from pyscrai_api.ids import new_id
+from pyscrai_api.light import JsonResponse, light
 from pyscrai_api.queue.cleaning import CleanRoute
 from pyscrai_api.queue.events import Wanted
 from pyscrai_api.queue.presence import departure
@@ -109,6 +110,7 @@ async def poll(
 
 
 @router.post("/claim", response_model=list[Claimed])
+@light
 async def claim(request: Request, wanted: Claim, shared: Shared, who: Who) -> Response:
     """Claim events, holding the request open until there are some. A repeated `claim_id` answers the same."""
     return await _claim(
@@ -159,12 +161,14 @@ async def _claim(
 
 
 @router.post("/reserve")
+@light
 async def reserve(wanted: ReserveBatch, shared: Shared, who: Who) -> list[Grant]:
     """Money for model calls about to be made, in order."""
     return await shared.queue.finishing.reserve(await _acting(shared, who, wanted.engine_id), wanted.calls)
 
 
 @router.put("/status")
+@light
 async def finish(wanted: FinishBatch, shared: Shared, who: Who) -> FinishAnswer:
     """Finish events and settle model calls. `calls` are settled first, whatever the answer about the leases."""
     engine_id = await _acting(shared, who, wanted.engine_id)
@@ -197,6 +201,7 @@ async def finish_one(
 
 
 @router.post("", status_code=201, response_model=Event | list[Event])
+@light
 async def post(
     request: Request, posted: Annotated[NewEvent | Batch | list[NewEvent], Body()], shared: Shared, who: Who
 ) -> Response:
@@ -296,4 +301,4 @@ def _claim_uuid(engine_id: UUID, text: str) -> UUID:
 
 
 def _json(body: bytes) -> Response:
-    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+    return JsonResponse(body, kept=False)
