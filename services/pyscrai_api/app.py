@@ -34,6 +34,7 @@ from pyscrai_api.routes import (
     insights,
     keys,
     limits,
+    operating,
     page,
     people,
     providers,
@@ -71,6 +72,7 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
         app.add_exception_handler(kind, render)
     work = (
         providers,
+        operating,
         events,
         runs,
         branches,

@@ -414,7 +414,7 @@ class QueueRow(Base, table=True):
     event's row for each of them. They are made beside it or found by it; the invariant `rows_have_an_event` checks.
 
     rank = 9 − priority. `lost_engine` may still finish a lease that was swept, until somebody claims.
-    `need`: held because so much money was not there.
+    `need`: held because so much money was not there. `paused`: held because its type is (says nothing in other states).
     """
 
     __tablename__ = "queue"
@@ -436,6 +436,7 @@ class QueueRow(Base, table=True):
         Index("ix_queue_scheduled", "run_at", "id", postgresql_where=text("state = 1")),
         Index("ix_queue_run", "run_id", "state", postgresql_where=text("run_id IS NOT NULL")),
         Index("ix_queue_dead", "id", postgresql_where=text("state = 6")),
+        Index("ix_queue_paused", "event_type", "lane", "id", postgresql_where=text("state = 5 AND paused")),
         HOT,
     )
     id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
@@ -460,6 +461,7 @@ class QueueRow(Base, table=True):
     max_losses: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("10")))
     need: Decimal | None = Field(default=None, sa_column=usd(nullable=True))
     error: str | None = Field(default=None, sa_column=Column(Text))
+    paused: bool | None = Field(default=None, sa_column=Column(Boolean))
 
 
 class OutcomeRow(Base, table=True):
@@ -495,7 +497,10 @@ class AttemptRow(Base, table=True):
     """A lease that did not end in success: 1 failed, 2 lost, 3 handed back. For diagnosis."""
 
     __tablename__ = "attempts"
-    __table_args__ = (CheckConstraint("kind BETWEEN 1 AND 3", name="kind"),)
+    __table_args__ = (
+        CheckConstraint("kind BETWEEN 1 AND 3", name="kind"),
+        Index("ix_attempts_lost", "ended_at", postgresql_where=text("kind = 2")),
+    )
     event_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     lease_no: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     kind: int = Field(sa_column=Column(SmallInteger, nullable=False))

@@ -12,6 +12,7 @@ from pyscrai_api.loops.batches import StartRuns
 from pyscrai_api.loops.deadlines import PassDeadlines
 from pyscrai_api.loops.engines import Silence
 from pyscrai_api.loops.going import MoneyAgain
+from pyscrai_api.loops.pauses import HoldPaused
 from pyscrai_api.loops.promote import Promote
 from pyscrai_api.loops.reservations import Reservations
 from pyscrai_api.loops.retention import Retention
@@ -22,6 +23,7 @@ def loops(deps: Deps) -> list[Loop]:
     """One of each."""
     return [
         Promote(pool=deps.pool, bell=deps.bell),
+        HoldPaused(pauses=deps.queue.pauses),
         Sweep(pool=deps.pool, loose=deps.queue.loose, runs=deps.run_finisher),
         Reservations(pool=deps.pool, loose=deps.queue.loose, runs=deps.run_finisher),
         MoneyAgain(going=deps.runs.going),

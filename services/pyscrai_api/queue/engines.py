@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pyscrai.contract.engines import EngineInstance, Heartbeat, RegisterEngine
 from pyscrai.domain.canonical import normalise
+from pyscrai_api.access import LOCAL_OWNER
 from pyscrai_api.database import Pool
-from pyscrai_api.errors import Invalid, NotFound, Unauthorized
+from pyscrai_api.errors import Conflict, Invalid, NotFound, Unauthorized
 from pyscrai_api.ids import new_id
 from pyscrai_api.people.pools import check_engine_pool
 from pyscrai_api.queue.lanes import is_lane, lane_of
@@ -33,6 +34,7 @@ class Claimant:
     lane: str
     engine_type: str
     draining: bool
+    paused: bool
     lease_seconds: float
     types: frozenset[str] | None
     held: list[int]
@@ -118,6 +120,7 @@ class Engines:
             lane=row["lane"],
             engine_type=row["engine_type"],
             draining=row["status"] == "draining",
+            paused=row["status"] == "paused",
             lease_seconds=float(row["lease_seconds"]),
             types=frozenset(row["types"]) if row["types"] else None,
             held=row["held"] or [],
@@ -149,6 +152,18 @@ class Engines:
             lost = sorted(set(listed) - set(renewed))
             cancel = [r["event_id"] for r in await conn.fetch(sql("engines", "cancelled"), lost)] if lost else []
         return Beat(engine=shown(row), renewed=renewed, lost=lost, cancel=cancel, unlisted=_held(unlisted))
+
+    async def stop(self, engine_id: UUID, status: Literal["active", "paused", "draining"]) -> EngineInstance:
+        """Pause an engine, let it go on, or have it drain. Raises NotFound; Conflict for one that drains already."""
+        row = await self._pool.fetchrow(sql("engines", "stop"), engine_id, status)
+        if row is not None:
+            return shown(row)
+        row = await self._pool.fetchrow(sql("engines", "one"), engine_id, LOCAL_OWNER)
+        if row is None or row["status"] == "gone":
+            raise _unknown(engine_id)
+        if status != "draining":
+            raise Conflict(f"engine {engine_id} drains: it finishes what it has and leaves; start another one")
+        return shown(row)
 
     async def leave(self, engine_id: UUID) -> list[Held]:
         """An engine goes. Returns the leases that it still holds, to be given back. Raises NotFound."""

@@ -21,7 +21,7 @@ from pyscrai_api.queue.store import Place
 
 log = structlog.get_logger()
 
-LANES, RUNS = "pyscrai_lane", "pyscrai_run"
+LANES, RUNS, PAUSES = "pyscrai_lane", "pyscrai_run", "pyscrai_pauses"
 GAP = 0.02
 COST_GAP = 0.25
 """Seconds between two rings of a run for nothing but its costs."""
@@ -34,6 +34,7 @@ _NOTIFY = "SELECT pg_notify(channel, line) FROM unnest($1::text[], $2::text[]) A
 OnLane = Callable[[str, Place | None], None]
 """Called with a lane and, where known, the place of a row that became ready."""
 OnRun = Callable[[UUID], None]
+OnPauses = Callable[[], None]
 
 
 class Bell:
@@ -44,19 +45,31 @@ class Bell:
         self._name = secrets.token_hex(4)
         self._on_lane: list[OnLane] = []
         self._on_run: list[OnRun] = []
+        self._on_pauses: list[OnPauses] = []
         self._lanes: dict[str, Place | None] = {}
         self._runs: set[UUID] = set()
+        self._pauses = False
         self._costs: dict[UUID, float] = {}
         self._wake = asyncio.Event()
         self.connected = asyncio.Event()
 
     def ring_lane(self, lane: str, place: Place | None = None) -> None:
         """Rows of a lane became ready; `place` is the first of them in the lane's order, where known."""
-        for callback in tuple(self._on_lane):
-            callback(lane, place)
+        self.ring_here(lane, place)
         if self.connected.is_set():
             known = self._lanes.get(lane)
             self._lanes[lane] = min(known, place) if known and place else place or known
+            self._wake.set()
+
+    def ring_here(self, lane: str, place: Place | None = None) -> None:
+        """The same in this process alone: the others know by themselves."""
+        for callback in tuple(self._on_lane):
+            callback(lane, place)
+
+    def ring_pauses(self) -> None:
+        """Something was paused, or goes on. This process knows already."""
+        if self.connected.is_set():
+            self._pauses = True
             self._wake.set()
 
     def ring_run(self, run_id: UUID) -> None:
@@ -81,6 +94,11 @@ class Bell:
         """Be called at each ring of a lane, from any process. Returns what ends it."""
         self._on_lane.append(callback)
         return lambda: self._on_lane.remove(callback)
+
+    def listen_pauses(self, callback: OnPauses) -> Callable[[], None]:
+        """Be called when another process paused something, or let it go on. Returns what ends it."""
+        self._on_pauses.append(callback)
+        return lambda: self._on_pauses.remove(callback)
 
     def listen_runs(self, callback: OnRun) -> Callable[[], None]:
         """Be called at each ring of a run, from any process. Returns what ends it."""
@@ -124,6 +142,7 @@ class Bell:
         connection.add_termination_listener(lambda _: self._wake.set())
         await connection.add_listener(LANES, self._heard_lane)
         await connection.add_listener(RUNS, self._heard_run)
+        await connection.add_listener(PAUSES, self._heard_pauses)
         self._lanes.clear()
         self._runs.clear()
         self.connected.set()
@@ -138,8 +157,10 @@ class Bell:
     def _take(self) -> list[tuple[str, str]]:
         lines = [(LANES, json.dumps([self._name, lane, place])) for lane, place in self._lanes.items()]
         lines += [(RUNS, json.dumps([self._name, run_id.hex])) for run_id in self._runs]
+        lines += [(PAUSES, json.dumps([self._name]))] if self._pauses else []
         self._lanes.clear()
         self._runs.clear()
+        self._pauses = False
         return lines
 
     def _heard_lane(self, _connection: Any, _pid: int, _channel: str, line: object) -> None:
@@ -147,6 +168,11 @@ class Bell:
         if sender != self._name:
             for callback in tuple(self._on_lane):
                 callback(lane, Place(*place) if place else None)
+
+    def _heard_pauses(self, _connection: Any, _pid: int, _channel: str, line: object) -> None:
+        if json.loads(str(line)) != [self._name]:
+            for callback in tuple(self._on_pauses):
+                callback()
 
     def _heard_run(self, _connection: Any, _pid: int, _channel: str, line: object) -> None:
         sender, run_id = json.loads(str(line))

@@ -55,6 +55,14 @@ class Validator(Protocol):
     def iter_errors(self, instance: Any) -> Any: ...
 
 
+class Exclusions(Protocol):
+    """What is not to be given out, because operators have stopped it (`pauses`)."""
+
+    def excluded(self, lane: str) -> Sequence[str] | None:
+        """The event types of a lane that are not to be claimed now, mostly none; None: nothing of the lane is."""
+        ...
+
+
 class RunFinisher(Protocol):
     """Events that belong to a run. Each method that takes a `run_id` is one transaction, which locks the run first."""
 

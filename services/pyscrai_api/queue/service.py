@@ -17,6 +17,7 @@ from pyscrai_api.queue.events import Events
 from pyscrai_api.queue.finishing import Finishing
 from pyscrai_api.queue.loose import Loose
 from pyscrai_api.queue.notify import Bell
+from pyscrai_api.queue.pauses import Pauses
 from pyscrai_api.queue.ports import RunFinisher
 from pyscrai_api.settings import Settings
 
@@ -31,6 +32,7 @@ class Queue:
     delivery: Delivery
     finishing: Finishing
     loose: Loose
+    pauses: Pauses
 
 
 @asynccontextmanager
@@ -48,25 +50,30 @@ async def open_queue(
     loose = Loose(pool, bell, terms=terms, default_limit=settings.default_limit, retry_base=settings.retry_base)
     finishing = Finishing(pool, runs, loose, terms.providers)
     delivery = Delivery(pool, runs, finishing, keys)
+    pauses = Pauses(pool, bell)
     claimers = Claimers(pool, delivery.give_back)
     silence = bell.listen_lanes(claimers.ring)
-    stopper = asyncio.create_task(_stop(claimers, stopping), name="claimers:stop")
+    stopper = asyncio.create_task(_stop(claimers, pauses, stopping), name="claimers:stop")
     try:
-        yield Queue(
-            engines=Engines(pool),
-            events=Events(pool, bell, runs, loose),
-            claimers=claimers,
-            delivery=delivery,
-            finishing=finishing,
-            loose=loose,
-        )
+        async with pauses.running():
+            yield Queue(
+                engines=Engines(pool),
+                events=Events(pool, bell, runs, loose),
+                claimers=claimers,
+                delivery=delivery,
+                finishing=finishing,
+                loose=loose,
+                pauses=pauses,
+            )
     finally:
         stopper.cancel()
+        pauses.stop()
         claimers.stop()
         silence()
         await claimers.close()
 
 
-async def _stop(claimers: Claimers, stopping: asyncio.Event) -> None:
+async def _stop(claimers: Claimers, pauses: Pauses, stopping: asyncio.Event) -> None:
     await stopping.wait()
+    pauses.stop()
     claimers.stop()

@@ -28,7 +28,7 @@ def engine_id_of(text: str) -> UUID:
         raise NotFound(f"there is no engine {text[:60]!r}; register first") from None
 
 
-async def _own(text: str, shared: Deps, who: Caller) -> UUID:
+async def own_engine(text: str, shared: Deps, who: Caller) -> UUID:
     """An engine that the caller may speak for: its own, or any for the holder of the installation's token."""
     engine_id = engine_id_of(text)
     if who.kind == "user" and not who.admin:
@@ -79,7 +79,7 @@ async def one(engine_id: str, shared: Shared, who: Who) -> EngineInstance:
 @light
 async def heartbeat(engine_id: str, beat: Heartbeat, shared: Shared, who: Who) -> HeartbeatAnswer:
     """Renew the leases that are listed, or all where none are. 404: register again."""
-    wanted = await _own(engine_id, shared, who)
+    wanted = await own_engine(engine_id, shared, who)
     done = await shared.queue.engines.beat(wanted, beat)
     await shared.queue.finishing.hand_back(wanted, done.unlisted)
     return HeartbeatAnswer(
@@ -94,6 +94,6 @@ async def heartbeat(engine_id: str, beat: Heartbeat, shared: Shared, who: Who) -
 @router.delete("/{engine_id}", status_code=204)
 async def leave(engine_id: str, shared: Shared, who: Who) -> Response:
     """An engine goes; what it still holds goes back to its lane."""
-    wanted = await _own(engine_id, shared, who)
+    wanted = await own_engine(engine_id, shared, who)
     await shared.queue.finishing.hand_back(wanted, await shared.queue.engines.leave(wanted))
     return Response(status_code=204)

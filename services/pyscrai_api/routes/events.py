@@ -142,6 +142,10 @@ async def _claim(
     claim = repeated or new_id()
     if engine.held:
         return _json(await queue.delivery.answer(engine_id, claim, engine.held, trusted=trusted))
+    if engine.paused:  # it stays, and asks again
+        async with departure(request) as gone:
+            await queue.pauses.until_resumed(engine_id, wait, gone)
+        return _json(b"[]")
     offered = engine.types if types is None else frozenset(types) & (engine.types or frozenset(types))
     if engine.draining or offered == frozenset():
         return _json(b"[]")

@@ -33,9 +33,19 @@ def upgrade() -> None:
         sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("lane", "event_type", name=op.f("pk_pauses")),
     )
+    # Rows that are held for a pause are found by it, not among those that runs hold.
+    op.add_column("queue", sa.Column("paused", sa.Boolean(), nullable=True))
+    op.create_index(
+        "ix_queue_paused", "queue", ["event_type", "lane", "id"], postgresql_where=sa.text("state = 5 AND paused")
+    )
+    op.create_index("ix_attempts_lost", "attempts", ["ended_at"], postgresql_where=sa.text("kind = 2"))
 
 
 def downgrade() -> None:
+    op.drop_index("ix_attempts_lost", "attempts")
+    op.execute("UPDATE queue SET state = 2 WHERE state = 5 AND paused")
+    op.drop_index("ix_queue_paused", "queue")
+    op.drop_column("queue", "paused")
     op.drop_table("pauses")
     op.execute("UPDATE engines SET status = 'active' WHERE status = 'paused'")
     op.drop_constraint(op.f("ck_engines_status"), "engines", type_="check")

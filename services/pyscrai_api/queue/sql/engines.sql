@@ -34,9 +34,12 @@ FROM engines e WHERE e.id = $1;
 -- name: seen  a sign of life other than a heartbeat
 UPDATE engines SET last_heartbeat = now() WHERE id = $1 AND status <> 'gone';
 
--- name: beat  a heartbeat; an engine that drains goes on draining
+-- name: stop  an engine that lives is paused or drains, because an operator wants it; one that drains goes on draining
+UPDATE engines SET status = $2 WHERE id = $1 AND status IN ('active', 'paused') RETURNING *;
+
+-- name: beat  a heartbeat; an engine that drains goes on draining, one that is paused stays so
 UPDATE engines SET last_heartbeat = now(), current_workload = $2, resource_utilization = $3::jsonb,
-  status = CASE WHEN $4 OR status = 'draining' THEN 'draining' ELSE 'active' END
+  status = CASE WHEN $4 OR status = 'draining' THEN 'draining' WHEN status = 'paused' THEN 'paused' ELSE 'active' END
 WHERE id = $1 AND status <> 'gone'
 RETURNING *;
 

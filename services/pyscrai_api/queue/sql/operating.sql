@@ -1,0 +1,77 @@
+-- What operators stop and let go on, and what they see of the queue.
+
+-- name: stopped  everything that is paused: lanes, event types, engines
+SELECT lane, event_type, NULL::uuid AS engine_id FROM pauses
+UNION ALL SELECT '', '', id FROM engines WHERE status = 'paused';
+
+-- name: pauses  every pause, with the events of it that are still leased, and those that are held for it
+SELECT p.lane, p.event_type, p.reason, p.by, p.since, extract(epoch FROM now() - p.since)::float8 AS seconds,
+  (SELECT count(*) FROM queue q WHERE q.state = 3 AND p.lane IN ('', q.lane) AND p.event_type IN ('', q.event_type))
+    AS leased,
+  (SELECT count(*) FROM (
+    SELECT FROM queue q WHERE q.state = 5 AND q.paused AND q.event_type = p.event_type AND p.lane IN ('', q.lane)
+    LIMIT 10000) AS some) AS held
+FROM pauses p ORDER BY p.lane, p.event_type;
+
+-- name: pause  one more pause; of one that there is the reason changes, and not since when
+INSERT INTO pauses (lane, event_type, reason, by) VALUES ($1, $2, $3, $4)
+ON CONFLICT (lane, event_type) DO UPDATE SET reason = excluded.reason, by = excluded.by;
+
+-- name: resume  a pause ends
+DELETE FROM pauses WHERE lane = $1 AND event_type = $2 RETURNING lane;
+
+-- name: paused_ready  ready events of paused types at the head of each lane, where claims would walk over them
+WITH RECURSIVE lane AS (
+  (SELECT q.lane FROM queue q WHERE q.state = 2 ORDER BY q.lane LIMIT 1)
+  UNION ALL
+  SELECT (SELECT q.lane FROM queue q WHERE q.state = 2 AND q.lane > lane.lane ORDER BY q.lane LIMIT 1)
+  FROM lane WHERE lane.lane IS NOT NULL
+)
+SELECT head.id, head.run_id FROM lane CROSS JOIN LATERAL (
+  SELECT q.id, q.run_id, q.event_type FROM queue q
+  WHERE q.lane = lane.lane AND q.state = 2 ORDER BY q.rank, q.pass, q.id LIMIT $1
+) AS head
+WHERE lane.lane IS NOT NULL
+  AND EXISTS (SELECT FROM pauses p WHERE p.event_type = head.event_type AND p.lane IN ('', lane.lane));
+
+-- name: let_go  events that are held for pauses which are over
+WITH RECURSIVE kind AS (
+  (SELECT q.event_type, q.lane FROM queue q WHERE q.state = 5 AND q.paused ORDER BY q.event_type, q.lane LIMIT 1)
+  UNION ALL
+  SELECT following.event_type, following.lane FROM kind CROSS JOIN LATERAL (
+    SELECT q.event_type, q.lane FROM queue q
+    WHERE q.state = 5 AND q.paused AND (q.event_type, q.lane) > (kind.event_type, kind.lane)
+    ORDER BY q.event_type, q.lane LIMIT 1
+  ) AS following
+)
+SELECT held.id, held.run_id FROM kind CROSS JOIN LATERAL (
+  SELECT q.id, q.run_id FROM queue q
+  WHERE q.state = 5 AND q.paused AND q.event_type = kind.event_type AND q.lane = kind.lane ORDER BY q.id LIMIT $1
+) AS held
+WHERE NOT EXISTS (SELECT FROM pauses p WHERE p.event_type = kind.event_type AND p.lane IN ('', kind.lane))
+LIMIT $1;
+
+-- name: lock_runs  the runs of events that are going to be held or let go, locked; those that somebody holds another time
+SELECT r.id FROM runs r WHERE r.id = ANY($1::uuid[]) ORDER BY r.id FOR UPDATE SKIP LOCKED;
+
+-- name: hold_paused  ready events ($1) of a paused type, without a run or of one that is locked here ($2), held
+WITH stray AS MATERIALIZED (
+  SELECT q.id FROM queue q
+  WHERE q.id = ANY($1::bigint[]) AND (q.state + 0) = 2 AND (q.run_id IS NULL OR q.run_id = ANY($2::uuid[]))
+    AND EXISTS (SELECT FROM pauses p WHERE p.event_type = q.event_type AND p.lane IN ('', q.lane))
+  ORDER BY q.id FOR UPDATE OF q SKIP LOCKED
+)
+UPDATE queue q SET state = 5, paused = true FROM stray WHERE q.id = stray.id RETURNING q.id;
+
+-- name: release_paused  events ($1) held for a pause that is over made ready; where their run ($2) does not run, or money
+-- is waited for, they stay held for that
+WITH held AS MATERIALIZED (
+  SELECT q.id, q.need IS NULL
+    AND (q.run_id IS NULL OR (SELECT r.status FROM runs r WHERE r.id = q.run_id) = 'running') AS goes
+  FROM queue q
+  WHERE q.id = ANY($1::bigint[]) AND (q.state + 0) = 5 AND q.paused AND (q.run_id IS NULL OR q.run_id = ANY($2::uuid[]))
+    AND NOT EXISTS (SELECT FROM pauses p WHERE p.event_type = q.event_type AND p.lane IN ('', q.lane))
+  ORDER BY q.id FOR UPDATE OF q SKIP LOCKED
+)
+UPDATE queue q SET state = CASE WHEN held.goes THEN 2 ELSE 5 END, paused = NULL FROM held WHERE q.id = held.id
+RETURNING q.id, q.state, q.lane, q.rank, q.pass;
