@@ -50,6 +50,8 @@ HOT: dict[str, Any] = {
         "autovacuum_vacuum_cost_delay": "0",
     }
 }
+# Giving pages back to the system locks everybody out, and the planner takes an empty file for a table to be read whole.
+KEPT: dict[str, Any] = {"postgresql_with": HOT["postgresql_with"] | {"vacuum_truncate": "false"}}
 
 
 def when(**kw: Any) -> Any:
@@ -415,6 +417,7 @@ class QueueRow(Base, table=True):
 
     rank = 9 − priority. `lost_engine` may still finish a lease that was swept, until somebody claims.
     `need`: held because so much money was not there. `paused`: held because its type is (says nothing in other states).
+    `called`: the last lease under which an event without a run reserved a model call; others need no look for open ones.
     """
 
     __tablename__ = "queue"
@@ -437,7 +440,7 @@ class QueueRow(Base, table=True):
         Index("ix_queue_run", "run_id", "state", postgresql_where=text("run_id IS NOT NULL")),
         Index("ix_queue_dead", "id", postgresql_where=text("state = 6")),
         Index("ix_queue_paused", "event_type", "lane", "id", postgresql_where=text("state = 5 AND paused")),
-        HOT,
+        KEPT,
     )
     id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     run_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
@@ -462,6 +465,7 @@ class QueueRow(Base, table=True):
     need: Decimal | None = Field(default=None, sa_column=usd(nullable=True))
     error: str | None = Field(default=None, sa_column=Column(Text))
     paused: bool | None = Field(default=None, sa_column=Column(Boolean))
+    called: int | None = Field(default=None, sa_column=Column(Integer))
 
 
 class OutcomeRow(Base, table=True):

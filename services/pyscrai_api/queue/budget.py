@@ -76,7 +76,7 @@ async def reserve(
     default_limit: Decimal | None,
 ) -> list[Grant]:
     """Answer each call, in order; a refused event has been handed back. A repeat is granted again and takes nothing."""
-    await conn.fetch(sql("loose", "lock_leases"), sorted({call.event_id for call in calls}), engine_id)
+    await conn.execute(sql("loose", "mark_called"), sorted({call.event_id for call in calls}), engine_id)
     budget = await lock_budget(conn, owner, default_limit)
     grants, _ = await reservations.reserve(budget, engine_id, calls, terms, {})
     await budget.save()

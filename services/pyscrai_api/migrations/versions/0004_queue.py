@@ -39,9 +39,18 @@ def upgrade() -> None:
         "ix_queue_paused", "queue", ["event_type", "lane", "id"], postgresql_where=sa.text("state = 5 AND paused")
     )
     op.create_index("ix_attempts_lost", "attempts", ["ended_at"], postgresql_where=sa.text("kind = 2"))
+    # A finish looks for open calls only where one was reserved under the lease.
+    op.add_column("queue", sa.Column("called", sa.Integer(), nullable=True))
+    op.execute(
+        "UPDATE queue q SET called = q.lease_no WHERE q.state = 3 AND q.run_id IS NULL "
+        "AND EXISTS (SELECT FROM calls c WHERE c.event_id = q.id AND c.lease_no = q.lease_no AND c.state = 1)"
+    )
+    op.execute("ALTER TABLE queue SET (vacuum_truncate = false)")
 
 
 def downgrade() -> None:
+    op.execute("ALTER TABLE queue RESET (vacuum_truncate)")
+    op.drop_column("queue", "called")
     op.drop_index("ix_attempts_lost", "attempts")
     op.execute("UPDATE queue SET state = 2 WHERE state = 5 AND paused")
     op.drop_index("ix_queue_paused", "queue")

@@ -14,10 +14,14 @@ FROM budgets WHERE owner = $1 FOR UPDATE;
 -- name: save_budget  what is spent, reserved and drawn now
 UPDATE budgets SET spent = $2, reserved = $3, open_calls = $4, tranche = $5, drawn_on = $6 WHERE owner = $1;
 
--- name: lock_leases  events with leases of one engine, locked before their owner's budget
-SELECT q.id FROM queue q
-WHERE q.id = ANY($1::bigint[]) AND (q.state + 0) = 3 AND q.engine_id = $2 AND q.run_id IS NULL
-ORDER BY q.id FOR UPDATE;
+-- name: mark_called  events with leases of one engine, locked before their owner's budget, and marked: from now on a
+-- finish looks for open calls under these leases
+WITH held AS MATERIALIZED (
+  SELECT q.id FROM queue q
+  WHERE q.id = ANY($1::bigint[]) AND (q.state + 0) = 3 AND q.engine_id = $2 AND q.run_id IS NULL
+  ORDER BY q.id FOR UPDATE
+)
+UPDATE queue q SET called = q.lease_no FROM held WHERE q.id = held.id AND q.called IS DISTINCT FROM q.lease_no;
 
 -- name: open_calls  owners of calls that are still reserved under leases that have ended
 SELECT DISTINCT c.owner FROM unnest($1::bigint[], $2::int[]) AS i (event_id, lease_no)
