@@ -66,24 +66,30 @@ class EngineApi:
             leases=[HeldLease(event_id=event_id, lease_no=lease_no) for event_id, lease_no in leases],
         )
         path = f"/engine-instances/{self.engine_id}/heartbeat"
-        return parsed(_BEAT, await self._http.fetch("PUT", path, json=beat, timeout=timeout))
+        return parsed(_BEAT, await self._http.fetch("PUT", path, json=beat, timeout=timeout, repeatable=True))
 
-    async def claim(self, lane: str, *, max_events: int, wait: float, claim_id: str) -> list[Claimed]:
-        """Up to `max_events` events, after `wait` seconds at most; the same `claim_id` answers the same."""
-        claim = Claim(engine_id=self.engine_id, lane=lane, max=max_events, wait=wait, claim_id=claim_id)
+    async def claim(
+        self, lane: str, *, max_events: int, wait: float, claim_id: str, repeat: int | None = None
+    ) -> list[Claimed]:
+        """Up to `max_events` events, after `wait` seconds at most; the same `claim_id` answers the same.
+
+        `repeat`: how often it was sent before, by whoever counts.
+        """
+        claim = Claim(engine_id=self.engine_id, lane=lane, max=max_events, wait=wait, claim_id=claim_id, repeat=repeat)
+        # Not `repeatable`: it would go out as the first one again.
         return parsed(_CLAIMED, await self._http.fetch("POST", "/events/claim", json=claim, timeout=wait + _LATE))
 
     async def reserve(self, calls: Sequence[Reserve]) -> list[Grant]:
         """Ask for the money of model calls, several at once."""
         batch = ReserveBatch(engine_id=self.engine_id, calls=list(calls))
-        return parsed(_GRANTS, await self._http.fetch("POST", "/events/reserve", json=batch))
+        return parsed(_GRANTS, await self._http.fetch("POST", "/events/reserve", json=batch, repeatable=True))
 
     async def finish(
         self, events: Sequence[Finish], calls: Sequence[CallRecord], *, engine_id: str | None = None
     ) -> list[Finished]:
         """Settle model calls and finish events; `engine_id` is the one that holds them, by default the present."""
         batch = FinishBatch(engine_id=engine_id or self.engine_id, events=list(events), calls=list(calls))
-        answer = parsed(_FINISHED, await self._http.fetch("PUT", "/events/status", json=batch))
+        answer = parsed(_FINISHED, await self._http.fetch("PUT", "/events/status", json=batch, repeatable=True))
         return answer.results
 
     async def deregister(self) -> None:

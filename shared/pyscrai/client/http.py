@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import SplitResult, urlencode, urlsplit
 
-import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from pyscrai.client.errors import ApiUnreachable, UnexpectedAnswer, error_of
+from pyscrai.client.route import NoAnswer, Route
 from pyscrai.client.sse import Message, messages
+
+if TYPE_CHECKING:
+    import httpx
+
+    from pyscrai.client.detour import Detour
 
 PREFIX = "/api/v1"
 OUTSIDE_THE_PREFIX = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -26,8 +31,8 @@ Json = BaseModel | dict[str, Any] | list[Any] | str | int | float | bool | None
 class Http:
     """The API at `base_url` (scheme, host, port; a path in front of `/api/v1` is kept).
 
-    `token` is sent as Bearer and may be changed at any time; `timeout` is in seconds. `transport` replaces the
-    network: an httpx.MockTransport or ASGITransport.
+    `token` is sent as Bearer and may be changed at any time; `timeout` is the silence, in seconds, after which an
+    answer no longer comes. `transport` replaces the network: an httpx.MockTransport or ASGITransport.
     """
 
     def __init__(
@@ -40,16 +45,11 @@ class Http:
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.token = token
-        parts = urlsplit(self.base_url)
-        self._client = httpx.AsyncClient(
-            transport=transport,
-            timeout=httpx.Timeout(timeout, connect=min(timeout, 5.0)),
-            limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=60),
-            # A proxy set for the outside must never see what goes to a server on this machine; and without TLS
-            # there is no reason to load the certificates.
-            trust_env=parts.hostname not in _LOOPBACK,
-            verify=parts.scheme == "https",
-        )
+        self._transport = transport
+        self._timeout = timeout
+        self._address = urlsplit(self.base_url)
+        self._detour: Detour | None = None
+        self._route: Route | None = None
 
     async def __aenter__(self) -> Http:
         return self
@@ -59,7 +59,9 @@ class Http:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        for route in (self._route, self._detour):
+            if route is not None:
+                await route.close()
 
     async def request(
         self,
@@ -91,24 +93,29 @@ class Http:
         params: Params | None = None,
         headers: Headers | None = None,
         timeout: float | None = None,
+        repeatable: bool = False,
     ) -> bytes:
-        """The body of the answer as it came, for callers that parse it into a model. Raises as `request` does."""
+        """The body of the answer as it came, for callers that parse it into a model. Raises as `request` does.
+
+        `repeatable`: twice does no more than once, so that it may go out again where a connection had been closed.
+        """
         if json is not None:
             content = encode(json)
+        route = self._route or self._way()
         try:
-            response = await self._client.request(
+            answer = await route.request(
                 method,
-                self.url(path),
-                content=content,
-                params=_present(params),
+                self.url(path) + _query(params),
                 headers=self._headers(headers, content is not None),
-                timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
+                content=content,
+                seconds=timeout,
+                repeatable=repeatable or method == "GET",
             )
-        except httpx.RequestError as error:
+        except NoAnswer as error:
             raise self._unreachable(error) from error
-        if not response.is_success:
-            raise error_of(response.status_code, response.content, response.headers.get("retry-after"))
-        return response.content
+        if not 200 <= answer.status < 300:
+            raise error_of(answer.status, answer.body, answer.retry_after)
+        return answer.body
 
     async def stream_sse(
         self, path: str, params: Params | None = None, headers: Headers | None = None, *, silence: float = 35
@@ -119,17 +126,16 @@ class Http:
         `silence` seconds; resume with the header `Last-Event-ID`.
         """
         wanted = self._headers({"accept": "text/event-stream", **(headers or {})}, False)
-        timeout = httpx.Timeout(silence, connect=5.0)
         try:
-            async with self._client.stream(
-                "GET", self.url(path), params=_present(params), headers=wanted, timeout=timeout
-            ) as response:
-                if not response.is_success:
-                    body = await response.aread()
-                    raise error_of(response.status_code, body, response.headers.get("retry-after"))
-                async for message in messages(response.aiter_bytes()):
+            async with self._through_httpx().stream(self.url(path) + _query(params), wanted, silence) as (
+                answer,
+                parts,
+            ):
+                if not 200 <= answer.status < 300:
+                    raise error_of(answer.status, answer.body, answer.retry_after)
+                async for message in messages(parts):
                     yield _triple(message)
-        except httpx.RequestError as error:
+        except NoAnswer as error:
             raise self._unreachable(error) from error
 
     def url(self, path: str) -> str:
@@ -142,11 +148,53 @@ class Http:
             headers["authorization"] = f"Bearer {self.token}"
         if more:
             headers.update(more)
+        for name, value in headers.items():
+            if not value.isascii() or not value.isprintable():
+                # Said without the value: it may be a token.
+                raise ApiUnreachable(f"no answer from {self.base_url}: the header {name} holds what cannot be sent")
         return headers
 
-    def _unreachable(self, error: httpx.RequestError) -> ApiUnreachable:
-        what = str(error) or type(error).__name__
-        return ApiUnreachable(f"no answer from {self.base_url}: {what}")
+    def _way(self) -> Route:
+        if self._transport is None and _is_plain(self._address):
+            from pyscrai.client.direct import Direct
+
+            self._route = Direct(self._address, silence=self._timeout)
+        else:
+            self._route = self._through_httpx()
+        return self._route
+
+    def _through_httpx(self) -> Detour:
+        if self._detour is None:
+            from pyscrai.client.detour import Detour
+
+            self._detour = Detour(
+                transport=self._transport,
+                silence=self._timeout,
+                # A proxy set for the outside must never see what goes to a server on this machine; and without TLS
+                # there is no reason to load the certificates.
+                trust_env=self._address.hostname not in _LOOPBACK,
+                verify=self._address.scheme == "https",
+            )
+        return self._detour
+
+    def _unreachable(self, error: NoAnswer) -> ApiUnreachable:
+        return ApiUnreachable(f"no answer from {self.base_url}: {error}")
+
+
+def _is_plain(address: SplitResult) -> bool:
+    """Whether the server is reached without a proxy, a password or a name in another script: else httpx knows how."""
+    host = address.hostname
+    if host is None or address.scheme not in ("http", "https") or not address.netloc.isascii() or address.username:
+        return False
+    try:
+        _ = address.port
+    except ValueError:
+        return False
+    if host in _LOOPBACK:
+        return True
+    from urllib.request import getproxies
+
+    return not getproxies().keys() & {"http", "https", "all"}
 
 
 def parsed(kind: TypeAdapter[T], body: bytes) -> T:
@@ -167,8 +215,15 @@ def encode(value: Json) -> bytes:
     return jsonlib.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _present(params: Params | None) -> dict[str, str | int | float | bool | Sequence[str]] | None:
-    return {k: v for k, v in params.items() if v is not None} if params else None
+def _query(params: Params | None) -> str:
+    pairs = [(name, _shown(value)) for name, value in (params or {}).items() if value is not None]
+    return "?" + urlencode(pairs, doseq=True) if pairs else ""
+
+
+def _shown(value: str | int | float | bool | Sequence[str]) -> str | Sequence[str]:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
 
 
 def _triple(message: Message) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
+from itertools import count
 
 from structlog.typing import FilteringBoundLogger
 
@@ -49,12 +50,16 @@ class Claimer:
     async def _claim(self) -> None:
         """One claim, repeated under its own id until it is answered: a repeat answers what the first one took."""
         claim_id = str(uuid.uuid4())
-        while True:
+        for repeat in count():
             registered = self._registration.now
             asked_at = self._leases.clock()
             try:
                 events = await self._api.claim(
-                    registered.lane, max_events=self._leases.free or 1, wait=self._wait, claim_id=claim_id
+                    registered.lane,
+                    max_events=self._leases.free or 1,
+                    wait=self._wait,
+                    claim_id=claim_id,
+                    repeat=repeat,
                 )
             except (ApiUnreachable, UnexpectedAnswer) as error:
                 await self._pause("claim_unanswered", str(error))

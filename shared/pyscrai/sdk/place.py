@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import httpx
 from anyio import to_thread
 
 from pyscrai.client.api import Api
 from pyscrai.client.http import Http
+
+if TYPE_CHECKING:
+    import httpx
 
 ONE_OF_EACH: Mapping[str, int] = {"actor": 1, "narrator": 1, "analyst": 1}
 NO_ENGINES: Mapping[str, int] = {}

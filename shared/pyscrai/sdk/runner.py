@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, aclosing
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
 from anyio import CancelScope, move_on_after, to_thread
 
 from pyscrai.client.api import Api
@@ -37,6 +36,9 @@ from pyscrai.sdk.portal import call, close_at_exit, portal
 from pyscrai.sdk.prices import Amount
 from pyscrai.sdk.result import RunResult, result_of
 from pyscrai.sdk.scenario import Scenario
+
+if TYPE_CHECKING:
+    import httpx
 
 H = TypeVar("H", bound=Handler)
 SECONDS_TO_PAUSE = 5.0
