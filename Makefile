@@ -71,7 +71,8 @@ mutants: install  ## Tests of the queue against every broken variant of its SQL:
 protocol: install  ## The queue's protocol, and its broken variants, through the model checker Spin
 	$(PY) -m pytest tests/integration/protocol $(ARGS)
 
-bench: install  ## Benchmarks: medians and ratios, asserted nowhere
+bench:  ## Benchmarks and peers: medians and ratios, asserted nowhere; the queue alone: ARGS=queue
+	@PYTHON="$(PYTHON)" .ci/venv dev,bench
 	$(PY) -m bench $(ARGS)
 
 # Each start of an API adds event types that are new; this makes changed ones the latest, also in an old database.

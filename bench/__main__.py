@@ -1,4 +1,4 @@
-"""`python -m bench [NAME …]`: all benchmarks, or those named."""
+"""`python -m bench [NAME …]`: all benchmarks, or those named. `queue` takes options: `python -m bench queue --help`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 NAMES = ("startup", "makespan", "many", "long")
+QUEUE = "queue"
 
 
 def main(wanted: list[str]) -> int:
+    if wanted[:1] == [QUEUE]:
+        from bench.queue.command import main as queue
+
+        return queue(wanted[1:])
     unknown = [name for name in wanted if name not in NAMES]
     if unknown:
-        print(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
+        print(f"no benchmark {', '.join(unknown)}; there are {', '.join((*NAMES, QUEUE))}", file=sys.stderr)
         return 2
     console = Console()
     for name in wanted or NAMES:
@@ -26,7 +31,7 @@ def main(wanted: list[str]) -> int:
         for row in asyncio.run(module.run()):
             table.add_row(*map(Text, row))  # as it is: square brackets are no markup here
         console.print(table)
-    return 0
+    return main([QUEUE]) if not wanted else 0
 
 
 if __name__ == "__main__":

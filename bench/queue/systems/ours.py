@@ -1,0 +1,71 @@
+"""Ours: the product's schema by its own migrations. Rows are put in by SQL, as its statements would have."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import asyncpg
+
+from bench.queue.payload import text
+from bench.queue.postgres import Postgres
+from pyscrai_api.migrations.upgrade import upgrade
+
+LANE = "bench"
+OWNER = "local"
+_FILL = """
+WITH made AS (
+  INSERT INTO events (event_type, payload, owner, created_by)
+  SELECT 'step', replace($1, '"i":0,', '"i":' || g || ','), 'local', 'local' FROM generate_series(1, $2::int) g
+  RETURNING id
+)
+INSERT INTO queue (id, lane, event_type, state, rank, pass, run_at)
+SELECT id, 'bench', 'step', $3::smallint, 4, 1, $4::timestamptz FROM made
+"""
+_FINISHED = """
+WITH made AS (
+  INSERT INTO events (event_type, payload, owner, created_by)
+  SELECT 'step', $1, 'local', 'local' FROM generate_series(1, $2::int) RETURNING id
+)
+INSERT INTO outcomes (event_id, state, lease_no, engine_id, claims, failures, losses, handbacks, closing, leased_at,
+                      result)
+SELECT id, 1, 1, gen_random_uuid(), 1, 0, 0, 0, 1, now(), '{"ok":true}' FROM made
+"""
+SCHEDULED, READY, HELD = 1, 2, 5
+
+
+class Ours:
+    """Over HTTP; also the ground for its SQL alone."""
+
+    name: ClassVar = "ours"
+    tables: ClassVar = ("events", "queue", "outcomes", "attempts")
+    states: ClassVar = ("clean", "finished", "future", "held")
+    counts_late: ClassVar = False
+    serves: ClassVar = True
+
+    async def create(self, postgres: Postgres, database: str) -> str:
+        dsn = await postgres.create(database)
+        await upgrade(dsn)
+        return dsn
+
+    async def fill(self, connection: asyncpg.Connection, number: int) -> None:
+        await connection.execute(_FILL, text(0), number, READY, None)
+
+    async def burden(self, connection: asyncpg.Connection, state: str, number: int) -> None:
+        if state == "finished":
+            await connection.execute(_FINISHED, text(0), number)
+        elif state == "future":
+            tomorrow = await connection.fetchval("SELECT now() + interval '1 day'")
+            await connection.execute(_FILL, text(0), number, SCHEDULED, tomorrow)
+        else:
+            await connection.execute(_FILL, text(0), number, HELD, None)
+
+    async def unfinished(self, connection: asyncpg.Connection) -> bool:
+        found = "SELECT EXISTS (SELECT FROM queue WHERE state = 2) OR EXISTS (SELECT FROM queue WHERE state = 3)"
+        return bool(await connection.fetchval(found))
+
+
+class Statements(Ours):
+    """The SQL of the same tables alone: the same statements, no HTTP, no API."""
+
+    name: ClassVar = "SQL alone"
+    serves: ClassVar = False
