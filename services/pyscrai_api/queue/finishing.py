@@ -6,51 +6,29 @@ finished now does not keep the others from it.
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-import jsonschema_rs
 import structlog
 
-from pyscrai.contract.events import CallRecord, Finish, Finished, Grant, Reserve
-from pyscrai.domain.canonical import canonical, clean_text, normalise
-from pyscrai.domain.errors import InvalidValue
-from pyscrai_api.catalog import store as catalog
+from pyscrai.contract.events import CallRecord, Finish, FinishAnswer, Finished, Grant, Reserve
 from pyscrai_api.database import Pool
-from pyscrai_api.errors import NotFound, TooLarge, from_exception
 from pyscrai_api.money.providers import Providers
+from pyscrai_api.queue.checking import WITHOUT_SCHEMA as WITHOUT_SCHEMA
+from pyscrai_api.queue.checking import Checked, Checking, Place
 from pyscrai_api.queue.engines import BIGGEST_ID, BIGGEST_NUMBER, Held
 from pyscrai_api.queue.loose import Loose
-from pyscrai_api.queue.ports import ClaimedRow, RunFinisher, Validator
+from pyscrai_api.queue.ports import ClaimedRow, RunFinisher
 from pyscrai_api.queue.statements import sql
 from pyscrai_api.queue.together import together
 
 log = structlog.get_logger()
 
-RESULT_BYTES = 256 * 1024
-LONGEST_ERROR = 4000
-REMEMBERED = 5000
+REMEMBERED = 20_000
 REMEMBERED_PAYLOAD = 4096
-LONGEST_WAIT = 24 * 3600.0
-SHOWN_FAULTS = 3
-WITHOUT_SCHEMA = ("prompt", "data_to_analyze")
-"""Payloads of events without a run that carry these are asked as they are, whatever their type is called."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an event belongs."""
-
-    run_id: UUID | None
-    event_type: str
-    phase: str | None
-    owner: str
-    payload: str | None
 
 
 class Finishing:
@@ -61,12 +39,20 @@ class Finishing:
         self._runs = runs
         self._loose = loose
         self._providers = providers
+        self._checking = Checking(pool, runs)
         self._known: OrderedDict[int, Place] = OrderedDict()
 
-    def remember(self, rows: Iterable[ClaimedRow]) -> None:
-        """Where events belong that are being given out: it never changes, and their finish asks for it soon."""
+    def remember(self, rows: Iterable[ClaimedRow], pinned: Mapping[int, str] | None = None) -> None:
+        """Where events belong that are being given out: it never changes, and their finish asks for it soon.
+
+        `pinned`: by event, of those without a run, the canonical text of the event type that they are given out with,
+        "" for none.
+        """
         for row in rows:
-            if len(row.payload) <= REMEMBERED_PAYLOAD:
+            pin = None if pinned is None or row.run_id is not None else pinned.get(row.id)
+            if pin is not None:
+                self._known[row.id] = Place(None, row.event_type, None, row.owner, None, pin)
+            elif len(row.payload) <= REMEMBERED_PAYLOAD:
                 self._known[row.id] = Place(row.run_id, row.event_type, row.phase, row.owner, row.payload)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
@@ -78,21 +64,50 @@ class Finishing:
 
         Raises TooLarge for a result that is too large where `refuse_large`; else it is `invalid`, a failure.
         """
-        calls = [call for call in calls if _in_range(call.event_id, call.lease_no, call.call)]
-        await self._providers.heed(self._pool, engine_id, calls)
-        once = {item.event_id: item for item in reversed(items) if _in_range(item.event_id, item.lease_no or 0)}
-        wanted = {*once, *(call.event_id for call in calls)}
+        told = await self._finish(engine_id, items, calls, refuse_large)
+        return [told.get(item.event_id) or Finished(event_id=item.event_id, state="done") for item in items]
+
+    async def answer(self, engine_id: UUID, items: Sequence[Finish], calls: Sequence[CallRecord]) -> bytes:
+        """The same as a `FinishAnswer` in JSON, which is quickly written where there is nothing to tell."""
+        told = await self._finish(engine_id, items, calls, False)
+        if not told:
+            return all_done(item.event_id for item in items)
+        results = [told.get(item.event_id) or Finished(event_id=item.event_id, state="done") for item in items]
+        return FinishAnswer(results=results).model_dump_json().encode()
+
+    async def _finish(
+        self, engine_id: UUID, items: Sequence[Finish], calls: Sequence[CallRecord], refuse_large: bool
+    ) -> dict[int, Finished]:
+        """What is to be told of events that are not simply done."""
+        once: dict[int, Finish] = {}
+        for item in items:
+            if item.event_id not in once and _in_range(item.event_id, item.lease_no or 0):
+                once[item.event_id] = item
+        wanted = set(once)
+        if calls:
+            calls = [call for call in calls if _in_range(call.event_id, call.lease_no, call.call)]
+            await self._providers.heed(self._pool, engine_id, calls)
+            wanted.update(call.event_id for call in calls)
         places = await self._places(wanted, payload=any(item.status == "completed" for item in items))
-        for owner, group in _by_owner(calls, places):
+        for owner, group in _by_owner(calls, places) if calls else ():
             await self._loose.settle(engine_id, owner, group)
+        by_run = _by_run(calls, places) if calls else {}
         try:
-            checked = {i: await self._checked(once[i], places[i], refuse_large) for i in once if i in places}
+            checked = await self._checking.check(once, places, refuse_large=refuse_large)
         except Exception:  # the calls were paid for all the same
-            for run_id, of_run in sorted(_by_run(calls, places).items()):
+            for run_id, of_run in sorted(by_run.items()):
                 await self._runs.settle(engine_id, run_id, of_run)
             raise
-        answers = await self._sorted(engine_id, list(checked.values()), _by_run(calls, places), places)
-        return [_answer(item, checked.get(item.event_id), answers.get(item.event_id)) for item in items]
+        answers = await self._sorted(engine_id, checked, by_run, places)
+        for event_id, detail in checked.refused.items():
+            if answers.get(event_id, _DONE).state == "done":
+                answers[event_id] = Finished(event_id=event_id, state="invalid", detail=detail)
+        if len(checked.items) < len(items):
+            for item in items:
+                if item.event_id not in checked.items:
+                    detail = "there is no such event"
+                    answers[item.event_id] = Finished(event_id=item.event_id, state="unknown", detail=detail)
+        return {event_id: answer for event_id, answer in answers.items() if answer.state != "done"}
 
     async def reserve(self, engine_id: UUID, calls: Sequence[Reserve]) -> list[Grant]:
         """One answer per call, in order."""
@@ -132,124 +147,55 @@ class Finishing:
         }
 
     async def _sorted(
-        self,
-        engine_id: UUID,
-        items: Sequence[Finish],
-        calls: dict[UUID, list[CallRecord]],
-        places: dict[int, Place],
+        self, engine_id: UUID, checked: Checked, calls: dict[UUID, list[CallRecord]], places: Mapping[int, Place]
     ) -> dict[int, Finished]:
-        """Each run in its transaction. One that fails does not stop the others; its error is raised at the end."""
+        """Each run in its transaction. One that fails does not stop the others; its error is raised at the end.
+
+        The answers may leave out what is simply done.
+        """
         groups: dict[UUID | None, list[Finish]] = {run_id: [] for run_id in calls}
-        for item in items:
-            groups.setdefault(places[item.event_id].run_id, []).append(item)
+        for event_id, item in checked.items.items():
+            groups.setdefault(places[event_id].run_id, []).append(item)
+        if len(groups) == 1 and None in groups:
+            return await self._loose.finish(engine_id, groups[None], checked.texts)
         in_order = sorted(groups, key=lambda run_id: (run_id is not None, run_id or UUID(int=0)))
-        jobs = [partial(self._of_run, engine_id, run_id, groups[run_id], calls) for run_id in in_order]
+        jobs = [partial(self._of_run, engine_id, run_id, groups[run_id], checked.texts, calls) for run_id in in_order]
         answers: dict[int, Finished] = {}
         failure: Exception | None = None
-        for run_id, found in zip(in_order, await together(jobs), strict=True):
+        for run_id, found in zip(in_order, await together(jobs) if jobs else (), strict=True):
             if isinstance(found, Exception):
                 log.warning("finish_failed", run=str(run_id), error=f"{type(found).__name__}: {found}")
                 failure = failure or found
                 continue
-            answers |= {answer.event_id: answer for answer in found}
+            answers |= found
         if failure is not None:
             raise failure
         return answers
 
     async def _of_run(
-        self, engine_id: UUID, run_id: UUID | None, items: Sequence[Finish], calls: dict[UUID, list[CallRecord]]
-    ) -> list[Finished]:
+        self,
+        engine_id: UUID,
+        run_id: UUID | None,
+        items: Sequence[Finish],
+        texts: Mapping[int, str],
+        calls: dict[UUID, list[CallRecord]],
+    ) -> dict[int, Finished]:
         if run_id is None:
-            return await self._loose.finish(engine_id, items)
+            return await self._loose.finish(engine_id, items, texts)
         if items:
-            return await self._runs.finish(engine_id, run_id, items, calls.get(run_id, ()))
+            found = await self._runs.finish(engine_id, run_id, items, calls.get(run_id, ()))
+            return {answer.event_id: answer for answer in found}
         await self._runs.settle(engine_id, run_id, calls[run_id])
-        return []
-
-    async def _checked(self, item: Finish, place: Place, refuse_large: bool) -> Finish:
-        """The item as it is committed: cleaned, or a failure where its result is not what the event type asks for."""
-        if item.status != "completed":
-            return item.model_copy(
-                update={
-                    "error": clean_text(item.error)[:LONGEST_ERROR] if item.error else None,
-                    "code": clean_text(item.code)[:100] if item.code else None,
-                    "retry_after": None if item.retry_after is None else min(item.retry_after, LONGEST_WAIT),
-                    "result": None,
-                }
-            )
-        try:
-            result = normalise(item.result or {})
-            size = len(canonical(result).encode())
-        except InvalidValue as error:
-            return _invalid(item, f"{error.pointer or '/'}: {error}")
-        if size > RESULT_BYTES:
-            message = f"the result has {size} bytes; {RESULT_BYTES} are allowed"
-            if refuse_large:
-                raise TooLarge(message)
-            return _invalid(item, message)
-        try:
-            faults = _faults(await self._validator(place), result)
-        except Exception as error:
-            if from_exception(error).status == 503:
-                raise
-            log.exception("result_not_checked", event_id=item.event_id)
-            return _invalid(item, f"it cannot be checked: {type(error).__name__}: {error}")
-        return _invalid(item, faults) if faults else item.model_copy(update={"result": result})
-
-    async def _validator(self, place: Place) -> Validator | None:
-        if place.run_id is not None:
-            what = place.event_type, str(place.phase), place.payload or "{}"
-            return await self._runs.result_schema(place.run_id, *what)
-        if any(key in json.loads(place.payload or "{}") for key in WITHOUT_SCHEMA):
-            return None
-        try:
-            async with self._pool.acquire() as conn:
-                pin = await catalog.resolve(conn, "event-types", place.event_type, owner=place.owner)
-        except NotFound:
-            return None
-        return _compiled(pin.canonical)
+        return {}
 
 
-@lru_cache(maxsize=500)
-def _compiled(event_type: str) -> Validator | None:
-    """The validator of an event type's results, from its canonical text."""
-    schema = json.loads(event_type).get("result_schema")
-    if not schema:
-        return None
-    found: Validator = jsonschema_rs.validator_for(schema)
-    return found
+_DONE = Finished(event_id=0, state="done")
 
 
-def _faults(validator: Validator | None, result: Any) -> str:
-    """What is wrong with a result, in words; empty where nothing is."""
-    if validator is None:
-        return ""
-    found = []
-    for error in validator.iter_errors(result):
-        pointer = "".join(f"/{part}" for part in error.instance_path)
-        found.append(f"{pointer or '/'}: {error.message}")
-        if len(found) == SHOWN_FAULTS:
-            break
-    return clean_text("; ".join(found))[:LONGEST_ERROR]
-
-
-def _invalid(item: Finish, detail: str) -> Finish:
-    return Finish(
-        event_id=item.event_id,
-        lease_no=item.lease_no,
-        status="failed",
-        error=f"the result is not valid: {detail}",
-        code="invalid_result",
-    )
-
-
-def _answer(item: Finish, checked: Finish | None, answer: Finished | None) -> Finished:
-    if answer is None:
-        return Finished(event_id=item.event_id, state="unknown", detail="there is no such event")
-    refused = checked is not None and checked.code == "invalid_result" and item.status == "completed"
-    if refused and checked is not None and answer.state == "done":
-        return Finished(event_id=item.event_id, state="invalid", detail=checked.error or "")
-    return answer
+def all_done(ids: Iterable[int]) -> bytes:
+    """The JSON of a `FinishAnswer` in which every event is done."""
+    lines = ",".join([f'{{"event_id":{event_id},"state":"done","detail":""}}' for event_id in ids])
+    return f'{{"results":[{lines}],"status":"success"}}'.encode()
 
 
 def _in_range(event_id: int, *numbers: int) -> bool:

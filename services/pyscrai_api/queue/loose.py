@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from uuid import UUID
 
 from pyscrai.contract.events import CallRecord, Finish, Finished, Grant, Reserve
-from pyscrai.domain.canonical import canonical
 from pyscrai_api.database import Pool
 from pyscrai_api.money.bills import log_bills
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.queue import budget, store
+from pyscrai_api.queue.combining import Combiner, Success
 from pyscrai_api.queue.deferring import put_off
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.statements import sql
@@ -28,10 +29,22 @@ class Loose:
         self._terms = terms
         self._default_limit = default_limit
         self._retry_base = retry_base
+        self.combiner = Combiner(pool)
 
-    async def finish(self, engine_id: UUID, items: Sequence[Finish]) -> list[Finished]:
-        """Outcomes, failures and hand-backs in one transaction. Results are normalised already."""
-        completed = [_finish_row(item) for item in items if item.status == "completed"]
+    async def finish(
+        self, engine_id: UUID, items: Sequence[Finish], texts: Mapping[int, str] = MappingProxyType({})
+    ) -> dict[int, Finished]:
+        """By event, where it is not simply done: what became of it. `texts`: of the results, in canonical JSON."""
+        plain = [
+            Success(item.event_id, item.lease_no, texts[item.event_id]) for item in items if item.event_id in texts
+        ]
+        done = await self.combiner.finish(engine_id, plain) if plain else frozenset()
+        left = [item for item in items if item.event_id not in done]
+        return {answer.event_id: answer for answer in await self._apart(engine_id, left, texts)} if left else {}
+
+    async def _apart(self, engine_id: UUID, items: Sequence[Finish], texts: Mapping[int, str]) -> list[Finished]:
+        """Outcomes, failures and hand-backs in one transaction, whatever their leases have been through."""
+        completed = [_finish_row(item, texts) for item in items if item.status == "completed"]
         failed = [_fail_row(item) for item in items if item.status == "failed"]
         handed = [item for item in items if item.status == "handed_back"]
         async with self._pool.acquire() as conn, conn.transaction():
@@ -45,8 +58,7 @@ class Loose:
             ]
             await budget.assume(conn, [(r.event_id, r.lease_no) for r in rows if r.ended], self._default_limit)
         self._ring([row.woken for row in rows])
-        answers = {row.event_id: row.finished() for row in rows}
-        return [answers[item.event_id] for item in items]
+        return [row.finished() for row in rows]
 
     async def settle(self, engine_id: UUID, owner: str, calls: Sequence[CallRecord]) -> None:
         """Model calls of one owner's events, whatever became of their leases."""
@@ -97,8 +109,8 @@ class Loose:
             self._bell.ring_lane(lane, place)
 
 
-def _finish_row(item: Finish) -> store.FinishRow:
-    return store.FinishRow(item.event_id, item.lease_no, canonical(item.result or {}))
+def _finish_row(item: Finish, texts: Mapping[int, str]) -> store.FinishRow:
+    return store.FinishRow(item.event_id, item.lease_no, texts[item.event_id])
 
 
 def _fail_row(item: Finish) -> store.FailRow:

@@ -18,7 +18,7 @@ from pyscrai_api.database import Connection, Pool
 from pyscrai_api.errors import Conflict, NotFound, TooLarge, Unprocessable
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.queue import people
-from pyscrai_api.queue.finishing import RESULT_BYTES
+from pyscrai_api.queue.checking import RESULT_BYTES
 from pyscrai_api.queue.people import Waits
 from pyscrai_api.queue.statements import sql
 from pyscrai_api.runs.finisher import RunEvents

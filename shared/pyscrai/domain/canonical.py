@@ -120,16 +120,17 @@ def canonical(value: Any) -> str:
     return rfc8785.dumps(value).decode()  # a lone surrogate is its to raise an error for
 
 
-def entered(value: Any) -> tuple[Any, str]:
-    """A value that enters the system: in its normal form, and the canonical text of that. Raises as `normalise`.
+def normal(value: Any, pointer: str = "") -> tuple[Any, str]:
+    """A JSON value as `normalise` gives it, and its canonical text. Raises as `normalise`.
 
-    What has neither doubles nor large integers, no NUL and no lone surrogate is in its normal form already.
+    What has neither doubles nor large integers, no NUL and no lone surrogate is normal already, as nearly all is: it is
+    neither copied nor looked at twice.
     """
     if _plain(value):
         text = _written(value)
         if _NUL not in text and _encodable(text):
             return value, text
-    value = normalise(value)
+    value = normalise(value, pointer)
     return value, canonical(value)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.domain.plans import TALKS, make_plan
 
-from pyscrai.domain.canonical import canonical, clean_text, entered, normalise, read, sha256
+from pyscrai.domain.canonical import canonical, clean_text, normal, normalise, read, sha256
 from pyscrai.domain.choices import Choices, Price
 from pyscrai.domain.conditions import parse
 from pyscrai.domain.entry import CONTROL, STORY, audience, draft
@@ -80,14 +80,14 @@ def test_the_quick_way_to_canonical_text_is_the_standard_one(value: Any) -> None
     | st.text(alphabet='\x00\ud800\udfff\\u0"\U0001f30d', max_size=20).map(lambda text: {text: text, "k": text})
 )
 def test_what_enters_is_normalised_and_written_in_one(value: Any) -> None:
-    kept, text = entered(value)
+    kept, text = normal(value)
     assert (kept, text) == (normalise(value), canonical(normalise(value)))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), [float("inf")], {"a": {1: 2}}, {"a": {1, 2}}, 10**400])
 def test_what_json_lacks_does_not_enter(bad: Any) -> None:
     with pytest.raises(InvalidValue):
-        entered(bad)
+        normal(bad)
 
 
 def test_clean_text_keeps_what_is_good() -> None:

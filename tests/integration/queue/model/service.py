@@ -145,7 +145,7 @@ class Service:
 
     def empty(self) -> None:
         """As new: nothing happened yet."""
-        self.execute("TRUNCATE events, runs, engines, budgets, purses CASCADE")
+        self.execute("TRUNCATE events, queue, outcomes, attempts, runs, engines, budgets, purses CASCADE")
         self.deps.runs.forget()
 
 
