@@ -24,7 +24,7 @@ JOIN events e ON e.id = a.event_id AND e.run_id IS NULL GROUP BY a.event_id
 """
 
 
-async def check(connection: asyncpg.Connection, memory: Memory, figures: dict[str, Any]) -> list[Violation]:
+async def check_light(connection: asyncpg.Connection, memory: Memory, figures: dict[str, Any]) -> list[Violation]:
     """Every light event in the database, then every one in memory that was not among them."""
     first = {row["event_id"]: row["leased_at"] for row in await connection.fetch(_FIRST_ATTEMPTS)}
     found: list[Violation] = []

@@ -26,8 +26,8 @@ LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 class Progress:
     """The latest look. `urgent`: light events that could be worked on now; `light`, `of_runs`: all that are live;
-    `runs`: that are not over; `calls`: that are reserved. `looks`: how often it was seen. `over`: set by a look that saw
-    nothing live any more."""
+    `runs`: that are not over; `calls`: that are reserved. `looks`: how often it was seen. `over`: set by a look that
+    saw nothing live any more."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn

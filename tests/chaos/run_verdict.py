@@ -45,7 +45,7 @@ LEFT JOIN outcomes o ON o.event_id = e.id WHERE e.run_id = $1 ORDER BY e.step, e
 """
 
 
-async def check(connection: asyncpg.Connection, memory: Memory, figures: dict[str, Any]) -> list[Violation]:
+async def check_runs(connection: asyncpg.Connection, memory: Memory, figures: dict[str, Any]) -> list[Violation]:
     """Every run in the database, then every one in memory that was not among them."""
     runs = {row["id"]: row for row in await connection.fetch(_RUNS)}
     found = [*_known(runs, memory), *await _numbered(connection, runs)]

@@ -1,6 +1,6 @@
 """The verdict: what the database holds in the end against what the harness sent and what engines were told.
 
-Every check can fail: `tests/integration/test_chaos_verdict.py` plants what each of them is to find.
+Every check can fail: `tests/integration/chaos/test_verdict.py` plants what each of them is to find.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from tests.chaos import light_verdict, run_verdict
+from tests.chaos.light_verdict import check_light
 from tests.chaos.memory import Memory, Violation
+from tests.chaos.run_verdict import check_runs
 from tests.chaos.words import Word, check_words
 
 from pyscrai_api import invariants
@@ -68,18 +69,23 @@ class Verdict:
 
 async def judge(dsn: str, memory: Memory, words: Iterable[Word]) -> Verdict:
     """Look at everything, once all is over and nobody works any more."""
-    found = Verdict()
-    found.add(memory.told)
     connection = await asyncpg.connect(dsn)
     try:
-        found.add(await _left_over(connection))
-        found.add(await _conserved(connection, found.figures))
-        found.add(await light_verdict.check(connection, memory, found.figures))
-        found.add(await run_verdict.check(connection, memory, found.figures))
-        found.add(await check_words(connection, words, found.figures))
-        found.add(await _invariant(connection))
+        return await judge_over(connection, memory, words)
     finally:
         await connection.close()
+
+
+async def judge_over(connection: asyncpg.Connection, memory: Memory, words: Iterable[Word]) -> Verdict:
+    """The same over a connection that the caller has."""
+    found = Verdict()
+    found.add(memory.told)
+    found.add(await _left_over(connection))
+    found.add(await _conserved(connection, found.figures))
+    found.add(await check_light(connection, memory, found.figures))
+    found.add(await check_runs(connection, memory, found.figures))
+    found.add(await check_words(connection, words, found.figures))
+    found.add(await _invariant(connection))
     return found
 
 
