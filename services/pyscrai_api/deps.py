@@ -89,7 +89,7 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
         keys = Keys(pool, settings)
         await keys.renew()
         queue = await stack.enter_async_context(
-            open_queue(settings, pool, bell, runs.events, terms=terms, stopping=stopping, keys=keys)
+            open_queue(settings, pool, bell, runs.events, runs.letters, terms=terms, stopping=stopping, keys=keys)
         )
         watch_queue(metrics, pool, queue)
         watch_providers(metrics, pool, terms.providers)

@@ -416,7 +416,7 @@ class QueueRow(Base, table=True):
     event's row for each of them. They are made beside it or found by it; the invariant `rows_have_an_event` checks.
 
     rank = 9 − priority. `lost_engine` may still finish a lease that was swept, until somebody claims.
-    `need`: held because so much money was not there. `paused`: held because its type is (says nothing in other states).
+    `need`: held because so much money was not there. `paused`: held because its type is paused.
     `called`: the last lease under which an event without a run reserved a model call; others need no look for open ones.
     """
 
@@ -501,10 +501,7 @@ class AttemptRow(Base, table=True):
     """A lease that did not end in success: 1 failed, 2 lost, 3 handed back. For diagnosis."""
 
     __tablename__ = "attempts"
-    __table_args__ = (
-        CheckConstraint("kind BETWEEN 1 AND 3", name="kind"),
-        Index("ix_attempts_lost", "ended_at", postgresql_where=text("kind = 2")),
-    )
+    __table_args__ = (CheckConstraint("kind BETWEEN 1 AND 3", name="kind"),)
     event_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     lease_no: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     kind: int = Field(sa_column=Column(SmallInteger, nullable=False))

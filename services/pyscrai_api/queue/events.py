@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +25,6 @@ from pyscrai_api.queue.finishing import WITHOUT_SCHEMA
 from pyscrai_api.queue.lanes import is_lane
 from pyscrai_api.queue.loose import Loose
 from pyscrai_api.queue.notify import Bell
-from pyscrai_api.queue.ports import RunFinisher
 from pyscrai_api.queue.statements import sql
 from pyscrai_api.queue.states import Live
 from pyscrai_api.queue.store import Place, Woken, first_of_lanes
@@ -62,12 +61,11 @@ class Wanted:
 
 
 class Events:
-    """Posting, listing, retrying, cancelling, discarding."""
+    """Posting, listing, cancelling, and having scheduled ones at once."""
 
-    def __init__(self, pool: Pool, bell: Bell, runs: RunFinisher, loose: Loose) -> None:
+    def __init__(self, pool: Pool, bell: Bell, loose: Loose) -> None:
         self._pool = pool
         self._bell = bell
-        self._runs = runs
         self._loose = loose
 
     async def post(self, owner: str, posted: Sequence[NewEvent], key: Key | None, *, many: bool) -> Answer:
@@ -126,72 +124,40 @@ class Events:
 
     async def get(self, owner: str, event_id: int) -> Event:
         """One event. Raises NotFound."""
-        found = await self._some(owner, [event_id])
+        found = await self.some(owner, [event_id])
         if not found:
             raise NotFound(f"there is no event {event_id}")
         return found[0]
 
-    async def dead(self, owner: str, *, after: int, run_id: UUID | None, lane: str | None, limit: int) -> list[Event]:
-        """A page of the dead letters, the oldest first."""
-        rows = await self._pool.fetch(sql("events", "dead"), owner, after, run_id, lane, limit)
-        return await self._some(owner, [row["id"] for row in rows])
-
-    async def retry(self, owner: str, event_id: int) -> Event:
-        """A dead letter back to work. Raises NotFound; Conflict where it is none."""
-        await self._on_dead(owner, event_id, self._runs.redrive, self._loose.redrive)
-        return await self.get(owner, event_id)
-
-    async def discard(self, owner: str, event_id: int) -> Event:
-        """A dead letter given up. Raises NotFound; Conflict where it is none."""
-        await self._on_dead(owner, event_id, self._runs.discard, self._loose.discard)
-        return await self.get(owner, event_id)
-
     async def cancel(self, owner: str, event_id: int) -> Event:
         """An event without a run ends. Raises NotFound; Conflict where it is over, or belongs to a run."""
-        found = await self._own(owner, event_id)
+        found = await self.own(owner, event_id)
         if found.run_id is not None:
             raise Conflict(f"the event belongs to run {found.run_id}: cancel the run, or discard the event when dead")
         if not await self._loose.cancel([event_id]) and found.state != "cancelled":
             raise Conflict(f"the event is over: {(await self.get(owner, event_id)).state}")
         return await self.get(owner, event_id)
 
-    async def redrive(
-        self, owner: str, *, ids: Sequence[int] | None, run_id: UUID | None, lane: str | None
-    ) -> list[int]:
-        """Dead letters back to work: those named, else all that match, up to a thousand. Returns which."""
-        rows = await self._pool.fetch(sql("events", "dead"), owner, 0, run_id, lane, MOST_POSTED)
-        named = None if ids is None else set(ids)
-        groups: dict[UUID | None, list[int]] = {}
-        for row in rows:
-            if named is None or row["id"] in named:
-                groups.setdefault(row["run_id"], []).append(row["id"])
-        back = await self._loose.redrive(groups.pop(None)) if None in groups else []
-        for run in sorted(run for run in groups if run is not None):
-            back += await self._runs.redrive(run, groups[run])
-        return sorted(back)
+    async def promote(self, owner: str, event_id: int) -> Event:
+        """A scheduled event is ready now, before its time. Raises NotFound; Conflict where it is not scheduled."""
+        found = await self.own(owner, event_id)
+        row = await self._pool.fetchrow(sql("operating", "promote"), event_id)
+        if row is None:
+            raise Conflict(f"the event is not scheduled: {(await self.get(owner, event_id)).state}")
+        self._bell.ring_lane(found.lane, Place(row["rank"], row["pass"], row["id"]))
+        return await self.get(owner, event_id)
 
-    async def _own(self, owner: str, event_id: int) -> Event:
+    async def own(self, owner: str, event_id: int) -> Event:
         """An event that its owner may change. Raises NotFound, Forbidden."""
         found = await self.get(owner, event_id)
         if await self._pool.fetchval(sql("events", "owner"), event_id) != owner:
             raise Forbidden("this event belongs to somebody else; you may read it")
         return found
 
-    async def _some(self, owner: str, ids: Sequence[int]) -> list[Event]:
+    async def some(self, owner: str, ids: Sequence[int]) -> list[Event]:
+        """Those of these events that this owner may see, by id."""
         known = [event_id for event_id in ids if 0 < event_id <= BIGGEST_ID]
         return [event(row) for row in await self._pool.fetch(sql("events", "some"), owner, known)]
-
-    async def _on_dead(
-        self,
-        owner: str,
-        event_id: int,
-        of_run: Callable[[UUID, Sequence[int]], Awaitable[list[int]]],
-        loose: Callable[[Sequence[int]], Awaitable[list[int]]],
-    ) -> None:
-        found = await self._own(owner, event_id)
-        done = await (of_run(UUID(found.run_id), [event_id]) if found.run_id else loose([event_id]))
-        if not done:
-            raise Conflict(f"the event is not a dead letter: {found.state}")
 
 
 async def _insert(conn: Connection, owner: str, items: Sequence[Prepared]) -> tuple[list[int], list[Woken]]:

@@ -100,10 +100,25 @@ class RunFinisher(Protocol):
         of an event type, in different versions."""
         ...
 
-    async def redrive(self, run_id: UUID, event_ids: Sequence[int]) -> list[int]:
-        """Dead letters of a run back to work; returns which."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadOfRun:
+    """What became of dead letters of a run. `goes_on`: nothing else had blocked it."""
+
+    ids: list[int]
+    goes_on: bool = False
+
+
+class RunDeadLetters(Protocol):
+    """Dead letters that belong to a run, as `RunFinisher`: one transaction, which locks the run first.
+
+    A run that was blocked by them, and by nothing else, goes on when the last of them is dealt with.
+    """
+
+    async def redrive(self, run_id: UUID, event_ids: Sequence[int]) -> DeadOfRun:
+        """Back to work; those that were dead letters."""
         ...
 
-    async def discard(self, run_id: UUID, event_ids: Sequence[int]) -> list[int]:
-        """Dead letters of a run given up: finished without a result; returns which."""
+    async def discard(self, run_id: UUID, event_ids: Sequence[int]) -> DeadOfRun:
+        """Given up, that is finished without a result; those that were dead letters."""
         ...

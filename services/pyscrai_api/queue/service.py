@@ -11,6 +11,7 @@ from pyscrai_api.database import Pool
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.people.keys import Keys
 from pyscrai_api.queue.claimer import Claimers
+from pyscrai_api.queue.dead import DeadLetters
 from pyscrai_api.queue.delivery import Delivery
 from pyscrai_api.queue.engines import Engines
 from pyscrai_api.queue.events import Events
@@ -18,7 +19,7 @@ from pyscrai_api.queue.finishing import Finishing
 from pyscrai_api.queue.loose import Loose
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.pauses import Pauses
-from pyscrai_api.queue.ports import RunFinisher
+from pyscrai_api.queue.ports import RunDeadLetters, RunFinisher
 from pyscrai_api.settings import Settings
 
 
@@ -28,6 +29,7 @@ class Queue:
 
     engines: Engines
     events: Events
+    dead: DeadLetters
     claimers: Claimers
     delivery: Delivery
     finishing: Finishing
@@ -41,6 +43,7 @@ async def open_queue(
     pool: Pool,
     bell: Bell,
     runs: RunFinisher,
+    letters: RunDeadLetters,
     *,
     terms: Terms,
     stopping: asyncio.Event,
@@ -50,6 +53,7 @@ async def open_queue(
     loose = Loose(pool, bell, terms=terms, default_limit=settings.default_limit, retry_base=settings.retry_base)
     finishing = Finishing(pool, runs, loose, terms.providers)
     delivery = Delivery(pool, runs, finishing, keys)
+    events = Events(pool, bell, loose)
     pauses = Pauses(pool, bell)
     claimers = Claimers(pool, delivery.give_back)
     silence = bell.listen_lanes(claimers.ring)
@@ -58,7 +62,8 @@ async def open_queue(
         async with pauses.running():
             yield Queue(
                 engines=Engines(pool),
-                events=Events(pool, bell, runs, loose),
+                events=events,
+                dead=DeadLetters(pool, events, loose, letters),
                 claimers=claimers,
                 delivery=delivery,
                 finishing=finishing,

@@ -21,10 +21,11 @@ from pyscrai.contract.events import (
     NewEvent,
     ReserveBatch,
 )
+from pyscrai.contract.operating import DeadDone, DeadFilter
 from pyscrai.contract.wire import Page, Wire
 from pyscrai_api.access import Caller, acting_engine
 from pyscrai_api.deps import Deps
-from pyscrai_api.errors import Invalid, NotFound, StaleLease
+from pyscrai_api.errors import Forbidden, Invalid, NotFound, StaleLease
 from pyscrai_api.idempotency import key_of
 from pyscrai_api.ids import new_id
 from pyscrai_api.light import JsonResponse, light
@@ -64,18 +65,6 @@ class Batch(Wire):
     """POST /events with several at once; a bare list is accepted too."""
 
     events: list[NewEvent] = Field(min_length=1)
-
-
-class Redrive(Wire):
-    """POST /events/dead/redrive. Nothing named: all dead letters, up to a thousand."""
-
-    ids: list[int] | None = None
-    run_id: UUID | None = None
-    lane: str | None = None
-
-
-class Redriven(Wire):
-    redriven: list[int]
 
 
 def event_id_of(text: str) -> int:
@@ -246,22 +235,32 @@ async def page(
 async def dead(
     shared: Shared,
     who: Who,
-    run_id: UUID | None = None,
+    run_id: str | None = None,
     lane: str | None = None,
+    event_type: str | None = None,
+    code: str | None = None,
+    older_than: Annotated[float | None, Query(ge=0)] = None,
     after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
     limit: Limit = 100,
 ) -> Page[Event]:
-    """Dead letters, the oldest first."""
-    found = await shared.queue.events.dead(who.owner, after=after, run_id=run_id, lane=lane, limit=limit)
-    return Page(items=found, next=str(found[-1].id) if len(found) == limit else None)
+    """Dead letters, the oldest first. A page may have less than `limit`, also none, and a `next` all the same."""
+    wanted = DeadFilter(
+        run_id=run_id, lane=lane, event_type=event_type, code=code, older_than=older_than, after=after, limit=limit
+    )
+    found, following = await shared.queue.dead.page(who.owner, wanted)
+    return Page(items=found, next=None if following is None else str(following))
 
 
 @router.post("/dead/redrive")
-async def redrive(shared: Shared, who: Who, wanted: Redrive | None = None) -> Redriven:
-    """Dead letters back to work, with further tries."""
-    named = wanted or Redrive()
-    back = await shared.queue.events.redrive(who.owner, ids=named.ids, run_id=named.run_id, lane=named.lane)
-    return Redriven(redriven=back)
+async def redrive(shared: Shared, who: Who, wanted: DeadFilter | None = None) -> DeadDone:
+    """Dead letters back to work, with further tries. A run that was blocked by them alone goes on."""
+    return await shared.queue.dead.many(_whose(who, wanted), wanted or DeadFilter(), "redrive")
+
+
+@router.post("/dead/discard")
+async def discard_many(shared: Shared, who: Who, wanted: DeadFilter) -> DeadDone:
+    """Give up dead letters: they count as finished, without a result. A run that was blocked by them alone goes on."""
+    return await shared.queue.dead.many(_whose(who, wanted), wanted, "discard")
 
 
 @router.get("/{event_id}")
@@ -273,7 +272,7 @@ async def one(event_id: str, shared: Shared, who: Who) -> Event:
 @router.post("/{event_id}/retry")
 async def retry(event_id: str, shared: Shared, who: Who) -> Event:
     """A dead letter back to work. 409 where it is none."""
-    return await shared.queue.events.retry(who.owner, event_id_of(event_id))
+    return await shared.queue.dead.one(who.owner, event_id_of(event_id), "redrive")
 
 
 @router.post("/{event_id}/cancel")
@@ -285,7 +284,22 @@ async def cancel(event_id: str, shared: Shared, who: Who) -> Event:
 @router.post("/{event_id}/discard")
 async def discard(event_id: str, shared: Shared, who: Who) -> Event:
     """Give up a dead letter: it counts as finished, without a result. 409 where it is none."""
-    return await shared.queue.events.discard(who.owner, event_id_of(event_id))
+    return await shared.queue.dead.one(who.owner, event_id_of(event_id), "discard")
+
+
+@router.post("/{event_id}/promote")
+async def promote(event_id: str, shared: Shared, who: Who) -> Event:
+    """A scheduled event is ready now, before its time. 409 where it is not scheduled."""
+    return await shared.queue.events.promote(who.owner, event_id_of(event_id))
+
+
+def _whose(who: Caller, wanted: DeadFilter | None) -> str | None:
+    """The owner whose dead letters are meant; None: everybody's. Raises Forbidden."""
+    if wanted is None or not wanted.everybody:
+        return who.owner
+    if not who.admin:
+        raise Forbidden("only the holder of the installation's token deals with the dead letters of others")
+    return None
 
 
 async def _acting(shared: Deps, who: Caller, named: str | None) -> UUID:

@@ -241,26 +241,6 @@ class RunEvents:
         schema = result_schema(plan, work)
         return _validator(canonical(normalise(schema))) if schema else None
 
-    async def redrive(self, run_id: UUID, event_ids: Sequence[int]) -> list[int]:
-        """Dead letters of a run back to work; returns which."""
-
-        async def work(run: LockedRun) -> list[int]:
-            back = [] if run.terminal else await store.redrive_rows(run.conn, list(event_ids))
-            await ring_ready(run)
-            return back
-
-        return await self.change(run_id, work) or []
-
-    async def discard(self, run_id: UUID, event_ids: Sequence[int]) -> list[int]:
-        """Dead letters of a run given up: finished without a result; returns which."""
-
-        async def work(run: LockedRun) -> list[int]:
-            gone = await store.discard_rows(run.conn, list(event_ids))
-            run.open -= len(gone)
-            return gone
-
-        return await self.change(run_id, work) or []
-
 
 async def ring_ready(run: LockedRun) -> None:
     """Ring, after the commit, every lane in which the run has something ready."""

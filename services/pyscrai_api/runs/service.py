@@ -23,6 +23,7 @@ from pyscrai_api.runs.control import Control
 from pyscrai_api.runs.finisher import RunEvents
 from pyscrai_api.runs.folds import Folds
 from pyscrai_api.runs.going import Going
+from pyscrai_api.runs.letters import Letters
 from pyscrai_api.runs.locked import LockedRun, lock
 from pyscrai_api.runs.places import Places
 from pyscrai_api.runs.plans import Plans
@@ -37,8 +38,8 @@ Begun = Awaitable[tuple[LockedRun, Committed | None]]
 
 
 class Runs:
-    """`events` is what the queue calls for events of runs; `control` is what people do, `going` what money does, and
-    `admission` lets runs play of which there were too many, `seats` has the people."""
+    """`events` and `letters` are what the queue calls for events of runs; `control` is what people do, `going` what
+    money does, and `admission` lets runs play of which there were too many, `seats` has the people."""
 
     def __init__(self, pool: Pool, bell: Bell, settings: Settings, terms: Terms) -> None:
         self._pool = pool
@@ -52,6 +53,7 @@ class Runs:
         self.admission = Admission(pool, self.events, self._plans, self._places, terms.wider)
         self.seats = Seats(pool, self.events, self._plans, self._folds, terms, self.admission.play)
         self.control = Control(self.events, self._plans, terms, self.admission.play)
+        self.letters = Letters(self.events, self.admission.play)
         self.going = Going(pool, self.events, terms.wider, self.admission.play)
 
     @property

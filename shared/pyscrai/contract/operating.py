@@ -76,7 +76,8 @@ class DeadFilter(Wire):
     """POST /events/dead/redrive and /dead/discard: which dead letters; nothing named: all of the caller's.
 
     `code`: of the last error. `older_than`: seconds since it died. `limit`: at most so many at once; the answer's
-    `next` is the `after` of the request that goes on. `dry_run`: only count.
+    `next` is the `after` of the request that goes on. `dry_run`: only count. `everybody`: not the caller's alone; for
+    the holder of the installation's token.
     """
 
     ids: list[int] | None = None
@@ -88,6 +89,7 @@ class DeadFilter(Wire):
     after: int = Field(default=0, ge=0, le=2**63 - 1)
     limit: int = Field(default=1000, ge=1, le=1000)
     dry_run: bool = False
+    everybody: bool = False
 
 
 class DeadDone(Wire):

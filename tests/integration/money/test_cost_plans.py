@@ -34,7 +34,7 @@ async def full(dsn: str) -> AsyncIterator[asyncpg.Connection]:
     )
     yield conn
     # These rows stand for nothing: their runs were never started.
-    await conn.execute("TRUNCATE events CASCADE")
+    await conn.execute("TRUNCATE events, queue, outcomes, attempts CASCADE")
     await conn.close()
 
 

@@ -73,7 +73,7 @@ EXPECTED = {
     sql("control", "release_run"): "ix_queue_run",
     sql("control", "redrive"): PRIMARY,
     sql("control", "discard"): PRIMARY,
-    sql("events", "dead"): "ix_queue_dead",
+    sql("operating", "dead"): "ix_queue_dead",
     sql("loose", "places"): "pk_events|events_pkey",
     sql("loose", "open_calls"): "ix_calls_open|pk_calls|calls_pkey",
     purses._LOCK: "pk_purses|purses_pkey",
@@ -92,7 +92,7 @@ async def test_history_costs_nothing(dsn: str) -> None:
         await conn.execute(_FILL)
         wrong = [found for text, index in EXPECTED.items() if (found := await _wrong(conn, text, index))]
     finally:
-        await conn.execute("TRUNCATE events, purses, limits, providers CASCADE")  # these rows stand for nothing
+        await conn.execute("TRUNCATE events, queue, outcomes, attempts, purses, limits, providers CASCADE")
         await conn.close()
     assert not wrong, "\n".join(wrong)
 

@@ -38,7 +38,6 @@ def upgrade() -> None:
     op.create_index(
         "ix_queue_paused", "queue", ["event_type", "lane", "id"], postgresql_where=sa.text("state = 5 AND paused")
     )
-    op.create_index("ix_attempts_lost", "attempts", ["ended_at"], postgresql_where=sa.text("kind = 2"))
     # A finish looks for open calls only where one was reserved under the lease.
     op.add_column("queue", sa.Column("called", sa.Integer(), nullable=True))
     op.execute(
@@ -51,7 +50,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("ALTER TABLE queue RESET (vacuum_truncate)")
     op.drop_column("queue", "called")
-    op.drop_index("ix_attempts_lost", "attempts")
     op.execute("UPDATE queue SET state = 2 WHERE state = 5 AND paused")
     op.drop_index("ix_queue_paused", "queue")
     op.drop_column("queue", "paused")

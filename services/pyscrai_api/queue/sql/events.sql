@@ -28,9 +28,3 @@ ORDER BY e.id;
 
 -- name: owner  whose an event is
 SELECT owner FROM events WHERE id = $1;
-
--- name: dead  ids of dead letters of an owner after $2
-SELECT q.id, q.run_id FROM queue q JOIN events e ON e.id = q.id
-WHERE q.state = 6 AND q.id > $2 AND e.owner = $1
-  AND ($3::uuid IS NULL OR q.run_id = $3) AND ($4::text IS NULL OR q.lane = $4)
-ORDER BY q.id LIMIT $5;

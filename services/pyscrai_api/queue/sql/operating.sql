@@ -75,3 +75,25 @@ WITH held AS MATERIALIZED (
 )
 UPDATE queue q SET state = CASE WHEN held.goes THEN 2 ELSE 5 END, paused = NULL FROM held WHERE q.id = held.id
 RETURNING q.id, q.state, q.lane, q.rank, q.pass;
+
+-- name: promote  a scheduled event made ready before its time
+UPDATE queue q SET state = 2, run_at = now() WHERE q.id = $1 AND (q.state + 0) = 1
+RETURNING q.id, q.rank, q.pass;
+
+-- name: dead  dead letters after $2 that match, of owner $1 (NULL: of everybody): named ($3), of a run, a lane, a type, with
+-- the code $7 of their last error, dead for $8 seconds. At most $9; of the first 5,000 after $2, so that it ends soon
+WITH looked AS MATERIALIZED (
+  SELECT q.id, q.run_id, q.lane, q.event_type FROM queue q
+  WHERE q.state = 6 AND q.id > $2 AND ($3::bigint[] IS NULL OR q.id = ANY($3)) ORDER BY q.id LIMIT 5000
+), matching AS (
+  SELECT d.id, d.run_id FROM looked d
+  WHERE ($4::uuid IS NULL OR d.run_id = $4) AND ($5::text IS NULL OR d.lane = $5)
+    AND ($6::text IS NULL OR d.event_type = $6)
+    AND ($1::text IS NULL OR (SELECT e.owner FROM events e WHERE e.id = d.id) = $1)
+    AND (($7::text IS NULL AND $8::float8 IS NULL) OR (
+      SELECT ($7 IS NULL OR a.code = $7) AND ($8 IS NULL OR a.ended_at < now() - make_interval(secs => $8))
+      FROM attempts a WHERE a.event_id = d.id ORDER BY a.lease_no DESC LIMIT 1))
+  ORDER BY d.id LIMIT $9
+)
+SELECT seen.looked, seen.last, matching.id, matching.run_id
+FROM (SELECT count(*) AS looked, max(id) AS last FROM looked) AS seen LEFT JOIN matching ON true ORDER BY matching.id;

@@ -312,6 +312,7 @@ class QueueMachine(RuleBasedStateMachine):
             dead = self.model.live(State.DEAD)
             assert self.service.get("POST", "/events/dead/redrive")["redriven"] == [event.id for event in dead]
             self.model.redrive(dead)
+            self.model.unblock(dead)
             return
         answer = self.service.ask("POST", f"/events/{event.id}/{verb}")
         if verb == "cancel":
@@ -320,6 +321,7 @@ class QueueMachine(RuleBasedStateMachine):
         elif may := event.state == State.DEAD:
             self.model.redrive([event]) if verb == "retry" else self.model.discard(event)
             self.discarded |= {event.run} if event.run and verb == "discard" else set()
+            self.model.unblock([event])
         assert answer.status_code == (200 if may else 409), (verb, event)
         self._advance()
 

@@ -274,6 +274,12 @@ class Model:
         event.state, event.number, event.engine = State.DISCARDED, event.number + 1, None
         self._ended(event)
 
+    def unblock(self, dealt: Iterable[Event]) -> None:
+        """Runs whose dead letters are all dealt with go on."""
+        for name in {event.run for event in dealt if event.run is not None}:
+            if self.runs[name].status == "blocked" and not self.live(State.DEAD, name):
+                self.resume(name)
+
     def resume(self, name: str) -> None:
         self.runs[name].status = "running"
         self.redrive(self.live(State.DEAD, name), (TRIES, LOSSES))
