@@ -1,10 +1,15 @@
-"""Claiming: one long poll for as many events as slots are free."""
+"""Claiming: one long poll for as many events as slots are free.
+
+Where there is more work than slots, they come free one by one. A claim then waits a moment for more of them, so that
+there is not a request for each event; an engine that has room does not wait.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 
 from structlog.typing import FilteringBoundLogger
@@ -16,6 +21,11 @@ from pyscrai.engine.backoff import Backoff
 from pyscrai.engine.leases import Lease, Leases
 from pyscrai.engine.metrics import Metrics
 from pyscrai.engine.registration import Registration
+
+ENOUGH = 4
+"""One in so many slots is enough for a claim."""
+GATHER = 0.002
+"""Seconds after which it is sent anyhow."""
 
 
 class Claimer:
@@ -45,7 +55,15 @@ class Claimer:
         """Claim until cancelled. A claim that is cut off is handed back by the API."""
         while True:
             await self._leases.some_free()
+            await self._gather()
             await self._claim()
+
+    async def _gather(self) -> None:
+        enough = self._leases.slots // ENOUGH
+        if self._leases.free < enough:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GATHER):
+                    await self._leases.some_free(enough)
 
     async def _claim(self) -> None:
         """One claim, repeated under its own id until it is answered: a repeat answers what the first one took."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from structlog.typing import FilteringBoundLogger
@@ -22,7 +22,7 @@ PATIENCE = 900.0
 upper bound, by the API itself, when the lease expires."""
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, slots=True)
 class _Report:
     lease: Lease
     finish: Finish | None
@@ -57,12 +57,12 @@ class Finisher:
         self._patience = patience
         self._batches = Batcher(self._send, failed=self._failed, expecting=expecting)
 
-    async def report(self, lease: Lease, finish: Finish | None, calls: list[CallRecord]) -> str:
+    def report(self, lease: Lease, finish: Finish | None, calls: list[CallRecord]) -> Awaitable[str]:
         """What became of the report: done, stale, unknown or invalid as the API says; `settled` where there was
         nothing to finish; `given_up` where the API could not be reached for long, or refused it."""
         report = _Report(lease=lease, finish=finish, calls=calls, give_up=self._clock() + self._patience)
         self._batches.add(report)
-        return await report.answer
+        return report.answer
 
     async def idle(self) -> None:
         await self._batches.idle()

@@ -36,6 +36,29 @@ def make_logger(level: str, *, stream: TextIO | None = None, **bound: Any) -> Fi
 
 def about(log: FilteringBoundLogger, event: Claimed) -> FilteringBoundLogger:
     """The logger of one event: where in which run it is, and under which lease it is worked on."""
+    return cast(FilteringBoundLogger, _About(log, event))
+
+
+class _About:
+    """Binds what it is about when the first line is written: of most events there is none."""
+
+    __slots__ = ("_bound", "_event", "_log")
+
+    def __init__(self, log: FilteringBoundLogger, event: Claimed) -> None:
+        self._log = log
+        self._event = event
+        self._bound: FilteringBoundLogger | None = None
+
+    def is_enabled_for(self, level: int) -> bool:
+        return self._log.is_enabled_for(level)
+
+    def __getattr__(self, name: str) -> Any:
+        if self._bound is None:
+            self._bound = _bound(self._log, self._event)
+        return getattr(self._bound, name)
+
+
+def _bound(log: FilteringBoundLogger, event: Claimed) -> FilteringBoundLogger:
     place = {"run": event.run_id, "turn": event.turn, "phase": event.phase, "seat": event.seat}
     return log.bind(
         **{name: value for name, value in place.items() if value is not None},
@@ -81,5 +104,8 @@ def _redacted(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping
     return line
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
 def _dumps(line: Any, **_: Any) -> str:
-    return json.dumps(line, ensure_ascii=False, default=str)
+    return _encode(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -18,6 +19,7 @@ class Metrics:
     def __init__(self, engine_type: str) -> None:
         self.registry = CollectorRegistry()
         self._lane = engine_type
+        self._outcomes: dict[tuple[str, str], Counter] = {}
         registry = self.registry
         self._events = Counter(
             "pyscrai_engine_events", "Events worked on.", ["lane", "event_type", "outcome"], registry=registry
@@ -40,10 +42,14 @@ class Metrics:
     def set_lane(self, lane: str) -> None:
         """The lane that the registration gave."""
         self._lane = lane
+        self._outcomes.clear()
 
     def event(self, event_type: str, outcome: str) -> None:
         """An event left this engine: done, retry, fail, hand_back, dropped, stale, unknown, invalid."""
-        self._events.labels(self._lane, event_type, outcome).inc()
+        counter = self._outcomes.get((event_type, outcome))
+        if counter is None:
+            counter = self._outcomes[event_type, outcome] = self._events.labels(self._lane, event_type, outcome)
+        counter.inc()
 
     def model_call(self, call: CallRecord) -> None:
         """A call was answered, failed, or was released unsent."""
@@ -60,8 +66,9 @@ class Metrics:
         """A request: register, heartbeat, claim_nonempty, claim_empty, claim_unanswered, reserve, finish."""
         self._requests.labels(kind).inc()
 
-    def inflight(self, events: int) -> None:
-        self._inflight.set(events)
+    def inflight(self, count: Callable[[], int]) -> None:
+        """Who knows how many events are being worked on; asked when metrics are read."""
+        self._inflight.set_function(count)
 
     def lateness(self, seconds: float) -> None:
         self._late.set(seconds)

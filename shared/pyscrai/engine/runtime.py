@@ -114,7 +114,8 @@ class Engine:
             self._api,
             self._registration,
             clock=leases.clock,
-            expecting=lambda: leases.any_at("calling", "answered"),
+            # Work without a model ends by itself: only where there is more of it than slots is there more to come.
+            expecting=lambda: leases.any_at("calling", "answered") or leases.in_slots == leases.slots,
             metrics=metrics,
             log=log,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from pyscrai.engine.metering import EventMeter, Reserves
 from pyscrai.engine.metrics import Metrics
 from pyscrai.engine.outcomes import Done, Dropped, Fail, HandBack, Outcome, Retry, finish_of
 
+STOPPING = "the engine is stopping"
 NAMES: dict[type[Outcome], str] = {
     Done: "done",
     Retry: "retry",
@@ -46,20 +48,18 @@ class Worker:
         self._warm = warm
         self._metrics = metrics
         self._log = log
+        self._warmed = False
+        self._abandoned = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._open: set[Lease] = set()
+        metrics.inflight(lambda: leases.in_slots)
 
     def begin(self, lease: Lease) -> None:
         """Start the work on an event that was just claimed."""
-        log = about(self._log, lease.event)
-        meter = EventMeter(lease, self._reserver, clock=self._leases.clock, metrics=self._metrics, log=log)
-        handling = asyncio.create_task(self._handle(lease, meter, log))
-        lease.task = handling
         self._open.add(lease)
-        task = asyncio.create_task(self._work(lease, handling, meter, log))
+        task = asyncio.create_task(self._work(lease))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
-        self._metrics.inflight(len(self._tasks))
 
     def give_back(self) -> None:
         """Stop whatever has not yet asked a model; it is handed back."""
@@ -70,8 +70,7 @@ class Worker:
     def cut_off(self) -> None:
         """Stop everything, also what waits for a model; it is handed back, and its call charged at its bound."""
         for lease in self._open:
-            if lease.task is not None:
-                lease.task.cancel()
+            lease.cut_off()
 
     async def over(self, timeout: float) -> bool:
         """Whether all work is over, reports included, within `timeout` seconds."""
@@ -81,31 +80,32 @@ class Worker:
 
     async def abandon(self) -> None:
         """Drop everything without a word to the API."""
-        self.cut_off()
+        self._abandoned = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _work(
-        self, lease: Lease, handling: asyncio.Task[Outcome], meter: EventMeter, log: FilteringBoundLogger
-    ) -> None:
+    async def _work(self, lease: Lease) -> None:
         clock = self._leases.clock
         began = clock()
+        log = about(self._log, lease.event)
+        meter = EventMeter(lease, self._reserver, clock=clock, metrics=self._metrics, log=log)
         try:
-            await asyncio.wait({handling})
-            outcome = _outcome(lease, handling)
+            outcome = await self._outcome(lease, meter, log)
             handled = clock()
             state = await self._report(lease, outcome, meter)
         finally:
-            handling.cancel()
             self._open.discard(lease)
             self._leases.release(lease)
         name = NAMES[type(outcome)]
         lost = lease.gone is not None or state not in ("done", "settled")
         self._metrics.event(lease.event.event_type, state if lost else name)
+        level = _level(outcome, lost, meter)
+        if not log.is_enabled_for(level):
+            return
         log.log(
-            _LEVELS[name],
+            level,
             "event_finished",
             outcome=name,
             answer=state,
@@ -116,36 +116,57 @@ class Worker:
             **_reason(outcome),
         )
 
+    async def _outcome(self, lease: Lease, meter: EventMeter, log: FilteringBoundLogger) -> Outcome:
+        """What the handler says, or why it does not: it was stopped, or the lease went meanwhile."""
+        lease.task = asyncio.current_task()
+        try:
+            outcome = HandBack(reason=STOPPING) if lease.stopped else await self._handle(lease, meter, log)
+        except asyncio.CancelledError:
+            if self._abandoned or not lease.stopped or lease.task is None:
+                raise
+            lease.task.uncancel()
+            outcome = HandBack(reason=STOPPING)
+        except Exception as error:
+            # The handler itself does not raise: this comes from loading the model libraries, and ends the engine.
+            outcome = HandBack(reason=f"the engine cannot work: {error}")
+        finally:
+            lease.task = None
+        return outcome if lease.gone is None else Dropped(reason=lease.gone)
+
     async def _handle(self, lease: Lease, meter: EventMeter, log: FilteringBoundLogger) -> Outcome:
-        await self._warm()
+        if not self._warmed:
+            await self._warm()
+            self._warmed = True
         return await self._handler.handle(lease.event, meter, log)
 
-    async def _report(self, lease: Lease, outcome: Outcome, meter: EventMeter) -> str:
+    def _report(self, lease: Lease, outcome: Outcome, meter: EventMeter) -> Awaitable[str]:
         finish = finish_of(outcome, lease.event.id, lease.event.lease_no)
+        calls = meter.settlement()
         if finish is None:
             # Nothing is held any more: the slot need not wait for the settlement.
             lease.gone = lease.gone or "it was dropped"
             self._leases.release(lease)
-        return await self._finisher.report(lease, finish, meter.settlement())
+        else:
+            self._leases.handled(lease)
+        return self._finisher.report(lease, finish, calls)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._metrics.inflight(len(self._tasks))
         if not task.cancelled() and (error := task.exception()) is not None:
             self._log.error("work_broke_off", exc_info=error)
 
 
-_LEVELS = {"done": 20, "retry": 30, "fail": 40, "hand_back": 20, "dropped": 20}
-
-
-def _outcome(lease: Lease, handling: asyncio.Task[Outcome]) -> Outcome:
-    if lease.gone is not None:
-        return Dropped(reason=lease.gone)
-    if handling.cancelled():
-        return HandBack(reason="the engine is stopping")
-    # The handler itself does not raise: what is here comes from loading the model libraries, and ends the engine.
-    error = handling.exception()
-    return handling.result() if error is None else HandBack(reason=f"the engine cannot work: {error}")
+def _level(outcome: Outcome, lost: bool, meter: EventMeter) -> int:
+    """How urgent the line about an event is. One that went well and asked no model takes less than the line itself."""
+    match outcome:
+        case Retry():
+            return logging.WARNING
+        case Fail():
+            return logging.ERROR
+        case Done() if not lost and not meter.calls:
+            return logging.DEBUG
+        case _:
+            return logging.INFO
 
 
 def _reason(outcome: Outcome) -> dict[str, str]:

@@ -196,12 +196,12 @@ class Bench:
     model: Model
     lines: io.StringIO = field(default_factory=io.StringIO)
 
-    def engine(self, http: Http, ask: Asks | None = None, **settings: Any) -> Engine:
+    def engine(self, http: Http, ask: Asks | None = None, handler: Any = None, **settings: Any) -> Engine:
         given = {"heartbeat_seconds": 0.02, "lease_seconds": 60.0, "health_port": None, **settings}
         return Engine(
             EngineSettings(engine_type="actor", api_url="http://api.test", **given),
             api=EngineApi(http),
-            handler=Handler(plain=plain, ask=ask or self.model.ask, call_seconds=10),
+            handler=handler or Handler(plain=plain, ask=ask or self.model.ask, call_seconds=10),
             warm_up=_nothing,
             log=make_logger("debug", stream=self.lines),
         )

@@ -6,23 +6,25 @@ import asyncio
 import io
 import json
 import logging
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
 from tests.unit.engine.harness import event, plain, reserve
 
-from pyscrai.contract.events import Claimed
+from pyscrai.contract.events import CallRecord, Claimed, Finish
 from pyscrai.engine.backoff import Backoff
 from pyscrai.engine.batching import Batcher
 from pyscrai.engine.errors import LeaseGone
 from pyscrai.engine.handler import Asks, Handler
-from pyscrai.engine.leases import Leases
+from pyscrai.engine.leases import Lease, Leases
 from pyscrai.engine.logging import capture_standard_logging, make_logger
 from pyscrai.engine.metering import EventMeter
 from pyscrai.engine.metrics import Metrics
 from pyscrai.engine.outcomes import Done, Dropped, Fail, HandBack, Retry, finish_of
 from pyscrai.engine.redaction import redact
 from pyscrai.engine.settings import EngineSettings
+from pyscrai.engine.worker import Worker
 from pyscrai.llm import Meter, MissingKey, Overloaded, Question, RateLimited
 from pyscrai_actor.handlers import plain as actor
 from pyscrai_analyst.handlers import plain as analyst
@@ -173,6 +175,87 @@ def test_plain_payloads_are_read(reads: Any, data: dict[str, Any], text: str) ->
 def test_other_payloads_are_refused_with_the_form_that_is_wanted(reads: Any, data: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="needs data like"):
         reads(data)
+
+
+class Reports:
+    """What a worker reports, without an API."""
+
+    def __init__(self) -> None:
+        self.finishes: list[Finish | None] = []
+        self.held: asyncio.Future[str] | None = None
+
+    def report(self, lease: Lease, finish: Finish | None, calls: list[CallRecord]) -> Awaitable[str]:
+        self.finishes.append(finish)
+        answer = self.held or asyncio.get_running_loop().create_future()
+        if self.held is None:
+            answer.set_result("done")
+        return answer
+
+
+class Handling:
+    """A handler that never ends by itself."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    async def handle(self, event: Claimed, meter: object, log: object) -> Any:
+        self.begun.set()
+        await asyncio.Event().wait()
+
+
+def a_worker(handler: Handling, reports: Reports, leases: Leases) -> Worker:
+    async def warm() -> None:
+        return None
+
+    parts: Any = (handler, None, reports, leases)
+    return Worker(*parts, warm=warm, metrics=Metrics("actor"), log=LOG)
+
+
+async def test_work_that_is_stopped_before_it_began_is_handed_back() -> None:
+    handler, reports, leases = Handling(), Reports(), Leases(1)
+    worker = a_worker(handler, reports, leases)
+    lease = leases.take(claimed())
+    assert lease is not None
+    worker.begin(lease)
+    worker.give_back()
+    assert await worker.over(60)
+    assert not handler.begun.is_set()
+    assert [finish and finish.status for finish in reports.finishes] == ["handed_back"]
+    assert (len(leases), leases.free) == (0, 1)
+
+
+@pytest.mark.parametrize("reporting", [False, True])
+async def test_what_is_abandoned_says_nothing_more(reporting: bool) -> None:
+    handler, reports, leases = Handling(), Reports(), Leases(1)
+    reports.held = asyncio.get_running_loop().create_future()
+    worker = a_worker(handler, reports, leases)
+    lease = leases.take(claimed())
+    assert lease is not None
+    worker.begin(lease)
+    await handler.begun.wait()
+    if reporting:
+        worker.cut_off()
+        while not reports.finishes:
+            await asyncio.sleep(0)
+    said = len(reports.finishes)
+    assert said == int(reporting)
+    await worker.abandon()
+    assert len(reports.finishes) == said
+    assert len(leases) == 0
+
+
+async def test_slots_that_come_free_together_are_one_claim() -> None:
+    leases = Leases(8)
+    held = [leases.take(claimed(id=number)) for number in range(1, 9)]
+    waiting = asyncio.create_task(leases.some_free(2))
+    for lease in held[:2]:
+        assert lease is not None
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        leases.handled(lease)
+        leases.handled(lease)
+    assert await waiting == 2
+    assert len(leases) == 8
 
 
 async def test_while_one_request_is_under_way_the_next_gathers() -> None:

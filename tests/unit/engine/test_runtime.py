@@ -10,7 +10,9 @@ import httpx
 import pytest
 from tests.unit.engine.harness import Bench, TestApi, event, record, reserve
 
+from pyscrai.contract.events import Claimed
 from pyscrai.engine.errors import CannotStart
+from pyscrai.engine.outcomes import Done, Fail, Outcome
 from pyscrai.llm import Meter, Question
 
 REFUSED = httpx.ConnectError("refused")
@@ -102,6 +104,44 @@ async def test_an_unanswered_claim_is_repeated_under_its_id(bench: Bench, api: T
     assert first == second == third
     assert later
     assert first not in later
+    # It counts them: only a repeat has to be looked for.
+    assert [body["repeat"] for body in api.bodies("claim")][:4] == [0, 1, 2, 0]
+
+
+async def test_the_next_events_do_not_wait_for_the_last_report(bench: Bench, api: TestApi) -> None:
+    really, held = api._report, asyncio.Event()
+
+    async def slow(body: dict[str, Any]) -> Any:
+        await held.wait()
+        return await really(body)
+
+    api._report = slow  # type: ignore[method-assign]
+    async with bench.running(concurrency=2) as (engine, _):
+        await api.put(*[event(number) for number in range(1, 7)])
+        # Two are out as reports, two more are handled; for more there is no answer yet.
+        await api.until(lambda: len(bench.model.at) == 8)
+        await api.until(lambda: len(api.bodies("beat")) >= 2)
+        assert len(engine.leases) == 4
+        assert engine.leases.free == 0
+        assert len(api.queue) == 2
+        held.set()
+        await api.until(lambda: len(reported(api)) == 6)
+    assert sorted(finish["event_id"] for finish in reported(api)) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_what_asks_no_model_leaves_a_line_only_for_who_looks_closely(bench: Bench, api: TestApi) -> None:
+    class Counting:
+        async def handle(self, event: Claimed, meter: Meter, log: Any) -> Outcome:
+            if event.id == 2:
+                await reserve(meter)
+            return Done(result={}) if event.id < 3 else Fail(reason="no", code="no")
+
+    async with bench.running(handler=Counting()):
+        await api.put(event(1), event(2), event(3))
+        await api.until(lambda: len(reported(api)) == 3)
+        await api.until(lambda: len(bench.logged("event_finished")) == 3)
+    levels = {line["event_id"]: line["level"] for line in bench.logged("event_finished")}
+    assert levels == {1: "debug", 2: "info", 3: "error"}
 
 
 async def test_a_forgotten_engine_registers_again_and_drops_its_work(bench: Bench, api: TestApi) -> None:
@@ -145,6 +185,20 @@ async def test_a_call_whose_lease_was_lost_is_still_settled(bench: Bench, api: T
     assert [finish["event_id"] for finish in reported(api)] == [2]
     assert {call["event_id"] for call in settled(api)} == {1, 2}
     assert all(call["usage"] for call in settled(api))
+
+
+async def test_a_call_whose_lease_was_lost_is_cut_off_after_the_grace_and_charged(bench: Bench, api: TestApi) -> None:
+    bench.model.hold = "calling"
+    async with bench.running(grace_seconds=0) as (engine, task):
+        await api.put(event(1))
+        await api.until(lambda: ("calling", 1) in bench.model.at)
+        api.heartbeat = {"lost": [1]}
+        await api.until(lambda: bool(bench.logged("lease_lost")))
+        engine.stop.request()
+        assert await task == 0
+    assert reported(api) == []
+    (call,) = settled(api)
+    assert call["sent"] is True
 
 
 async def test_no_second_call_under_a_lost_lease(bench: Bench, api: TestApi) -> None:
