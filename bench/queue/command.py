@@ -24,8 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     console = Console(highlight=False)
     sizes = TINY if given.tiny else QUICK if given.quick else FULL
-    only = [word.strip() for word in given.only.split(",") if word.strip()]
-    asyncio.run(measured(console, sizes, only))
+    asyncio.run(measured(console, sizes, given.only))
     return 0
 
 
@@ -43,5 +42,5 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench queue", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a picture in about three minutes: one round, fewer cases")
     parser.add_argument("--tiny", action="store_true", help="whether everything runs; its numbers mean nothing")
-    parser.add_argument("--only", default="", help="words, with commas: only what has one of them in its name")
+    parser.add_argument("--only", nargs="+", default=(), metavar="TEXT", help="only what has one of these in its name")
     return parser

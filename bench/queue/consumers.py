@@ -16,15 +16,13 @@ from bench.queue.systems.procrastinate import Procrastinate
 
 IN_FLIGHT = {1: 32, 10: 8, 100: 4}
 """Claims of ours that are under way at once, over all processes, by batch."""
-OURS, SQL, PGQUEUER = "ours", "SQL alone", "pgqueuer"
-PROCRASTINATE, GRAPHILE = "procrastinate", "graphile-worker"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Consumer:
     """Worker processes of one system. `options`: one entry per process; `jobs`: what a full measurement drains."""
 
-    system: type[System]
+    system: System
     how: str
     command: Sequence[str]
     options: tuple[dict[str, Any], ...]
@@ -43,7 +41,7 @@ def ours(batch: int, processes: int, jobs: int, *, quick: bool = False) -> Consu
     loops = max(1, IN_FLIGHT[batch] // processes)
     options = ({"batch": batch, "loops": loops},) * processes
     command = python("bench.queue.work.batches")
-    return Consumer(system=Ours, how=f"batch {batch}", command=command, options=options, jobs=jobs, quick=quick)
+    return Consumer(system=Ours(), how=f"batch {batch}", command=command, options=options, jobs=jobs, quick=quick)
 
 
 def runtime(processes: int, jobs: int, *, engines: int = 1, concurrency: int = 16, quick: bool = False) -> Consumer:
@@ -53,7 +51,7 @@ def runtime(processes: int, jobs: int, *, engines: int = 1, concurrency: int = 1
     if concurrency != 16:
         how += f", concurrency {concurrency}"
     command = python("bench.queue.work.runtime")
-    return Consumer(system=Ours, how=how, command=command, options=options, jobs=jobs, quick=quick)
+    return Consumer(system=Ours(), how=how, command=command, options=options, jobs=jobs, quick=quick)
 
 
 def statements(batch: int, connections: int, jobs: int, *, quick: bool = False) -> Consumer:
@@ -61,14 +59,14 @@ def statements(batch: int, connections: int, jobs: int, *, quick: bool = False) 
     options = ({"batch": batch, "loops": connections},)
     how = f"batch {batch}, {connections} connection{'s' if connections > 1 else ''}"
     command = python("bench.queue.work.statements")
-    return Consumer(system=Statements, how=how, command=command, options=options, jobs=jobs, quick=quick)
+    return Consumer(system=Statements(), how=how, command=command, options=options, jobs=jobs, quick=quick)
 
 
 def pgqueuer(batch: int, processes: int, jobs: int, *, quick: bool = False) -> Consumer:
     """One manager per process."""
     options = ({"batch": batch, "managers": 1},) * processes
     command = python("bench.queue.work.pgqueuer")
-    return Consumer(system=Pgqueuer, how=f"batch {batch}", command=command, options=options, jobs=jobs, quick=quick)
+    return Consumer(system=Pgqueuer(), how=f"batch {batch}", command=command, options=options, jobs=jobs, quick=quick)
 
 
 def procrastinate(concurrency: int, processes: int, jobs: int, *, quick: bool = False) -> Consumer:
@@ -76,14 +74,14 @@ def procrastinate(concurrency: int, processes: int, jobs: int, *, quick: bool = 
     options = ({"concurrency": concurrency},) * processes
     command = python("bench.queue.work.procrastinate")
     how = f"concurrency {concurrency}"
-    return Consumer(system=Procrastinate, how=how, command=command, options=options, jobs=jobs, quick=quick)
+    return Consumer(system=Procrastinate(), how=how, command=command, options=options, jobs=jobs, quick=quick)
 
 
 def graphile_worker(processes: int, jobs: int, *, quick: bool = False) -> Consumer:
     """24 jobs at once from a local queue of 100, completions batched."""
     options = ({"local": 100, "concurrency": 24},) * processes
     command = graphile.command()
-    return Consumer(system=Graphile, how="local queue 100", command=command, options=options, jobs=jobs, quick=quick)
+    return Consumer(system=Graphile(), how="local queue 100", command=command, options=options, jobs=jobs, quick=quick)
 
 
 def all_consumers() -> list[Consumer]:

@@ -13,11 +13,11 @@ SECTION = "drain"
 async def measure(bench: Bench) -> None:
     """Every consumer drains its queue."""
     consumers = [each for each in all_consumers() if each.quick or not bench.sizes.quick or bench.only]
-    grounds: dict[type, Ground] = {}
+    grounds: dict[str, Ground] = {}
     cases: dict[str, Measure] = {}
     for consumer in consumers:
-        name = f"bench_{consumer.system.__name__.lower()}"
-        ground = grounds.setdefault(consumer.system, Ground(bench.postgres, consumer.system(), name))
+        name = consumer.system.name
+        ground = grounds.setdefault(name, Ground(bench.postgres, consumer.system, f"drain {name}"))
         cases[consumer.case] = drained(bench, ground, consumer)
     await bench.rounds(SECTION, cases)
     for ground in grounds.values():

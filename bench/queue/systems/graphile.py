@@ -61,11 +61,11 @@ def install() -> None:
 class Graphile:
     """It deletes finished jobs. In process, unfenced. It knows nothing like held jobs."""
 
-    name: ClassVar = "graphile-worker"
-    tables: ClassVar = ("graphile_worker._private_jobs",)
-    states: ClassVar = ("clean", "future")
-    counts_late: ClassVar = True
-    serves: ClassVar = False
+    name: ClassVar[str] = "graphile-worker"
+    tables: ClassVar[tuple[str, ...]] = ("graphile_worker._private_jobs",)
+    states: ClassVar[tuple[str, ...]] = ("clean", "future")
+    counts_late: ClassVar[bool] = True
+    serves: ClassVar[bool] = False
 
     async def create(self, postgres: Postgres, database: str) -> str:
         await asyncio.to_thread(install)

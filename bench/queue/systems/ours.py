@@ -36,11 +36,11 @@ SCHEDULED, READY, HELD = 1, 2, 5
 class Ours:
     """Over HTTP; also the ground for its SQL alone."""
 
-    name: ClassVar = "ours"
-    tables: ClassVar = ("events", "queue", "outcomes", "attempts")
-    states: ClassVar = ("clean", "finished", "future", "held")
-    counts_late: ClassVar = False
-    serves: ClassVar = True
+    name: ClassVar[str] = "ours"
+    tables: ClassVar[tuple[str, ...]] = ("events", "queue", "outcomes", "attempts")
+    states: ClassVar[tuple[str, ...]] = ("clean", "finished", "future", "held")
+    counts_late: ClassVar[bool] = False
+    serves: ClassVar[bool] = True
 
     async def create(self, postgres: Postgres, database: str) -> str:
         dsn = await postgres.create(database)
@@ -67,5 +67,5 @@ class Ours:
 class Statements(Ours):
     """The SQL of the same tables alone: the same statements, no HTTP, no API."""
 
-    name: ClassVar = "SQL alone"
-    serves: ClassVar = False
+    name: ClassVar[str] = "SQL alone"
+    serves: ClassVar[bool] = False

@@ -21,11 +21,11 @@ BATCH = 5000
 class Pgqueuer:
     """It deletes finished jobs and keeps three lines of a log for each. It knows nothing like held jobs."""
 
-    name: ClassVar = "pgqueuer"
-    tables: ClassVar = ("pgqueuer", "pgqueuer_log", "pgqueuer_statistics")
-    states: ClassVar = ("clean", "finished", "future")
-    counts_late: ClassVar = True
-    serves: ClassVar = False
+    name: ClassVar[str] = "pgqueuer"
+    tables: ClassVar[tuple[str, ...]] = ("pgqueuer", "pgqueuer_log", "pgqueuer_statistics")
+    states: ClassVar[tuple[str, ...]] = ("clean", "finished", "future")
+    counts_late: ClassVar[bool] = True
+    serves: ClassVar[bool] = False
 
     async def create(self, postgres: Postgres, database: str) -> str:
         from pgqueuer.queries import Queries
@@ -55,7 +55,7 @@ class Pgqueuer:
         queries = Queries.from_asyncpg_connection(connection)
         for first in range(0, number, BATCH):
             size = min(BATCH, number - first)
-            jobs = [text(first + i).encode() for i in range(size)]
+            jobs: list[bytes | None] = [text(first + i).encode() for i in range(size)]
             await queries.enqueue(["bench"] * size, jobs, [0] * size, execute_after=[after] * size)
 
     async def unfinished(self, connection: asyncpg.Connection) -> bool:

@@ -28,11 +28,11 @@ FROM procrastinate_jobs j, unnest(ARRAY['deferred', 'started', 'succeeded']) s
 class Procrastinate:
     """It keeps finished jobs in the table of live ones. It knows nothing like held jobs."""
 
-    name: ClassVar = "procrastinate"
-    tables: ClassVar = ("procrastinate_jobs", "procrastinate_events", "procrastinate_workers")
-    states: ClassVar = ("clean", "finished", "future")
-    counts_late: ClassVar = True
-    serves: ClassVar = False
+    name: ClassVar[str] = "procrastinate"
+    tables: ClassVar[tuple[str, ...]] = ("procrastinate_jobs", "procrastinate_events", "procrastinate_workers")
+    states: ClassVar[tuple[str, ...]] = ("clean", "finished", "future")
+    counts_late: ClassVar[bool] = True
+    serves: ClassVar[bool] = False
 
     async def create(self, postgres: Postgres, database: str) -> str:
         import procrastinate
