@@ -24,6 +24,7 @@ class Wire:
         self._chance = chance
         self._lines: set[_Near] = set()
         self._armed = 0
+        self._lingering: set[asyncio.Transport] = set()
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -36,6 +37,8 @@ class Wire:
         assert self._server is not None
         self._server.close()
         self.cut(len(self._lines))
+        for transport in self._lingering:
+            transport.abort()
 
     @property
     def ports(self) -> list[int]:
@@ -66,6 +69,15 @@ class Wire:
                 "database line cut in mid-commit" if COMMIT in data else "database line cut in mid-statement"
             ] += 1
             line.hang_up()
+
+    def linger(self, transport: asyncio.Transport) -> None:
+        """Break the server's end in a moment."""
+        self._lingering.add(transport)
+        asyncio.get_running_loop().call_later(LINGER, self._end, transport)
+
+    def _end(self, transport: asyncio.Transport) -> None:
+        self._lingering.discard(transport)
+        transport.abort()
 
     def joined(self, line: _Near) -> None:
         self._lines.add(line)
@@ -172,4 +184,4 @@ class _Near(_End):
         far.peer = self.peer = None
         self.transport.abort()
         if far.transport is not None:
-            asyncio.get_running_loop().call_later(LINGER, far.transport.abort)
+            self.wire.linger(far.transport)
