@@ -32,9 +32,9 @@ FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS line (address, mo
 ORDER BY address ON CONFLICT DO NOTHING
 """
 _PRUNE = """
-DELETE FROM cached_answers WHERE (owner, request_hash) IN (
-    SELECT owner, request_hash FROM cached_answers WHERE created_at < now() - make_interval(secs => $1)
-    ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+DELETE FROM cached_answers WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM cached_answers WHERE created_at < now() - make_interval(secs => $1)
+    ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED))
 """
 # Hits are counted where they were taken: on the calls of runs.
 _HELD = """

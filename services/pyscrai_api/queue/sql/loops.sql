@@ -1,11 +1,11 @@
 -- What the background loops do: bounded, indexed, SKIP LOCKED.
 
--- name: promote  scheduled events whose time has come are ready
+-- name: promote  scheduled events whose time has come are ready; `run_at` stays: it says since when
 WITH due AS MATERIALIZED (
   SELECT q.id FROM queue q WHERE q.state = 1 AND q.run_at <= now()
   ORDER BY q.run_at, q.id LIMIT $1 FOR UPDATE SKIP LOCKED
 )
-UPDATE queue q SET state = 2, run_at = NULL FROM due WHERE q.id = due.id
+UPDATE queue q SET state = 2 FROM due WHERE q.id = due.id
 RETURNING q.id, q.lane, q.rank, q.pass;
 
 -- name: next_due  seconds until the next scheduled event is due
@@ -52,21 +52,30 @@ ORDER BY c.run_id, c.event_id, c.lease_no LIMIT $2;
 -- name: server_start  which life of the server this is
 SELECT pg_postmaster_start_time();
 
--- name: forget  events without a run that ended more than $1 seconds ago. What was paid for stays: a budget is the sum
--- of its calls
-WITH old AS MATERIALIZED (
+-- name: forget  of the next 500 outcomes without a run that ended after $2 and more than $1 seconds ago (with all of one
+-- moment), those that nobody paid for, with their events. What was paid for stays: a budget is the sum of its calls.
+-- Everything is found by `= ANY` over an array, never by a join: for one the planner reads whole tables
+WITH page AS MATERIALIZED (
+  SELECT o.event_id, o.finished_at FROM outcomes o
+  WHERE o.run_id IS NULL AND o.finished_at > $2::timestamptz
+    AND o.finished_at < now() - make_interval(secs => $1::float8)
+  ORDER BY o.finished_at FETCH FIRST 500 ROWS WITH TIES
+), old AS MATERIALIZED (
   SELECT o.event_id FROM outcomes o
-  WHERE o.run_id IS NULL AND o.finished_at < now() - make_interval(secs => $1::float8)
-    AND NOT EXISTS (SELECT FROM calls c WHERE c.event_id = o.event_id AND (c.cost > 0 OR c.state = 1))
-  ORDER BY o.finished_at LIMIT 200 FOR UPDATE SKIP LOCKED -- a literal: for a parameter the planner reads tables whole
+  WHERE o.event_id = ANY(ARRAY(SELECT event_id FROM page))
+    AND (SELECT c.event_id FROM calls c WHERE c.event_id = o.event_id AND (c.cost > 0 OR c.state = 1) LIMIT 1) IS NULL
+  ORDER BY o.event_id FOR UPDATE OF o SKIP LOCKED
 ), outcome AS (
-  DELETE FROM outcomes o USING old WHERE o.event_id = old.event_id
+  DELETE FROM outcomes o WHERE o.event_id = ANY(ARRAY(SELECT event_id FROM old))
 ), attempt AS (
-  DELETE FROM attempts a USING old WHERE a.event_id = old.event_id
+  DELETE FROM attempts a WHERE a.event_id = ANY(ARRAY(SELECT event_id FROM old))
 ), call AS (
-  DELETE FROM calls c USING old WHERE c.event_id = old.event_id
+  DELETE FROM calls c WHERE c.event_id = ANY(ARRAY(SELECT event_id FROM old))
+), event AS (
+  DELETE FROM events e WHERE e.id = ANY(ARRAY(SELECT event_id FROM old)) RETURNING e.id
 )
-DELETE FROM events e USING old WHERE e.id = old.event_id RETURNING e.id;
+SELECT (SELECT max(finished_at) FROM page) AS last, (SELECT count(*) FROM page) AS looked,
+  (SELECT count(*) FROM event) AS forgotten;
 
 -- name: forget_engines  engines that went more than $1 seconds ago and hold nothing
 DELETE FROM engines WHERE id IN (
