@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from pyscrai.contract.events import Claimed
 from pyscrai.domain.model_keys import slot_of
@@ -40,11 +41,29 @@ async def with_keys(keys: Keys, rows: Sequence[ClaimedRow], details: Details, tr
     return handed
 
 
+async def keys_of(keys: Keys, models: Iterable[tuple[int, str, str]], trusted: str) -> Mapping[int, str | KeyTrouble]:
+    """The same for events that are not written yet, each with its owner and its model: the keys, by event."""
+    wanted = {event_id: place for event_id, owner, model in models if (place := _kept(owner, model, trusted))}
+    if not wanted:
+        return {}
+    found = await keys.some(wanted.values())
+    return {event_id: found[place] for event_id, place in wanted.items() if place in found}
+
+
 def _place(row: ClaimedRow, detail: Claimed | PermanentFailure, trusted: str) -> Place | None:
-    if isinstance(detail, PermanentFailure) or detail.model is None or trusted not in (LOCAL_OWNER, row.owner):
+    if isinstance(detail, PermanentFailure) or detail.model is None:
         return None
+    return _kept(row.owner, detail.model.id, trusted)
+
+
+def _kept(owner: str, model: str, trusted: str) -> Place | None:
+    slot = _slot(model) if trusted in (LOCAL_OWNER, owner) else None
+    return None if slot is None else (owner, slot)
+
+
+@lru_cache(maxsize=4096)
+def _slot(model: str) -> str | None:
     try:
-        kept = slot_of(parse(detail.model.id))
+        return slot_of(parse(model))
     except UnknownModel:
         return None  # the engine says so, with what it may have meant
-    return None if kept is None else (row.owner, kept)

@@ -12,9 +12,10 @@ from pyscrai.contract.engines import EngineInstance, Heartbeat, RegisterEngine
 from pyscrai.domain.canonical import normalise
 from pyscrai_api.access import LOCAL_OWNER
 from pyscrai_api.database import Pool
-from pyscrai_api.errors import Conflict, Invalid, NotFound, Unauthorized
+from pyscrai_api.errors import Conflict, Invalid, Unauthorized
 from pyscrai_api.ids import new_id
 from pyscrai_api.people.pools import check_engine_pool
+from pyscrai_api.queue.claimants import Claimants, unknown
 from pyscrai_api.queue.lanes import is_lane, lane_of
 from pyscrai_api.queue.statements import sql
 from pyscrai_api.tokens import engine_token
@@ -25,19 +26,6 @@ LONGEST_LEASE = 3600.0
 """Seconds from the claim to which a client that lists no leases is renewed."""
 HEARTBEATS_PER_LEASE = 4
 BIGGEST_ID, BIGGEST_NUMBER = 2**63 - 1, 2**31 - 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claimant:
-    """An engine that asks for work. `types`: the event types that its capabilities name; `held`: leased before."""
-
-    lane: str
-    engine_type: str
-    draining: bool
-    paused: bool
-    lease_seconds: float
-    types: frozenset[str] | None
-    held: list[int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +51,7 @@ class Engines:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.claimants = Claimants(pool)
 
     async def register(self, wanted: RegisterEngine, owner: str) -> tuple[EngineInstance, str]:
         """A new engine and its token, which is not shown again. Raises Invalid for a name that no lane can have,
@@ -90,13 +79,13 @@ class Engines:
         """One engine, also one that is gone. Raises NotFound, also for other people's."""
         row = await self._pool.fetchrow(sql("engines", "one"), engine_id, viewer)
         if row is None:
-            raise _unknown(engine_id)
+            raise unknown(engine_id)
         return shown(row)
 
     async def own(self, engine_id: UUID, owner: str) -> None:
         """Raises NotFound for an engine that this owner did not register."""
         if await self._pool.fetchval(sql("engines", "owner"), engine_id) != owner:
-            raise _unknown(engine_id)
+            raise unknown(engine_id)
 
     async def page(
         self, viewer: str, *, engine_type: str | None, status: str | None, lane: str | None, limit: int
@@ -109,25 +98,18 @@ class Engines:
         """How many engines of each lane live."""
         return [dict(row) for row in await self._pool.fetch(sql("engines", "health"), viewer)]
 
-    async def claimant(self, engine_id: UUID, claim_id: UUID | None) -> Claimant:
-        """An engine that asks for work, which is a sign of life too. Raises NotFound, also for one that is gone."""
-        row = await self._pool.fetchrow(sql("engines", "to_claim"), engine_id, claim_id)
-        if row is None or row["status"] == "gone":
-            raise _unknown(engine_id)
-        if row["silent"]:
-            await self._pool.execute(sql("engines", "seen"), engine_id)
-        return Claimant(
-            lane=row["lane"],
-            engine_type=row["engine_type"],
-            draining=row["status"] == "draining",
-            paused=row["status"] == "paused",
-            lease_seconds=float(row["lease_seconds"]),
-            types=frozenset(row["types"]) if row["types"] else None,
-            held=row["held"] or [],
-        )
+    async def claimed_before(self, engine_id: UUID, claim_id: UUID) -> list[int]:
+        """The events that an engine still holds under a claim: what a repeat of it is answered with."""
+        return [row["id"] for row in await self._pool.fetch(sql("claim", "claimed_before"), engine_id, claim_id)]
 
     async def beat(self, engine_id: UUID, beat: Heartbeat) -> Beat:
         """Renew what is listed, or everything where nothing is. Raises NotFound, also for an engine that is gone."""
+        try:
+            return await self._beat(engine_id, beat)
+        finally:
+            self.claimants.forget(engine_id)
+
+    async def _beat(self, engine_id: UUID, beat: Heartbeat) -> Beat:
         leases = None if beat.leases is None else {
             lease.event_id: lease.lease_no for lease in beat.leases
             if 0 < lease.event_id <= BIGGEST_ID and 0 < lease.lease_no <= BIGGEST_NUMBER
@@ -138,7 +120,7 @@ class Engines:
                 sql("engines", "beat"), engine_id, workload, _json(beat.resource_utilization), beat.status == "draining"
             )
             if row is None:
-                raise _unknown(engine_id)
+                raise unknown(engine_id)
             lease_seconds = float(row["lease_seconds"])
             if leases is None:
                 renewed = await conn.fetch(sql("engines", "renew_all"), engine_id, lease_seconds, LONGEST_LEASE)
@@ -156,11 +138,12 @@ class Engines:
     async def stop(self, engine_id: UUID, status: Literal["active", "paused", "draining"]) -> EngineInstance:
         """Pause an engine, let it go on, or have it drain. Raises NotFound; Conflict for one that drains already."""
         row = await self._pool.fetchrow(sql("engines", "stop"), engine_id, status)
+        self.claimants.forget(engine_id)
         if row is not None:
             return shown(row)
         row = await self._pool.fetchrow(sql("engines", "one"), engine_id, LOCAL_OWNER)
         if row is None or row["status"] == "gone":
-            raise _unknown(engine_id)
+            raise unknown(engine_id)
         if status != "draining":
             raise Conflict(f"engine {engine_id} drains: it finishes what it has and leaves; start another one")
         return shown(row)
@@ -168,8 +151,10 @@ class Engines:
     async def leave(self, engine_id: UUID) -> list[Held]:
         """An engine goes. Returns the leases that it still holds, to be given back. Raises NotFound."""
         async with self._pool.acquire() as conn:
-            if await conn.fetchval(sql("engines", "leave"), engine_id) is None:
-                raise _unknown(engine_id)
+            left = await conn.fetchval(sql("engines", "leave"), engine_id)
+            self.claimants.forget(engine_id)
+            if left is None:
+                raise unknown(engine_id)
             return _held(await conn.fetch(sql("engines", "held"), engine_id))
 
 
@@ -201,7 +186,3 @@ def _ids(rows: Sequence[Any]) -> list[int]:
 
 def _held(rows: Sequence[Any]) -> list[Held]:
     return [Held(event_id=row["id"], run_id=row["run_id"], lease_no=row["lease_no"]) for row in rows]
-
-
-def _unknown(engine_id: UUID) -> NotFound:
-    return NotFound(f"there is no engine {engine_id}, or it is gone; register again")

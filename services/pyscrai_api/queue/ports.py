@@ -5,39 +5,46 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from pyscrai.contract.events import CallRecord, Claimed, Finish, Finished, Grant, Reserve
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClaimedRow:
-    """A leased event with its immutable part, as a claim's answer is built from it. `lease_for`: seconds left.
+class ClaimedRow(NamedTuple):
+    """A leased event, in the order in which the statements of claims give it. `lease_for`: seconds left; `waited`:
+    seconds that it was ready.
 
-    `at_seq`: the end of its run's log when its step opened; it stays while the event is leased. `plan_version`: how
-    often the run's choices were made; a plan that is kept from before is an old one.
+    `payload` is "" where it is too long to come with the claim; it has been fetched where others see the row.
+    `version_id`: of an event without a run, the version that the name of its event type finds. `at_seq`: the end of its
+    run's log when its step opened; it stays while the event is leased. `plan_version`: how often the run's choices were
+    made; a plan that is kept from before is an old one. `slot`: which row of the claim it is.
     """
 
     id: int
     run_id: UUID | None
-    step: int | None
-    ordinal: int | None
     event_type: str
-    seat: str | None
-    turn: int | None
-    phase: str | None
-    priority: int
-    payload: str
-    model: str | None
     owner: str
+    model: str | None
+    version_id: UUID | None
+    payload: str
+    priority: int
     lease_no: int
     lease_until: datetime
     lease_for: float
     attempt: int
     failures: int
+    waited: float = 0.0
+    step: int | None = None
+    ordinal: int | None = None
+    seat: str | None = None
+    turn: int | None = None
+    phase: str | None = None
     at_seq: int | None = None
     plan_version: int | None = None
+    slot: int = 0
+    rank: int = 0
+    pass_: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,16 +10,20 @@ from dataclasses import dataclass
 from pyscrai_api.database import Pool
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.people.keys import Keys
-from pyscrai_api.queue.claimer import Claimers
+from pyscrai_api.queue.claimers import Claimers
 from pyscrai_api.queue.dead import DeadLetters
 from pyscrai_api.queue.delivery import Delivery
 from pyscrai_api.queue.engines import Engines
+from pyscrai_api.queue.entrance import Entrance
 from pyscrai_api.queue.events import Events
+from pyscrai_api.queue.fairness import Fairness
 from pyscrai_api.queue.finishing import Finishing
 from pyscrai_api.queue.loose import Loose
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.pauses import Pauses
+from pyscrai_api.queue.plain import Plain
 from pyscrai_api.queue.ports import RunDeadLetters, RunFinisher
+from pyscrai_api.queue.posting import Posting
 from pyscrai_api.settings import Settings
 
 
@@ -29,6 +33,8 @@ class Queue:
 
     engines: Engines
     events: Events
+    posting: Posting
+    entrance: Entrance
     dead: DeadLetters
     claimers: Claimers
     delivery: Delivery
@@ -48,21 +54,28 @@ async def open_queue(
     terms: Terms,
     stopping: asyncio.Event,
     keys: Keys,
+    fairness: Fairness,
+    entrance: Entrance,
 ) -> AsyncIterator[Queue]:
     """Claims are served for as long as the block lasts; parked ones are answered when `stopping` is set."""
     loose = Loose(pool, bell, terms=terms, default_limit=settings.default_limit, retry_base=settings.retry_base)
     finishing = Finishing(pool, runs, loose, terms.providers)
-    delivery = Delivery(pool, runs, finishing, keys)
+    plain = Plain(pool, settings.default_model, terms.providers.declared)
+    delivery = Delivery(pool, runs, finishing, keys, plain)
     events = Events(pool, bell, loose)
-    pauses = Pauses(pool, bell)
-    claimers = Claimers(pool, delivery.give_back)
+    posting = Posting(bell, entrance, fairness)
+    pauses = Pauses(pool, bell, lambda engine_id: claimers.let_go(engine_id))
+    claimers = Claimers(pool, delivery.give_back, pauses)
     silence = bell.listen_lanes(claimers.ring)
+    deafen = bell.listen_lanes(fairness.heard)
     stopper = asyncio.create_task(_stop(claimers, pauses, stopping), name="claimers:stop")
     try:
         async with pauses.running():
             yield Queue(
                 engines=Engines(pool),
                 events=events,
+                posting=posting,
+                entrance=entrance,
                 dead=DeadLetters(pool, events, loose, letters),
                 claimers=claimers,
                 delivery=delivery,
@@ -75,7 +88,10 @@ async def open_queue(
         pauses.stop()
         claimers.stop()
         silence()
+        deafen()
+        await posting.close()
         await claimers.close()
+        await loose.combiner.close()
 
 
 async def _stop(claimers: Claimers, pauses: Pauses, stopping: asyncio.Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid5
 
@@ -31,7 +32,7 @@ from pyscrai_api.ids import new_id
 from pyscrai_api.light import JsonResponse, light
 from pyscrai_api.queue.cleaning import CleanRoute
 from pyscrai_api.queue.events import Wanted
-from pyscrai_api.queue.presence import departure
+from pyscrai_api.queue.presence import client_of
 from pyscrai_api.routes.shared import Shared, Who
 
 router = APIRouter(prefix="/api/v1/events", tags=["events"], route_class=CleanRoute)
@@ -104,7 +105,7 @@ async def claim(request: Request, wanted: Claim, shared: Shared, who: Who) -> Re
     """Claim events, holding the request open until there are some. A repeated `claim_id` answers the same."""
     return await _claim(
         request, shared, who, wanted.engine_id, wanted.lane,
-        most=wanted.max, wait=wanted.wait, types=wanted.event_types, claim_id=wanted.claim_id,
+        most=wanted.max, wait=wanted.wait, types=wanted.event_types, claim_id=wanted.claim_id, repeat=wanted.repeat,
     )  # fmt: skip
 
 
@@ -119,38 +120,39 @@ async def _claim(
     wait: float,
     types: list[str] | None,
     claim_id: str | None,
+    repeat: int | None = None,
 ) -> Response:
     queue = shared.queue
     engine_id = await _acting(shared, who, named)
     # Keys go to an engine that has shown that it is that engine, not to whoever names it.
     trusted = who.owner if who.kind == "engine" else None
     repeated = None if claim_id is None else _claim_uuid(engine_id, claim_id)
-    engine = await queue.engines.claimant(engine_id, repeated)
+    engine = await queue.engines.claimants.get(engine_id)
     if lane is not None and lane.lower() not in (engine.lane, engine.engine_type):
         raise Invalid(f"engine {engine_id} is registered for the lane {engine.lane!r}, not for {lane[:60]!r}")
     claim = repeated or new_id()
-    if engine.held:
-        return _json(await queue.delivery.answer(engine_id, claim, engine.held, trusted=trusted))
-    if engine.paused:  # it stays, and asks again
-        async with departure(request) as gone:
-            await queue.pauses.until_resumed(engine_id, wait, gone)
-        return _json(b"[]")
+    if repeated is not None and repeat != 0:
+        held = await queue.engines.claimed_before(engine_id, claim)
+        if held:
+            return _json(await queue.delivery.again(engine_id, claim, held, trusted=trusted))
     offered = engine.types if types is None else frozenset(types) & (engine.types or frozenset(types))
     if engine.draining or offered == frozenset():
         return _json(b"[]")
-    async with (
-        departure(request) as gone,
-        queue.claimers.claim(
-            (engine.lane, offered), engine_id=engine_id, claim_id=claim, most=most,
-            lease_seconds=engine.lease_seconds, wait=wait, gone=gone,
-        ) as poll,
-    ):  # fmt: skip
-        if gone.done() or not poll.ids:
+    with client_of(request) as client:
+        if engine.paused:  # it stays, and asks again
+            await queue.pauses.until_resumed(engine_id, wait, client.gone)
             return _json(b"[]")
-        body = await queue.delivery.answer(engine_id, claim, poll.ids, trusted=trusted)
-        # Nothing awaits between this look and the answer's first byte.
-        poll.delivered = not gone.done()
-        return _json(body)
+        async with queue.claimers.claim(
+            (engine.lane, offered), engine_id=engine_id, claim_id=claim, most=most,
+            lease_seconds=engine.lease_seconds, wait=wait, gone=client.gone,
+        ) as poll:  # fmt: skip
+            if client.gone.done() or not poll.rows:
+                return _json(b"[]")
+            spent = asyncio.get_running_loop().time() - poll.began
+            body = await queue.delivery.answer(engine_id, poll.rows, spent=spent, trusted=trusted)
+            # Nothing awaits between this look and the answer's first byte.
+            poll.delivered = not client.left()
+            return _json(body)
 
 
 @router.post("/reserve")
@@ -160,12 +162,12 @@ async def reserve(wanted: ReserveBatch, shared: Shared, who: Who) -> list[Grant]
     return await shared.queue.finishing.reserve(await _acting(shared, who, wanted.engine_id), wanted.calls)
 
 
-@router.put("/status")
+@router.put("/status", response_model=FinishAnswer)
 @light
-async def finish(wanted: FinishBatch, shared: Shared, who: Who) -> FinishAnswer:
+async def finish(wanted: FinishBatch, shared: Shared, who: Who) -> Response:
     """Finish events and settle model calls. `calls` are settled first, whatever the answer about the leases."""
     engine_id = await _acting(shared, who, wanted.engine_id)
-    return FinishAnswer(results=await shared.queue.finishing.finish(engine_id, wanted.events, wanted.calls))
+    return JsonResponse(await shared.queue.finishing.answer(engine_id, wanted.events, wanted.calls))
 
 
 @router.put("/{event_id}/status")
@@ -199,9 +201,11 @@ async def post(
     request: Request, posted: Annotated[NewEvent | Batch | list[NewEvent], Body()], shared: Shared, who: Who
 ) -> Response:
     """Enqueue one event, or several. Honours `Idempotency-Key`; an event whose `dedupe_key` is taken is not made."""
-    key = key_of(request, owner=who.owner, route="POST /events", body=await request.body())
+    key = None
+    if "idempotency-key" in request.headers:
+        key = key_of(request, owner=who.owner, route="POST /events", body=await request.body())
     items = [posted] if isinstance(posted, NewEvent) else posted.events if isinstance(posted, Batch) else posted
-    answer = await shared.queue.events.post(who.owner, items, key, many=not isinstance(posted, NewEvent))
+    answer = await shared.queue.posting.post(who.owner, items, key, many=not isinstance(posted, NewEvent))
     return answer.response()
 
 

@@ -14,12 +14,11 @@ import structlog
 
 from pyscrai.contract.events import Claimed, ModelChoice, Prompt
 from pyscrai.domain.chance import chance
-from pyscrai.domain.plan import DEFAULT_MAX_TOKENS, Plan
+from pyscrai.domain.plan import Plan
 from pyscrai.domain.view import result_schema, view
 from pyscrai.domain.work import EventType, Work
-from pyscrai_api.catalog import store as catalog
 from pyscrai_api.database import Connection, Pool
-from pyscrai_api.errors import NotFound, from_exception
+from pyscrai_api.errors import from_exception
 from pyscrai_api.money.provider_limits import Declared
 from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure
 from pyscrai_api.queue.statements import sql
@@ -44,13 +43,12 @@ A person who looks at your answers before they count sent this back: {{ one.rema
 
 
 class Claims:
-    """Builds what engines see. One event that cannot be built fails by itself; the others are delivered."""
+    """Builds what engines see of events of runs. One that cannot be built fails by itself; the others are delivered."""
 
-    def __init__(self, pool: Pool, plans: Plans, folds: Folds, default_model: str, providers: Declared) -> None:
+    def __init__(self, pool: Pool, plans: Plans, folds: Folds, providers: Declared) -> None:
         self._pool = pool
         self._plans = plans
         self._folds = folds
-        self._default_model = default_model
         self._providers = providers
         self._recorded = RecordedSeats()
 
@@ -62,7 +60,7 @@ class Claims:
     async def _detail(self, conn: Connection, item: ClaimedRow) -> Claimed | PermanentFailure:
         try:
             if item.run_id is None:
-                return await self._without_run(conn, item)
+                raise LookupError("it belongs to no run")
             return await self._of_run(conn, item, item.run_id, item.at_seq or 0)
         except Exception as error:
             if from_exception(error).status == 503:
@@ -89,19 +87,6 @@ class Claims:
             schema=result_schema(plan, work),
             model=await self._recorded.model(conn, run_id, step, ordinal, planned),
         )
-
-    async def _without_run(self, conn: Connection, item: ClaimedRow) -> Claimed:
-        choice = ModelChoice(id=item.model or self._default_model, max_tokens=DEFAULT_MAX_TOKENS, seed=item.id)
-        model = self._limited(choice)
-        try:
-            pin = await catalog.resolve(conn, "event-types", item.event_type, owner=item.owner)
-        except NotFound:
-            return _claimed(item, None, model=model)
-        data = json.loads(item.payload)
-        if "prompt" in data or "data_to_analyze" in data:
-            return _claimed(item, None, model=model)
-        event_type = EventType.model_validate_json(pin.canonical)
-        return _claimed(item, event_type, schema=dict(event_type.result_schema), model=model)
 
     def _limited(self, model: ModelChoice) -> ModelChoice:
         """With the time that the installation gives its provider's calls, where it says so."""
@@ -135,23 +120,15 @@ def model_for(plan: Plan, work: Work, step: int, ordinal: int, *, again: int = 0
 
 
 def _claimed(
-    item: ClaimedRow,
-    event_type: EventType | None,
-    *,
-    model: ModelChoice,
-    view: dict[str, object] | None = None,
-    schema: dict[str, object] | None = None,
+    item: ClaimedRow, event_type: EventType, *, model: ModelChoice, view: dict[str, object], schema: dict[str, object]
 ) -> Claimed:
-    prompt = None
-    if event_type is not None:
-        user = event_type.prompt + (SENT_BACK if view and "remarks" in view else "")
-        prompt = Prompt(renderer=event_type.renderer, system=event_type.system, user=user)
+    user = event_type.prompt + (SENT_BACK if "remarks" in view else "")
     return Claimed(
         id=item.id,
         event_type=item.event_type,
         priority=item.priority,
         data=json.loads(item.payload),
-        run_id=None if item.run_id is None else str(item.run_id),
+        run_id=str(item.run_id),
         step=item.step,
         ordinal=item.ordinal,
         seat=item.seat,
@@ -163,7 +140,7 @@ def _claimed(
         attempt=item.attempt,
         try_no=item.failures + 1,
         view=view,
-        prompt=prompt,
+        prompt=Prompt(renderer=event_type.renderer, system=event_type.system, user=user),
         result_schema=schema or None,
         model=model,
     )

@@ -13,6 +13,8 @@ from pyscrai_api.errors import NotFound
 from pyscrai_api.idempotency import Answer, Key, once
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.people.pools import check_pool
+from pyscrai_api.queue.entrance import Entrance
+from pyscrai_api.queue.fairness import Fairness
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.runs import inputs, reading
 from pyscrai_api.runs.admission import Admission
@@ -41,15 +43,18 @@ class Runs:
     """`events` and `letters` are what the queue calls for events of runs; `control` is what people do, `going` what
     money does, and `admission` lets runs play of which there were too many, `seats` has the people."""
 
-    def __init__(self, pool: Pool, bell: Bell, settings: Settings, terms: Terms) -> None:
+    def __init__(
+        self, pool: Pool, bell: Bell, settings: Settings, terms: Terms, fairness: Fairness, entrance: Entrance
+    ) -> None:
         self._pool = pool
+        self._entrance = entrance
         self._settings = settings
         self._terms = terms
         self._plans = Plans(settings.default_model)
         self._folds = Folds()
-        claims = Claims(pool, self._plans, self._folds, settings.default_model, terms.providers.declared)
-        self.events = RunEvents(pool, bell, self._plans, claims, terms, self._folds)
-        self._places = Places(settings.runs_at_once)
+        claims = Claims(pool, self._plans, self._folds, terms.providers.declared)
+        self.events = RunEvents(pool, bell, self._plans, claims, terms, self._folds, fairness)
+        self._places = Places(settings.runs_at_once, fairness)
         self.admission = Admission(pool, self.events, self._plans, self._places, terms.wider)
         self.seats = Seats(pool, self.events, self._plans, self._folds, terms, self.admission.play)
         self.control = Control(self.events, self._plans, terms, self.admission.play)
@@ -63,14 +68,19 @@ class Runs:
 
     async def start(self, wanted: NewRun, owner: str, key: Key | None = None, told: Told | None = None) -> Answer:
         """Start a run; when this returns, its first events may be claimed, or it is pending (`places`). The answer is
-        the run (201), or what `told` makes of it in the same transaction.
+        the run (201), or what `told` makes of it in the same transaction. Raises QueueFull where a lane that it
+        needs is full.
         """
         check_pool(owner, wanted.pool)
 
         def begin(conn: Connection) -> Begun:
             default, prices = self._settings.default_limit, self._terms.prices
             return start_run(
-                *(conn, self._plans, self._places, wanted), owner=owner, default_limit=default, prices=prices
+                *(conn, self._plans, self._places, wanted),
+                owner=owner,
+                default_limit=default,
+                prices=prices,
+                entrance=self._entrance,
             )
 
         return await self._open(begin, key, told)
@@ -124,7 +134,7 @@ class Runs:
                 return await told(conn, run.id)
             return Answer(status=201, body=(await reading.read_run(conn, run.id)).model_dump_json())
 
-        async with self._pool.acquire() as conn, conn.transaction():
+        async with self._entrance.connection() as conn, conn.transaction():
             answer = await once(conn, key, work)
         for run, first in started:
             self.began(run, first)

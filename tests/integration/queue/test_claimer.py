@@ -10,7 +10,9 @@ from uuid import UUID, uuid4
 import pytest
 from tests.integration.queue.bench import Bench, until
 
-from pyscrai_api.queue.claimer import Claimer, Claimers, Key, Poll
+from pyscrai_api.queue.claimer import Claimer, Key, Poll
+from pyscrai_api.queue.claimers import Claimers
+from pyscrai_api.queue.ports import ClaimedRow
 from pyscrai_api.queue.store import Place
 
 
@@ -58,12 +60,12 @@ async def test_a_ring_below_the_mark_lowers_it_also_while_a_claim_runs(bench: Be
     assert claimer._mark == below._replace(id=posted[0] - 1), "a place above changes nothing"
     honest = claimer._claim
 
-    async def slow(slots: list[Poll], above: Place) -> list[object]:
-        rows = await honest(slots, above)
+    async def slow(slots: list[Poll], above: Place, excluded: object) -> list[ClaimedRow]:
+        rows = await honest(slots, above, excluded)
         claimer.ring(below)
         return rows
 
-    claimer._claim = slow  # type: ignore[method-assign, assignment]
+    claimer._claim = slow  # type: ignore[method-assign]
     async with claim(bench, engine, 2) as poll:
         assert poll.ids == posted[2:]
     assert claimer._mark == below._replace(id=posted[0] - 1)
@@ -83,7 +85,7 @@ async def test_a_claimer_that_breaks_says_so_and_the_next_poll_starts_anew(
 ) -> None:
     engine = await bench.engine()
     with monkeypatch.context() as patch:
-        patch.setattr(Claimer, "_end_polls", lambda *_: 1 / 0)
+        patch.setattr(Claimer, "_attempt", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             async with claim(bench, engine, 1):
                 pass
@@ -100,11 +102,11 @@ async def test_a_statement_that_fails_after_one_that_worked_delivers_what_there_
     honest = Claimer._claim
     calls = []
 
-    async def second_fails(self: Claimer, slots: list[Poll], above: Place) -> list[object]:
+    async def second_fails(self: Claimer, slots: list[Poll], above: Place, excluded: object) -> list[ClaimedRow]:
         calls.append(len(slots))
         if len(calls) > 1:
             raise ConnectionResetError("cut")
-        return await honest(self, slots, above)
+        return await honest(self, slots, above, excluded)
 
     monkeypatch.setattr(Claimer, "_claim", second_fails)
     async with claim(bench, engine, 57) as poll:
@@ -120,8 +122,8 @@ async def test_a_claim_that_is_cancelled_while_its_statement_runs_goes_back(
     honest = Claimer._claim
     claimed, go_on = asyncio.Event(), asyncio.Event()
 
-    async def slow(self: Claimer, slots: list[Poll], above: Place) -> list[object]:
-        rows = await honest(self, slots, above)
+    async def slow(self: Claimer, slots: list[Poll], above: Place, excluded: object) -> list[ClaimedRow]:
+        rows = await honest(self, slots, above, excluded)
         claimed.set()
         await go_on.wait()
         return rows

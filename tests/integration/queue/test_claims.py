@@ -9,11 +9,11 @@ from uuid import UUID, uuid4
 import pytest
 from tests.integration.queue.bench import Bench, done, until
 
-from pyscrai.contract.events import Claimed
 from pyscrai_api.deps import open_deps
 from pyscrai_api.loops.promote import Promote
 from pyscrai_api.queue.claimer import LOOK_AGAIN
-from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure
+from pyscrai_api.queue.plain import Plain, Shown
+from pyscrai_api.queue.ports import ClaimedRow
 from pyscrai_api.queue.store import NewRow, enqueue_step
 
 
@@ -140,7 +140,7 @@ async def test_a_parked_claim_wakes_for_what_another_process_enqueues(bench: Ben
         bench.deps.bell.listen_lanes(lambda lane, _: heard.append(lane))
         parked = asyncio.create_task(bench.claim(engine, wait=30))
         await until(lambda: bench.deps.queue.claimers.parked)
-        answer = await other.queue.events.post("local", [_new()], None, many=False)
+        answer = await other.queue.posting.post("local", [_new()], None, many=False)
         assert answer.status == 201
         assert len(await parked) == 1
         await until(lambda: heard == ["actor"])
@@ -236,15 +236,14 @@ async def test_an_answer_is_bounded_and_the_rest_goes_back(bench: Bench) -> None
 
 async def test_a_poison_event_does_not_stop_its_lane(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     posted = await bench.post(3)
-    finisher = bench.deps.queue.delivery._runs
-    honest = finisher.claim_details
+    honest = Plain.shown
 
-    async def details(rows: list[ClaimedRow]) -> list[Claimed | PermanentFailure]:
-        if any(row.id == posted[1] for row in rows):
+    async def shown(self: Plain, row: ClaimedRow) -> Shown:
+        if row.id == posted[1]:
             raise RuntimeError("this one cannot be built")
-        return await honest(rows)
+        return await honest(self, row)
 
-    monkeypatch.setattr(finisher, "claim_details", details)
+    monkeypatch.setattr(Plain, "shown", shown)
     engine = await bench.engine()
     events = await bench.claim(engine)
     assert [event["id"] for event in events] == [posted[0], posted[2]]

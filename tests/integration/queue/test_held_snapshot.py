@@ -11,7 +11,6 @@ from tests.integration.queue.bench import Bench, done
 
 from pyscrai_api.queue.claimer import BOTTOM, claim_text
 from pyscrai_api.queue.statements import sql
-from pyscrai_api.queue.store import Place
 
 DEAD = 6000
 
@@ -48,8 +47,8 @@ async def test_dead_entries_are_not_walked(bench: Bench) -> None:
     arguments = ["actor", [uuid4()] * 5, [uuid4()] * 5, [60.0] * 5]
     await bench.post(5)
     async with bench.deps.pool.acquire() as conn:
-        below = await pages(conn, claim_text("claim", 5), *arguments, *BOTTOM)
-        above = await pages(conn, claim_text("claim", 5), *arguments, *Place(mark.rank, mark.pass_, mark.id))
+        below = await pages(conn, claim_text(5), *arguments, *BOTTOM, None, None)
+        above = await pages(conn, claim_text(5), *arguments, *mark, None, None)
     assert above < below / 2, (above, below)
     after = await finish_of_five(bench, engine)
     assert after < 2 * before, (after, before)
@@ -58,9 +57,10 @@ async def test_dead_entries_are_not_walked(bench: Bench) -> None:
 
 
 async def finish_of_five(bench: Bench, engine: str) -> int:
-    """The pages that finishing five events touches."""
+    """The pages that finishing five events touches, in either way."""
     await bench.post(5)
     events = await bench.claim(engine, 5)
-    arguments = [e["id"] for e in events], [e["lease_no"] for e in events], ["{}"] * 5, UUID(engine)
+    items = sorted(e["id"] for e in events), [events[0]["lease_no"]] * 5
     async with bench.deps.pool.acquire() as conn:
-        return await pages(conn, sql("finish", "succeed"), *arguments)
+        quick = await pages(conn, sql("finish", "quick"), *items, [UUID(engine)] * 5, ["{}"] * 5)
+        return quick + await pages(conn, sql("finish", "succeed"), *items, ["{}"] * 5, UUID(engine))

@@ -45,8 +45,8 @@ INSERT INTO providers (name) SELECT 'p' || n FROM generate_series(1, 20) AS n;
 ANALYZE;
 """
 EXPECTED = {
-    claim_text("claim", 10): "ix_queue_ready",
-    claim_text("claim_types", 10): "ix_queue_ready",
+    claim_text(10): "ix_queue_ready",
+    claim_text(500): "ix_queue_ready",
     sql("claim", "claimed_before"): "ix_queue_engine",
     sql("claim", "leased"): PRIMARY,
     sql("enqueue", "step"): "ix_queue_ready",

@@ -73,13 +73,14 @@ PRIMARY = "queue_pkey|pk_queue"
 @pytest.mark.parametrize(
     ("text", "index"),
     [
-        (claim_text("claim", 5), "ix_queue_ready"),
-        (claim_text("claim_types", 64), "ix_queue_ready"),
+        (claim_text(5), "ix_queue_ready"),
+        (claim_text(64), "ix_queue_ready"),
         (sql("claim", "leased"), PRIMARY),
         (sql("claim", "claimed_before"), "ix_queue_engine"),
         (sql("claim", "peek"), "ix_queue_ready"),
         (sql("enqueue", "step"), "ix_queue_ready"),
         (sql("enqueue", "loose"), "ix_queue_ready"),
+        (sql("finish", "quick"), PRIMARY),
         (sql("finish", "succeed"), PRIMARY),
         (sql("finish", "fail"), PRIMARY),
         (sql("finish", "hand_back"), PRIMARY),
@@ -114,16 +115,16 @@ async def test_retention_finds_what_is_old_by_its_index(full: asyncpg.Connection
 
 async def test_a_finish_never_walks_the_lease_index(full: asyncpg.Connection) -> None:
     """Its dead entries pile up under a held snapshot; `(state + 0)` keeps the planner from it."""
-    for name in ("succeed", "fail", "hand_back", "expire"):
+    for name in ("quick", "succeed", "fail", "hand_back", "expire"):
         indexes, _ = await used(full, sql("finish", name))
         assert not {name for name in indexes if name.startswith("ix_queue")}, (name, indexes)
 
 
 async def test_a_claim_begins_at_its_mark(full: asyncpg.Connection) -> None:
     """The mark is part of the index condition, so that what lies below it is not walked."""
-    await full.execute(f"PREPARE guarded AS {claim_text('claim', 5)}")
+    await full.execute(f"PREPARE guarded AS {claim_text(5)}")
     text = "\n".join(row[0] for row in await full.fetch(
-        "EXPLAIN EXECUTE guarded('lane1', NULL, NULL, NULL, 4::smallint, 100, 100)"
+        "EXPLAIN EXECUTE guarded('lane1', NULL, NULL, NULL, 4::smallint, 100, 100, NULL, NULL)"
     ))  # fmt: skip
     condition = next(line for line in text.splitlines() if "Index Cond" in line and "lane" in line)
     assert "ROW(rank, pass, id) > ROW(" in condition

@@ -3,41 +3,58 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
 from pyscrai_api.queue.claimer import SIZES, Poll, claim_text, slots_for
+from pyscrai_api.queue.ports import ClaimedRow
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 def poll(most: int, *ids: int) -> Poll:
-    answer: asyncio.Future[list[int]] = asyncio.Future(loop=asyncio.new_event_loop())
+    answer: asyncio.Future[list[ClaimedRow]] = asyncio.Future(loop=asyncio.new_event_loop())
     answer.get_loop().close()
-    return Poll(uuid4(), uuid4(), most, 20, 0, answer, ids=list(ids))
+    rows = [ClaimedRow(i, None, "x", "local", None, None, "{}", 5, 1, NOW, 20.0, 1, 0) for i in ids]
+    return Poll(uuid4(), uuid4(), most, 20, 0, answer, rows=rows)
 
 
 def test_polls_take_turns_oldest_first() -> None:
     one, two, three = poll(3), poll(1), poll(2)
-    assert slots_for([one, two, three]) == [one, two, three, one, three, one]
+    assert slots_for([one, two, three], 500) == [one, two, three, one, three, one]
 
 
 def test_what_a_poll_has_already_is_not_asked_again() -> None:
     one, two = poll(3, 7, 8), poll(2)
-    assert slots_for([one, two]) == [one, two, two]
+    assert slots_for([one, two], 500) == [one, two, two]
 
 
 @pytest.mark.parametrize("wanted", [1, 16, 17, 19, 47, 100, 499, 500, 10_000])
 def test_slots_are_cut_to_a_size_that_is_prepared(wanted: int) -> None:
-    size = len(slots_for([poll(wanted)]))
+    size = len(slots_for([poll(wanted)], 500))
     assert size in SIZES
     assert size == max(size for size in SIZES if size <= wanted)
 
 
+def test_no_more_is_asked_for_than_may_be_there() -> None:
+    crowd = [poll(5) for _ in range(1000)]
+    assert slots_for(crowd, 16) == crowd[:16]
+    assert slots_for(crowd[:4], 16) == crowd[:4] * 4
+
+
+def test_whom_everybody_has_left_gets_nothing() -> None:
+    one, two = poll(2), poll(2)
+    one.waiters = 0
+    assert slots_for([one, two], 16) == [two, two]
+
+
 def test_nobody_waits() -> None:
-    assert slots_for([]) == []
+    assert slots_for([], 500) == []
 
 
 def test_the_limit_is_a_literal_number() -> None:
-    text = claim_text("claim", 20)
+    text = claim_text(20)
     assert "LIMIT 20 FOR UPDATE" in text
     assert ":size" not in text

@@ -1,51 +1,57 @@
 -- Giving events to engines. `:size` is put in as a literal number, one text per size: with a parameter the claim would
--- be planned anew each time.
+-- be planned anew each time. What an answer shows comes with the claim itself: `ports.ClaimedRow` has its columns, in
+-- this order. A payload beyond 8 kB is fetched apart; a run-less event's type is resolved as `catalog.store.resolve`
+-- does it, where nothing but its name can name it.
 
--- name: claim  up to :size ready rows of lane $1 above the mark ($5, $6, $7); row k goes to slot k of ($2, $3, $4)
-WITH slot AS MATERIALIZED (
-  SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::float8[]) WITH ORDINALITY AS s (engine_id, claim_id, lease_for, k)
-), ready AS MATERIALIZED (
+-- name: claim  up to :size ready rows of lane $1 above the mark ($5, $6, $7); row k goes to slot k of ($2, $3, $4). Only
+-- of the event types $8, and of none of $9 (NULL: all, none)
+WITH ready AS MATERIALIZED (
   SELECT q.id, q.rank, q.pass FROM queue q
   WHERE q.lane = $1 AND q.state = 2 AND (q.rank, q.pass, q.id) > ($5::smallint, $6::bigint, $7::bigint)
+    AND ($8::text[] IS NULL OR q.event_type = ANY($8)) AND ($9::text[] IS NULL OR q.event_type <> ALL($9))
     -- A scalar look-up, never a join, so that the plan stays one ordered range scan.
     AND (q.run_id IS NULL OR (SELECT r.status FROM runs r WHERE r.id = q.run_id) = 'running')
   ORDER BY q.rank, q.pass, q.id LIMIT :size FOR UPDATE OF q SKIP LOCKED
-), numbered AS (
+), numbered AS MATERIALIZED (
   SELECT id, row_number() OVER (ORDER BY rank, pass, id) AS k FROM ready
+), taken AS (
+  -- `run_at` stays: it says since when the row was ready.
+  UPDATE queue q SET state = 3, lease_no = q.lease_no + 1, claims = q.claims + 1, lost_engine = NULL,
+    engine_id = ($2::uuid[])[numbered.k], claim_id = ($3::uuid[])[numbered.k], leased_at = now(),
+    lease_until = now() + make_interval(secs => ($4::float8[])[numbered.k])
+  FROM numbered WHERE q.id = numbered.id
+  RETURNING q.*, numbered.k
 )
-UPDATE queue q SET state = 3, lease_no = q.lease_no + 1, claims = q.claims + 1, lost_engine = NULL, run_at = NULL,
-  engine_id = slot.engine_id, claim_id = slot.claim_id, leased_at = now(),
-  lease_until = now() + make_interval(secs => slot.lease_for)
-FROM numbered JOIN slot ON slot.k = numbered.k
-WHERE q.id = numbered.id
-RETURNING slot.k, q.id, q.rank, q.pass;
+SELECT q.id, q.run_id, q.event_type, e.owner, e.model,
+  CASE WHEN q.run_id IS NULL AND left(e.payload, 10) <> '{"prompt":' THEN (
+    SELECT v.id FROM templates t JOIN template_versions v ON v.template_id = t.id AND v.version = t.latest
+    WHERE t.type = 'event-types' AND t.name = q.event_type AND (t.owner = e.owner OR t.visibility = 'shared')
+      AND t.archived_at IS NULL
+    ORDER BY CASE t.owner WHEN e.owner THEN 0 WHEN 'builtin' THEN 2 ELSE 1 END, t.id LIMIT 1) END AS version_id,
+  CASE WHEN octet_length(e.payload) <= 8192 THEN e.payload ELSE '' END AS payload,
+  e.priority, q.lease_no, q.lease_until, ($4::float8[])[q.k] AS lease_for, q.claims AS attempt, q.failures,
+  date_part('epoch', q.leased_at - coalesce(q.run_at, e.created_at)) AS waited,
+  e.step, e.ordinal, e.seat, e.turn, e.phase, r.at_seq, r.plan_version, q.k::int AS slot, q.rank, q.pass
+FROM taken q JOIN events e ON e.id = q.id LEFT JOIN runs r ON r.id = q.run_id
+ORDER BY q.k;
 
--- name: claim_types  the same, only of the event types $8
-WITH slot AS MATERIALIZED (
-  SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::float8[]) WITH ORDINALITY AS s (engine_id, claim_id, lease_for, k)
-), ready AS MATERIALIZED (
-  SELECT q.id, q.rank, q.pass FROM queue q
-  WHERE q.lane = $1 AND q.state = 2 AND (q.rank, q.pass, q.id) > ($5::smallint, $6::bigint, $7::bigint)
-    AND q.event_type = ANY($8::text[])
-    AND (q.run_id IS NULL OR (SELECT r.status FROM runs r WHERE r.id = q.run_id) = 'running')
-  ORDER BY q.rank, q.pass, q.id LIMIT :size FOR UPDATE OF q SKIP LOCKED
-), numbered AS (
-  SELECT id, row_number() OVER (ORDER BY rank, pass, id) AS k FROM ready
-)
-UPDATE queue q SET state = 3, lease_no = q.lease_no + 1, claims = q.claims + 1, lost_engine = NULL, run_at = NULL,
-  engine_id = slot.engine_id, claim_id = slot.claim_id, leased_at = now(),
-  lease_until = now() + make_interval(secs => slot.lease_for)
-FROM numbered JOIN slot ON slot.k = numbered.k
-WHERE q.id = numbered.id
-RETURNING slot.k, q.id, q.rank, q.pass;
-
--- name: leased  what a claim's answer shows of events ($1) that engine $2 holds under claim $3
-SELECT e.id, e.run_id, e.step, e.ordinal, e.event_type, e.seat, e.turn, e.phase, e.priority, e.payload, e.model, e.owner,
-  q.lease_no, q.lease_until, greatest(0, extract(epoch FROM q.lease_until - now()))::float8 AS lease_for,
-  q.claims AS attempt, q.failures, r.at_seq, r.plan_version
+-- name: leased  the same of events ($1) that engine $2 holds under claim $3
+SELECT q.id, q.run_id, q.event_type, e.owner, e.model,
+  CASE WHEN q.run_id IS NULL AND left(e.payload, 10) <> '{"prompt":' THEN (
+    SELECT v.id FROM templates t JOIN template_versions v ON v.template_id = t.id AND v.version = t.latest
+    WHERE t.type = 'event-types' AND t.name = q.event_type AND (t.owner = e.owner OR t.visibility = 'shared')
+      AND t.archived_at IS NULL
+    ORDER BY CASE t.owner WHEN e.owner THEN 0 WHEN 'builtin' THEN 2 ELSE 1 END, t.id LIMIT 1) END AS version_id,
+  e.payload, e.priority, q.lease_no, q.lease_until,
+  greatest(0, date_part('epoch', q.lease_until - now())) AS lease_for, q.claims AS attempt, q.failures,
+  date_part('epoch', q.leased_at - coalesce(q.run_at, e.created_at)) AS waited,
+  e.step, e.ordinal, e.seat, e.turn, e.phase, r.at_seq, r.plan_version, 0 AS slot, q.rank, q.pass
 FROM queue q JOIN events e ON e.id = q.id LEFT JOIN runs r ON r.id = q.run_id
 WHERE q.id = ANY($1::bigint[]) AND (q.state + 0) = 3 AND q.engine_id = $2 AND q.claim_id = $3
 ORDER BY q.rank, q.pass, q.id;
+
+-- name: payloads  the payloads of events that are too long to come with the claim
+SELECT id, payload FROM events WHERE id = ANY($1::bigint[]);
 
 -- name: claimed_before  the ids still leased under a claim of one engine
 SELECT q.id FROM queue q WHERE q.engine_id = $1 AND q.state = 3 AND q.claim_id = $2 ORDER BY q.id;

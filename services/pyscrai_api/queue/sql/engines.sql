@@ -20,15 +20,12 @@ WHERE ($5 IN ('local', owner) OR (owner = 'local' AND pool IS NULL)) AND ($1::te
   AND CASE WHEN $2::text IS NULL THEN status <> 'gone' ELSE status = $2 END
 ORDER BY id LIMIT $3;
 
--- name: to_claim  what a claim needs of an engine: its event types where capabilities name some, and what it holds
--- under this claim already
+-- name: to_claim  what a claim needs of an engine, and its event types where capabilities name some
 SELECT e.lane, e.engine_type, e.status, e.lease_seconds, e.heartbeat_seconds,
   e.last_heartbeat < now() - make_interval(secs => e.heartbeat_seconds) AS silent,
   (SELECT array_agg(DISTINCT t.name) FROM templates t
    WHERE jsonb_array_length(e.capabilities) > 0 AND t.type = 'event-types' AND t.archived_at IS NULL
-     AND e.capabilities ? t.name) AS types,
-  (SELECT array_agg(q.id ORDER BY q.id) FROM queue q
-   WHERE $2::uuid IS NOT NULL AND q.engine_id = e.id AND q.state = 3 AND q.claim_id = $2) AS held
+     AND e.capabilities ? t.name) AS types
 FROM engines e WHERE e.id = $1;
 
 -- name: seen  a sign of life other than a heartbeat

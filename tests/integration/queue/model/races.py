@@ -45,5 +45,6 @@ async def claims_never_meet(dsn: str) -> None:
 
 
 async def _claim(conn: asyncpg.Connection) -> list[asyncpg.Record]:
-    rows: list[asyncpg.Record] = await conn.fetch(claim_text("claim", 1), "race", [uuid4()], [uuid4()], [60.0], *BOTTOM)
+    slot = [uuid4()], [uuid4()], [60.0]
+    rows: list[asyncpg.Record] = await conn.fetch(claim_text(1), "race", *slot, *BOTTOM, None, None)
     return rows

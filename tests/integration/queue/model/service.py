@@ -21,7 +21,8 @@ from pyscrai_api.deps import Deps, open_deps
 from pyscrai_api.loops.engines import Silence
 from pyscrai_api.loops.promote import Promote
 from pyscrai_api.loops.sweep import Sweep
-from pyscrai_api.queue.claimer import Claimers, Poll
+from pyscrai_api.queue.claimer import Poll
+from pyscrai_api.queue.claimers import Claimers
 from pyscrai_api.settings import Settings
 
 T = TypeVar("T")
@@ -102,6 +103,7 @@ class Service:
         back = f"interval '{seconds} s'"
         for table, columns in TIMES.items():
             self.execute(f"UPDATE {table} SET " + ", ".join(f"{name} = {name} - {back}" for name in columns))
+        self.deps.queue.engines.claimants.forget()
 
     def promote(self) -> None:
         self.do(Promote(pool=self.deps.pool, bell=self.deps.bell).run_once())
@@ -121,6 +123,7 @@ class Service:
 
     def silence(self) -> None:
         self.do(Silence(pool=self.deps.pool).run_once())
+        self.deps.queue.engines.claimants.forget()  # as a second later
 
     # ── looking ──
 
