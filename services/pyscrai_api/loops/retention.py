@@ -39,10 +39,10 @@ class Retention:
         """Returns the most that was looked at of one kind."""
         async with self.pool.acquire() as conn:
             row = await conn.fetchrow(sql("loops", "forget"), self.days * DAY, self._from())
-            self._after = row["last"] or self._after
+            self._after, looked = row["last"] or self._after, int(row["looked"])
             engines = len(await conn.fetch(sql("loops", "forget_engines"), self.days * DAY, self.batch))
             answers = await cache.prune(conn, self.cache_days * DAY, self.batch)
-            return max(row["looked"], engines, answers, await prune(conn, self.batch))
+            return max(looked, engines, answers, await prune(conn, self.batch))
 
     def _from(self) -> datetime:
         now = self.clock()

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from pyscrai.contract.operating import QueueState
 from pyscrai_api.database import Pool
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.people.keys import Keys
 from pyscrai_api.queue.claimers import Claimers
 from pyscrai_api.queue.dead import DeadLetters
 from pyscrai_api.queue.delivery import Delivery
+from pyscrai_api.queue.depths import Depths
 from pyscrai_api.queue.engines import Engines
 from pyscrai_api.queue.entrance import Entrance
 from pyscrai_api.queue.events import Events
@@ -20,6 +22,7 @@ from pyscrai_api.queue.fairness import Fairness
 from pyscrai_api.queue.finishing import Finishing
 from pyscrai_api.queue.loose import Loose
 from pyscrai_api.queue.notify import Bell
+from pyscrai_api.queue.overview import overview
 from pyscrai_api.queue.pauses import Pauses
 from pyscrai_api.queue.plain import Plain
 from pyscrai_api.queue.ports import RunDeadLetters, RunFinisher
@@ -41,6 +44,13 @@ class Queue:
     finishing: Finishing
     loose: Loose
     pauses: Pauses
+    depths: Depths
+
+    async def state(self, viewer: str) -> QueueState:
+        """Lanes with their depths, the engines that `viewer` may see, and pauses."""
+        counted = await self.depths.look()
+        engines, pauses = await self.engines.health(viewer), await self.pauses.all()
+        return overview(counted, engines, pauses, seconds_old=self.depths.age(counted))
 
 
 @asynccontextmanager
@@ -82,6 +92,7 @@ async def open_queue(
                 finishing=finishing,
                 loose=loose,
                 pauses=pauses,
+                depths=Depths(pool),
             )
     finally:
         stopper.cancel()

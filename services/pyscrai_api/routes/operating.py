@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pyscrai.contract.engines import EngineInstance
-from pyscrai.contract.operating import NewPause, Pause
+from pyscrai.contract.operating import NewPause, Pause, QueueState
 from pyscrai.contract.problems import FieldError
 from pyscrai_api.access import Caller, admin
 from pyscrai_api.errors import Invalid, NotFound
+from pyscrai_api.people.pools import may_see_lane
 from pyscrai_api.queue.cleaning import CleanRoute
 from pyscrai_api.queue.lanes import is_lane
 from pyscrai_api.routes.engines import own_engine
@@ -34,6 +35,15 @@ Operator = Annotated[Caller, Depends(_admin)]
 """The caller, who holds the installation's token: everybody else gets 403."""
 Lane = Annotated[str, Query(max_length=130, description="empty: every lane")]
 Type = Annotated[str, Query(max_length=200, description="empty: every event type")]
+
+
+@router.get("/queue")
+async def queue(shared: Shared, who: Who) -> QueueState:
+    """What is in the queue, by lane and event type, who works on it, and what is paused."""
+    state = await shared.queue.state(who.owner)
+    lanes = [one for one in state.lanes if may_see_lane(who.owner, one.lane)]
+    shown = [one for one in state.pauses if may_see_lane(who.owner, one.lane)]
+    return state.model_copy(update={"lanes": lanes, "pauses": shown})
 
 
 @router.get("/queue/pauses")

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from pyscrai.client.courses import CourseCalls
 from pyscrai.client.http import Http
+from pyscrai.client.operating import OperatingCalls
 from pyscrai.client.seats import SeatCalls
 from pyscrai.contract.batches import Batch, BatchResults, NewBatch, ResumeBatch
 from pyscrai.contract.calls import CachedAnswers, ModelCall
@@ -48,6 +49,7 @@ class Api:
         self.http = http
         self.seats = SeatCalls(http)
         self.courses = CourseCalls(http)
+        self.operating = OperatingCalls(http)
 
     async def __aenter__(self) -> Api:
         return self

@@ -97,3 +97,35 @@ WITH looked AS MATERIALIZED (
 )
 SELECT seen.looked, seen.last, matching.id, matching.run_id
 FROM (SELECT count(*) AS looked, max(id) AS last FROM looked) AS seen LEFT JOIN matching ON true ORDER BY matching.id;
+
+-- name: size  how many pages the queue has
+SELECT pg_relation_size('queue') / current_setting('block_size')::int;
+
+-- name: depths  live events by lane, type and state
+SELECT lane, event_type, state, count(*) AS events FROM queue GROUP BY lane, event_type, state;
+
+-- name: depths_sampled  the same of $1 per cent of the pages, each counted $2 times; what is leased or dead is counted,
+-- up to a bound
+SELECT lane, event_type, state, (count(*) * $2::float8)::bigint AS events FROM queue TABLESAMPLE SYSTEM ($1::float4)
+WHERE (state + 0) NOT IN (3, 6) GROUP BY lane, event_type, state
+UNION ALL
+SELECT lane, event_type, 3, count(*) FROM (SELECT lane, event_type FROM queue WHERE state = 3 LIMIT 20000) AS leased
+GROUP BY lane, event_type
+UNION ALL
+SELECT lane, event_type, 6, count(*) FROM (SELECT lane, event_type FROM queue WHERE state = 6 LIMIT 20000) AS dead
+GROUP BY lane, event_type;
+
+-- name: oldest  by lane, for how many seconds the first in line of some priority has been ready
+WITH RECURSIVE line AS (
+  (SELECT q.lane, q.rank FROM queue q WHERE q.state = 2 ORDER BY q.lane, q.rank LIMIT 1)
+  UNION ALL
+  SELECT following.lane, following.rank FROM line CROSS JOIN LATERAL (
+    SELECT q.lane, q.rank FROM queue q WHERE q.state = 2 AND (q.lane, q.rank) > (line.lane, line.rank)
+    ORDER BY q.lane, q.rank LIMIT 1
+  ) AS following
+)
+SELECT line.lane, greatest(0, extract(epoch FROM now() - min(head.since)))::float8 AS seconds
+FROM line CROSS JOIN LATERAL (
+  SELECT greatest(q.run_at, (SELECT e.created_at FROM events e WHERE e.id = q.id)) AS since
+  FROM queue q WHERE q.lane = line.lane AND q.state = 2 AND q.rank = line.rank ORDER BY q.pass, q.id LIMIT 1
+) AS head GROUP BY line.lane;
