@@ -6,11 +6,11 @@
 -- name: lock  rows that several statements of one transaction are going to change, in the order in which all lock
 SELECT q.id FROM queue q WHERE q.id = ANY($1::bigint[]) ORDER BY q.id FOR UPDATE;
 
--- name: quick  outcomes for what stands as it did when it was claimed: leases ($1 ids, ascending; $2 numbers, null: the
--- present one; $3 engines) of events without a run under which no model was called. One statement for several engines,
+-- name: quick  outcomes for what stands as it did when it was claimed: leases ($1 ids, ascending, $2 numbers, null for the
+-- present one, $3 engines) of events without a run under which no model was called. One statement for several engines,
 -- committed by itself. It waits for nobody, and leaves everything else to the other statements: what is locked by
 -- others or was changed meanwhile, swept leases, repeats. No join, because a plan for one that was made while the queue
--- was empty reads it whole later; `width_bucket` is the place of an id in $1
+-- was empty reads it whole later. `width_bucket` is the place of an id in $1
 WITH held AS MATERIALIZED (
   SELECT q.ctid AS place FROM queue q
   WHERE q.id = ANY($1::bigint[]) AND (q.state + 0) = 3 AND q.run_id IS NULL

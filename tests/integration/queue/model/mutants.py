@@ -31,9 +31,10 @@ class Mutant:
         return [self.changed(statements(self.file)[name]).text for name in self.statements.split()]
 
 
-CLAIMS = "claim claim_types"
+CLAIMS = "claim"
 FENCE = "(item.lease_no IS NULL OR q.lease_no = item.lease_no)"
 SWEPT = " OR ((q.state + 0) IN (1, 2, 5) AND q.lost_engine = "
+PLACED = "[width_bucket(q.id, $1::bigint[])]"
 RUNS = "AND (q.run_id IS NULL OR (SELECT r.status FROM runs r WHERE r.id = q.run_id) = 'running')"
 
 MUTANTS = (
@@ -43,16 +44,21 @@ MUTANTS = (
     Mutant("claims in order of arrival only", "claim", CLAIMS, "ORDER BY q.rank, q.pass, q.id", "ORDER BY q.id"),
     Mutant("the least urgent first", "claim", CLAIMS, "ORDER BY q.rank, q.pass", "ORDER BY q.rank DESC, q.pass"),
     Mutant("claims of other lanes", "claim", CLAIMS, "q.lane = $1 AND", "$1::text IS NOT NULL AND"),
-    Mutant("claims of any type", "claim", "claim_types", "q.event_type = ANY($8::text[])", "$8::text[] IS NOT NULL"),
+    Mutant("claims of any type", "claim", CLAIMS, "q.event_type = ANY($8)", "true"),
     Mutant("claims are not numbered", "claim", CLAIMS, "lease_no = q.lease_no + 1,", ""),
     Mutant("claims are not counted", "claim", CLAIMS, "claims = q.claims + 1,", ""),
     Mutant("who lost it may still finish", "claim", CLAIMS, "lost_engine = NULL,", ""),
-    Mutant("a repeated claim claims anew", "engines", "to_claim", "$2::uuid IS NOT NULL AND", "false AND"),
-    Mutant("any claim's answer", "engines", "to_claim", "AND q.claim_id = $2)", ")"),
+    Mutant("a repeated claim claims anew", "claim", "claimed_before", "q.claim_id = $2", "q.claim_id <> $2"),
+    Mutant("any claim's answer", "claim", "claimed_before leased", "AND q.claim_id = $", "AND NULL IS DISTINCT FROM $"),
     Mutant("finish without a fence", "finish", "succeed", FENCE, "true"),
     Mutant("failure without a fence", "finish", "fail", FENCE, "true"),
     Mutant("hand-back without a fence", "finish", "hand_back", FENCE, "true"),
     Mutant("finish by anybody", "finish", "succeed", "AND q.engine_id = $4", ""),
+    Mutant("quick finish without a fence", "finish", "quick", "coalesce((", "coalesce(q.lease_no, ("),
+    Mutant("quick finish by anybody", "finish", "quick", f"q.engine_id = ($3::uuid[]){PLACED}", "$3::uuid[] <> '{}'"),
+    Mutant("quick finish over open calls", "finish", "quick", "AND q.called IS DISTINCT FROM q.lease_no", ""),
+    Mutant("quick finishes wait", "finish", "quick", " SKIP LOCKED", ""),
+    Mutant("results go astray", "finish", "quick", "($4::text[])[width_bucket(id, $1::bigint[])]", "($4::text[])[1]"),
     Mutant("no finish after the sweep", "finish", "succeed", f"{SWEPT}$4)", ""),
     Mutant("a late success stays a loss", "finish", "succeed", "losses - (leased_at IS NULL)::int", "losses"),
     Mutant("the attempt of a loss that was none", "finish", "succeed_late", "a.kind = 2", "a.kind = 1"),

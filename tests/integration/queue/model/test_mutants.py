@@ -9,6 +9,7 @@ from collections import Counter
 import asyncpg
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
+from tests.integration.queue.model.finishes import finishes_stand
 from tests.integration.queue.model.machine import QueueMachine
 from tests.integration.queue.model.mutants import FEW, MUTANTS, Mutant, broken
 from tests.integration.queue.model.races import claims_never_meet
@@ -26,12 +27,19 @@ def suite(service: Service, dsn: str) -> None:
     """All that looks at the queue's SQL here."""
     asyncio.run(claims_never_meet(dsn))
     service.empty()
+    asyncio.run(finishes_stand(dsn))
+    service.empty()
     walk_all(service)
     run_state_machine_as_test(QueueMachine.of(service), settings=QUICK)
 
 
 def test_two_claims_never_meet(service: Service, dsn: str) -> None:
     asyncio.run(claims_never_meet(dsn))
+    service.empty()
+
+
+def test_quick_finishes_do_what_is_theirs(service: Service, dsn: str) -> None:
+    asyncio.run(finishes_stand(dsn))
     service.empty()
 
 
