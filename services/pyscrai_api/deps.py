@@ -23,6 +23,8 @@ from pyscrai_api.money.providers import Providers
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.people.keys import Keys
 from pyscrai_api.people.users import Users
+from pyscrai_api.queue.entrance import Entrance
+from pyscrai_api.queue.fairness import Fairness
 from pyscrai_api.queue.metrics import watch_queue
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.ports import RunFinisher
@@ -82,14 +84,23 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
         bell = Bell(settings.listen_url or settings.database_url)
         await stack.enter_async_context(bell.running())
         terms = Terms.of(settings)
-        runs = Runs(pool, bell, settings, terms)
+        fairness, entrance = Fairness(settings.fair_by), Entrance(pool, settings.most_queued)
+        stack.push_async_callback(entrance.filling.close)
+        runs = Runs(pool, bell, settings, terms, fairness, entrance)
         hub = Hub(pool, bell)
         await stack.enter_async_context(hub.running())
         stopping = asyncio.Event()
         keys = Keys(pool, settings)
         await keys.renew()
         queue = await stack.enter_async_context(
-            open_queue(settings, pool, bell, runs.events, runs.letters, terms=terms, stopping=stopping, keys=keys)
+            open_queue(
+                *(settings, pool, bell, runs.events, runs.letters),
+                terms=terms,
+                stopping=stopping,
+                keys=keys,
+                fairness=fairness,
+                entrance=entrance,
+            )
         )
         watch_queue(metrics, pool, queue)
         watch_providers(metrics, pool, terms.providers)

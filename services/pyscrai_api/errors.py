@@ -11,6 +11,7 @@ ApiError                    carries its status and stable code (contract.problem
 ├── UnsupportedMediaType    415
 ├── Unprocessable           422 with a code of its own
 │   └── IdempotencyMismatch
+├── QueueFull               429 queue_full with Retry-After
 ├── Unavailable             503 with Retry-After
 └── Internal                500; the reason is in the log only
 StartupError                the service cannot start: one message for a person, not an HTTP answer
@@ -104,6 +105,17 @@ class IdempotencyMismatch(Unprocessable):
 
     def __init__(self, detail: str) -> None:
         super().__init__("idempotency_mismatch", detail)
+
+
+class QueueFull(ApiError):
+    """A lane has as much to do as may wait in it; the problem also has `lane`, `depth` and `limit`."""
+
+    status, code, title = 429, "queue_full", "The queue is full"
+
+    def __init__(self, lane: str, depth: int, limit: int, retry_after: int) -> None:
+        detail = f"{depth} events wait in the lane {lane!r}; more are taken while there are less than {limit}"
+        headers = {"Retry-After": str(retry_after)}
+        super().__init__(detail, headers=headers, lane=lane, depth=depth, limit=limit)
 
 
 class Unavailable(ApiError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 MOST_DOLLARS = 10**10
@@ -67,6 +67,12 @@ def _count_or_none(text: str) -> int | None:
         raise ValueError("a whole number, 1 or more, or `none`") from None
 
 
+def _fair_by(text: str) -> str:
+    if text.lower() not in ("run", "owner"):
+        raise ValueError("run or owner")
+    return text.lower()
+
+
 def _natural(text: str) -> int:
     value = int(text)
     if value < 0:
@@ -87,7 +93,7 @@ def _option(env: str, text: str, parse: Callable[[str], Any] = str) -> dict[str,
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that can be set. `default_limit` None: a priced model without a limit is refused; `runs_at_once` None:
-    as many as people start."""
+    as many as people start; `most_queued` None: as many events as people post."""
 
     database_url: str = field(
         default="",
@@ -138,6 +144,18 @@ class Settings:
     runs_at_once: int | None = field(
         default=3,
         metadata=_option("PYSCRAI_RUNS_AT_ONCE", "runs of one person that play at once, or `none`", _count_or_none),
+    )
+    fair_by: Literal["run", "owner"] = field(
+        default="run",
+        metadata=_option("PYSCRAI_FAIR_BY", "what shares a lane evenly: every run, or every owner of runs", _fair_by),
+    )
+    most_queued: int | None = field(
+        default=1_000_000,
+        metadata=_option(
+            "PYSCRAI_MOST_QUEUED",
+            "events that wait in a lane before producers are told to wait, or `none`",
+            _count_or_none,
+        ),
     )
     default_model: str = field(
         default="rehearsal", metadata=_option("PYSCRAI_DEFAULT_MODEL", "model where none is named")

@@ -6,6 +6,7 @@ Versions never change, so each process remembers those it has read.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -35,6 +36,19 @@ LIMIT 1
 VERSION = """
 SELECT v.id AS version_id, t.id AS template_id, t.type, t.name, v.version, v.title, v.sha256, v.canonical
 FROM template_versions v JOIN templates t ON t.id = v.template_id
+"""
+# Many names at once, each of an owner.
+FIND_TYPES = """
+SELECT wanted.place, v.id FROM unnest($1::text[], $2::text[], $3::uuid[], $4::int[])
+  WITH ORDINALITY AS wanted (owner, name, id, version, place)
+CROSS JOIN LATERAL (
+  SELECT t.id, t.latest FROM templates t
+  WHERE t.type = 'event-types' AND (t.owner = wanted.owner OR t.visibility = 'shared') AND t.archived_at IS NULL
+    AND (t.id = wanted.id OR t.name = wanted.name)
+  ORDER BY (t.id = wanted.id) IS NOT TRUE, CASE t.owner WHEN wanted.owner THEN 0 WHEN 'builtin' THEN 2 ELSE 1 END, t.id
+  LIMIT 1
+) AS found
+JOIN template_versions v ON v.template_id = found.id AND v.version = coalesce(wanted.version, found.latest)
 """
 AT_VERSION = VERSION + "WHERE v.template_id = $1 AND v.version = $2"
 BY_ID = VERSION + "WHERE v.id = $1"
@@ -115,6 +129,18 @@ async def resolve(
     if found is None:
         raise NotFound(f"{ONE[type]} {row['name']!r} has no version {wanted}; the latest is {row['latest']}")
     return _remembered.keep(_pin(found))
+
+
+async def event_types(conn: Connection, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Pin]:
+    """What names mean for owners, as `resolve` finds it, for pairs (owner, name), in one look; those that there are."""
+    if not wanted:
+        return {}
+    names = [split_version(name) for _, name in wanted]
+    rows = await conn.fetch(
+        FIND_TYPES, [owner for owner, _ in wanted], [name for name, _ in names],
+        [as_id(name) for name, _ in names], [version for _, version in names],
+    )  # fmt: skip
+    return {wanted[row["place"] - 1]: await by_version(conn, row["id"]) for row in rows}
 
 
 async def by_version(conn: Connection, version_id: UUID) -> Pin:

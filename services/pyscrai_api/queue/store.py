@@ -16,6 +16,7 @@ from uuid import UUID
 from pyscrai.contract.events import Finished
 from pyscrai.domain.work import BUILT_IN_LANES
 from pyscrai_api.database import Connection
+from pyscrai_api.queue.fairness import Fairness, Seen
 from pyscrai_api.queue.statements import sql
 from pyscrai_api.queue.states import Ended, Live
 
@@ -169,15 +170,35 @@ async def enqueue_step(
     owner: str,
     max_failures: int,
     max_losses: int,
+    fairness: Fairness | None = None,
 ) -> tuple[list[int], int]:
-    """Insert the events of a step in one statement. Returns their ids, in order, and the run's new last pass."""
+    """Insert the events of a step in one statement. Returns their ids, in order, and the run's new last pass.
+
+    `fairness`: what this process remembers of lanes; without it they are looked at from the bottom.
+    """
+    fairness = fairness or Fairness()
     columns = zip(
         *((r.ordinal, r.event_type, r.lane, r.seat, r.turn, r.phase, r.payload, r.priority, r.state) for r in rows),
         strict=True,
     )
     arrays = [list(column) for column in columns]
-    made = await conn.fetch(sql("enqueue", "step"), run_id, step, last_pass, owner, *arrays, max_failures, max_losses)
+    places = fairness.places(owner, ((row.lane, 9 - row.priority) for row in rows))
+    made = await conn.fetch(
+        sql("enqueue", "step"), run_id, step, last_pass, owner, *arrays, max_failures, max_losses,
+        *places, fairness.by_owner,
+    )  # fmt: skip
+    by_place: dict[tuple[str, int], list[Any]] = {}
+    for row in made:
+        by_place.setdefault((row["lane"], row["rank"]), []).append(row)
+    for (lane, rank), rows_there in by_place.items():
+        fairness.saw(lane, rank, seen_of(rows_there))
     return [row["id"] for row in made], max((row["pass"] for row in made), default=last_pass)
+
+
+def seen_of(rows: Sequence[Any]) -> Seen:
+    """What an enqueue saw of a lane and rank, from the rows that it made there (state, pass, low, found)."""
+    given = [row["pass"] for row in rows if row["state"] == Live.READY]
+    return Seen(rows[0]["low"], rows[0]["found"], min(given, default=None), max(given, default=None))
 
 
 async def lock_rows(conn: Connection, *groups: Sequence[Item]) -> None:

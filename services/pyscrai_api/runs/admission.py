@@ -107,4 +107,4 @@ class Admission:
         except PolicyError as error:
             raise Unprocessable("policy_error", f"the scenario cannot begin: {error}") from None
         run.status, run.reason = "running", None
-        await write(run, plan, first)
+        await write(run, plan, first, self._places.fairness)

@@ -22,6 +22,7 @@ from pyscrai.domain.state import State
 from pyscrai.domain.work import Result, Work
 from pyscrai_api.database import Connection
 from pyscrai_api.errors import from_exception
+from pyscrai_api.queue.fairness import Fairness
 from pyscrai_api.queue.lanes import lane_of_run
 from pyscrai_api.queue.states import Live
 from pyscrai_api.queue.store import NewRow, enqueue_step
@@ -55,11 +56,12 @@ class StepError(Exception):
 
 
 class Committer:
-    """Commits steps. `plans` and `folds` are this process's caches."""
+    """Commits steps. `plans`, `folds` and `fairness` are what this process remembers."""
 
-    def __init__(self, plans: Plans, folds: Folds) -> None:
+    def __init__(self, plans: Plans, folds: Folds, fairness: Fairness) -> None:
         self._plans = plans
         self._folds = folds
+        self._fairness = fairness
 
     async def commit(self, run: LockedRun) -> Committed:
         """Commit the run's step, of which nothing is open any more; the caller saves the run afterwards.
@@ -75,7 +77,7 @@ class Committer:
             n = await place_in_step(run.conn, run.id, run.at_seq) + 1 if run.branching else 0
             move = advance(plan, state, results, seq=run.last_seq, step=run.step, n=n, inputs=injected)
             await keep_documents(run.conn, run.id, to_keep(results))
-            return await write(run, plan, move)
+            return await write(run, plan, move, self._fairness)
         except Exception as error:
             if from_exception(error).status == 503:
                 raise
@@ -87,14 +89,14 @@ class Committer:
         self._folds.keep(run_id, done.at_seq, done.state, done.entries)
 
 
-async def write(run: LockedRun, plan: Plan, move: Advance) -> Committed:
+async def write(run: LockedRun, plan: Plan, move: Advance, fairness: Fairness) -> Committed:
     """Append the story, open the next step or end the run. Shared by the first step and every later one."""
     run.append(move.entries)
     run.turn, run.step, run.at_seq = move.state.turn, run.step + 1, run.last_seq
     if _turn_ended(move.entries):
         await store(run.conn, run.id, move.state)
     if move.work:
-        await _enqueue(run, plan, move.work)
+        await _enqueue(run, plan, move.work, fairness)
         if halt := move.halt:
             message = f"a check that halts the run found: {'; '.join(halt)[:2000]}. Resume it to go on all the same."
             run.stop("paused", "run_paused", Trouble(code="halted_by_check", message=message))
@@ -104,7 +106,7 @@ async def write(run: LockedRun, plan: Plan, move: Advance) -> Committed:
     return Committed(state=move.state, at_seq=run.at_seq, entries=move.entries)
 
 
-async def _enqueue(run: LockedRun, plan: Plan, work: list[Work]) -> None:
+async def _enqueue(run: LockedRun, plan: Plan, work: list[Work], fairness: Fairness) -> None:
     by_people = await asking.of_step(run, plan, work, run.step)
     rows = [
         NewRow(
@@ -129,6 +131,7 @@ async def _enqueue(run: LockedRun, plan: Plan, work: list[Work]) -> None:
         owner=run.owner,
         max_failures=plan.choices.max_failures,
         max_losses=plan.choices.max_losses,
+        fairness=fairness,
     )
     run.phase, run.open = work[0].phase, len(rows)
     await asking.ask(run, work, ids, by_people)

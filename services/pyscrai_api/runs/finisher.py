@@ -22,6 +22,7 @@ from pyscrai_api.money.bills import log_bills
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.queue import people, store
 from pyscrai_api.queue.deferring import put_off
+from pyscrai_api.queue.fairness import Fairness
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure, Validator
 from pyscrai_api.runs import asking
@@ -41,13 +42,15 @@ _DEAD = "SELECT id, event_type, seat FROM events WHERE id = ANY($1) ORDER BY id"
 class RunEvents:
     """The queue's port into runs (`queue.ports.RunFinisher`), and the transactions that `control` shares."""
 
-    def __init__(self, pool: Pool, bell: Bell, plans: Plans, claims: Claims, terms: Terms, folds: Folds) -> None:
+    def __init__(
+        self, pool: Pool, bell: Bell, plans: Plans, claims: Claims, terms: Terms, folds: Folds, fairness: Fairness
+    ) -> None:
         self._pool = pool
         self._bell = bell
         self._plans = plans
         self._claims = claims
         self._terms = terms
-        self.committer = Committer(plans, folds)
+        self.committer = Committer(plans, folds, fairness)
         self.places_changed = asyncio.Event()
         self.deadlines_changed = asyncio.Event()
 

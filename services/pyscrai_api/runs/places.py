@@ -7,11 +7,12 @@ frees its place without that lock: a count can then only be too high for a momen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from pyscrai.contract.runs import Trouble
 from pyscrai_api.database import Connection
+from pyscrai_api.queue.fairness import Fairness
 
 # The two-number form, so that it never meets the migrations' lock. Owners whose names meet in one number only wait.
 _KIND = 0x72756E73
@@ -37,9 +38,10 @@ async def lock_owner_of(conn: Connection, run_id: UUID) -> None:
 
 @dataclass(frozen=True)
 class Places:
-    """`at_once`: how many runs of one owner may play; None: as many as there are."""
+    """`at_once`: how many runs of one owner may play; None: as many as there are. `fairness`: how they share lanes."""
 
     at_once: int | None
+    fairness: Fairness = field(default_factory=Fairness)
 
     async def full(self, conn: Connection, owner: str, run_id: UUID, *, in_turn: bool = False) -> Trouble | None:
         """Why this run cannot play now, if it cannot. The caller holds the owner's lock.

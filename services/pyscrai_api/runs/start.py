@@ -29,6 +29,8 @@ from pyscrai_api.database import Connection
 from pyscrai_api.errors import Invalid, NotFound, Unprocessable
 from pyscrai_api.ids import new_id
 from pyscrai_api.money.prices import how_to_declare, price_of
+from pyscrai_api.queue.entrance import Entrance
+from pyscrai_api.queue.lanes import lane_of_run
 from pyscrai_api.runs.commit import Committed, write
 from pyscrai_api.runs.locked import LockedRun, lock
 from pyscrai_api.runs.places import Places, lock_owner
@@ -66,12 +68,14 @@ async def start_run(
     owner: str,
     default_limit: Decimal | None,
     prices: Mapping[str, Price],
+    entrance: Entrance | None = None,
 ) -> tuple[LockedRun, Committed | None]:
     """Create a run and open its first step, inside the caller's transaction; the caller saves the run.
 
     Where as many of the owner's runs play as may at once, it is pending, and has no step yet.
 
-    Raises NotFound, Invalid (with JSON Pointers), or Unprocessable (`unpriced_model`, `limit_required`).
+    Raises NotFound, Invalid (with JSON Pointers), or Unprocessable (`unpriced_model`, `limit_required`); with
+    `entrance`, QueueFull where a lane that it needs is full.
     """
     pin = await catalog.resolve(conn, "scenarios", wanted.scenario, wanted.version, owner=owner)
     choices = wanted.choices
@@ -83,6 +87,8 @@ async def start_run(
     check_results(plan)
     limit = default_limit if choices.limit is None else None if choices.limit == "none" else choices.limit
     check_money(plan, limit, prices)
+    if entrance is not None:
+        await entrance.check(conn, {lane_of_run(kind.lane, wanted.pool) for kind in plan.event_types.values()})
     opening = Opening(pin=pin, pins=pins, plan=plan, owner=owner, pool=wanted.pool, limit=limit)
     return await open_run(conn, plans, places, opening)
 
@@ -99,7 +105,7 @@ async def open_run(
     except PolicyError as error:
         raise Unprocessable("policy_error", f"the scenario cannot begin: {error}") from None
     run = await create(conn, plans, places, opening)
-    return run, await write(run, opening.plan, first) if run.running else None
+    return run, await write(run, opening.plan, first, places.fairness) if run.running else None
 
 
 async def create(conn: Connection, plans: Plans, places: Places, opening: Opening) -> LockedRun:

@@ -17,6 +17,7 @@ PyScrAIError
         ├── IdempotencyMismatch     422 idempotency_mismatch
         ├── LimitRequired           422 limit_required
         ├── UnpricedModel           422 unpriced_model
+        ├── QueueFull               429 queue_full
         ├── Unavailable             503 unavailable, and gateways that answer in the API's place
         └── InternalError           500 internal
 """
@@ -104,6 +105,10 @@ class UnpricedModel(ApiError):
     """No price is known for the model."""
 
 
+class QueueFull(ApiError):
+    """A lane has as much to do as may wait in it: nothing was done; try again after `retry_after` seconds."""
+
+
 class Unavailable(ApiError):
     """The API stands, but cannot work now (its database does not answer, or is full)."""
 
@@ -125,6 +130,7 @@ BY_CODE: Mapping[str, type[ApiError]] = {
     "invalid_move": InvalidMove,
     "limit_required": LimitRequired,
     "unpriced_model": UnpricedModel,
+    "queue_full": QueueFull,
     "unavailable": Unavailable,
     "internal": InternalError,
 }

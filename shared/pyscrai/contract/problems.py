@@ -21,6 +21,7 @@ Code = Literal[
     "limit_required",  # 422 a priced model without a limit
     "invalid_move",  # 422 a person's move does not fit its form; `errors` says where
     "unpriced_model",  # 422 no price is known for the model
+    "queue_full",  # 429 a lane has as much to do as may wait in it; `lane`, `depth`, `limit`, and Retry-After
     "unavailable",  # 503 the database does not answer, or is full
     "internal",  # 500
 ]

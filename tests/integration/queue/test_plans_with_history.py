@@ -51,6 +51,7 @@ EXPECTED = {
     sql("claim", "leased"): PRIMARY,
     sql("enqueue", "step"): "ix_queue_ready",
     sql("enqueue", "loose"): "ix_queue_ready",
+    sql("enqueue", "once"): "ix_queue_ready",
     sql("finish", "lock"): PRIMARY,
     sql("finish", "succeed"): PRIMARY,
     sql("finish", "succeed_late"): "pk_attempts|attempts_pkey",

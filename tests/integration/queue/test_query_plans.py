@@ -80,6 +80,7 @@ PRIMARY = "queue_pkey|pk_queue"
         (sql("claim", "peek"), "ix_queue_ready"),
         (sql("enqueue", "step"), "ix_queue_ready"),
         (sql("enqueue", "loose"), "ix_queue_ready"),
+        (sql("enqueue", "once"), "ix_queue_ready"),
         (sql("finish", "quick"), PRIMARY),
         (sql("finish", "succeed"), PRIMARY),
         (sql("finish", "fail"), PRIMARY),

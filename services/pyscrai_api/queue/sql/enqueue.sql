@@ -1,18 +1,33 @@
 -- New events with their queue rows, in one statement. Identities are drawn first, because the queue row needs them.
--- pass = max(lowest ready pass of the lane and priority, the key's last) + 1: fairness is decided here, so that a
--- claim stays one index range scan.
+-- pass = max(lowest ready pass of the lane and rank, the key's last) + stride: fairness is decided here, so that a claim
+-- stays one index range scan (queue/fairness.py, docs/fairness.md). The look-up begins at a floor, so that it does not
+-- walk dead entries. Where it finds nothing, the highest pass that this process knows stands for it, and where that
+-- knows none, the furthest of the runs that play. `fair_by=owner`: each event advances its key by as many keys as its
+-- owner has, so that an owner of many runs gets what an owner of one gets.
+-- Arrays are (SELECT $n): else the planner counts them, finds a plan for so many cheaper, and plans each time anew.
 
--- name: step  the events of one step of a run; $1 run, $2 step, $3 the run's last pass, $4 owner
+-- name: step  the events of one step of a run: $1 run, $2 step, $3 the run's last pass, $4 owner, $16 lanes,
+-- $17 ranks, $18 floors, $19 tops, $20 further keys of the owner, $21 whether owners share evenly
 WITH item AS MATERIALIZED (
-  SELECT nextval(pg_get_serial_sequence('events', 'id')) AS id, i.*
-  FROM unnest($5::int[], $6::text[], $7::text[], $8::text[], $9::int[], $10::text[], $11::text[], $12::smallint[],
-              $13::smallint[])
+  SELECT nextval('events_id_seq'::regclass) AS id, i.*
+  FROM unnest((SELECT $5::int[]), $6::text[], $7::text[], $8::text[], $9::int[], $10::text[], $11::text[],
+              $12::smallint[], $13::smallint[])
     AS i (ordinal, event_type, lane, seat, turn, phase, payload, priority, state)
 ), low AS MATERIALIZED (
-  SELECT place.lane, place.priority, coalesce((
-    SELECT q.pass FROM queue q WHERE q.lane = place.lane AND q.state = 2 AND q.rank = (9 - place.priority)::smallint
-    ORDER BY q.pass LIMIT 1), 0) AS pass
-  FROM (SELECT DISTINCT lane, priority FROM item) AS place
+  SELECT seen.lane, seen.rank, seen.pass IS NOT NULL AS found,
+    coalesce(seen.pass, seen.top, (SELECT max(r.last_pass) FROM runs r WHERE r.status = 'running'), 0) AS pass,
+    CASE WHEN $21::bool THEN greatest(1, seen.more + (
+      SELECT count(*) FROM (SELECT FROM runs r WHERE r.owner = $4 AND r.status = 'running' LIMIT 1000) AS running
+    )) ELSE 1 END AS stride
+  FROM (
+    SELECT place.*, (
+      SELECT q.pass FROM queue q
+      WHERE q.lane = place.lane AND q.state = 2 AND q.rank = place.rank AND q.pass >= place.floor
+      ORDER BY q.pass LIMIT 1) AS pass
+    FROM unnest((SELECT $16::text[]), $17::smallint[], $18::bigint[], $19::bigint[], $20::int[])
+      AS place (lane, rank, floor, top, more)
+    OFFSET 0
+  ) AS seen
 ), made AS (
   INSERT INTO events (id, run_id, step, ordinal, event_type, turn, phase, seat, priority, payload, owner, created_by)
   OVERRIDING SYSTEM VALUE
@@ -20,37 +35,86 @@ WITH item AS MATERIALIZED (
 ), queued AS (
   INSERT INTO queue (id, run_id, lane, event_type, state, rank, pass, max_failures, max_losses)
   SELECT item.id, $1, item.lane, item.event_type, item.state, 9 - item.priority,
-    greatest(low.pass, $3) + row_number() OVER (ORDER BY item.ordinal), $14, $15
-  FROM item JOIN low ON low.lane = item.lane AND low.priority = item.priority
-  RETURNING id, pass
+    greatest(low.pass, $3) + low.stride * row_number() OVER (ORDER BY item.ordinal), $14, $15
+  FROM item JOIN low ON low.lane = item.lane AND low.rank = 9 - item.priority
+  RETURNING id, lane, state, rank, pass
 )
-SELECT queued.id, queued.pass FROM queued JOIN item ON item.id = queued.id ORDER BY item.ordinal;
+SELECT queued.*, low.pass AS low, low.found
+FROM queued JOIN item ON item.id = queued.id JOIN low ON low.lane = queued.lane AND low.rank = queued.rank
+ORDER BY item.ordinal;
 
--- name: loose  events without a run; $1 owner. A dedupe_key that is taken makes nothing: `deduped` finds what is there
-WITH item AS MATERIALIZED (
-  SELECT nextval(pg_get_serial_sequence('events', 'id')) AS id, i.*
-  FROM unnest($2::text[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::int[])
-    WITH ORDINALITY AS i (event_type, lane, priority, payload, model, dedupe_key, run_at, max_failures, place)
-), low AS MATERIALIZED (
-  SELECT place.lane, place.priority, coalesce((
-    SELECT q.pass FROM queue q WHERE q.lane = place.lane AND q.state = 2 AND q.rank = (9 - place.priority)::smallint
-    ORDER BY q.pass LIMIT 1), 0) AS pass
-  FROM (SELECT DISTINCT lane, priority FROM item) AS place
+-- name: loose  events without a run that have in common: $1 owner, $2 lane, $3 rank, $4 event type, $5 model, $6
+-- max_failures. Of the lane: $7 floor, $8 top, and of its owner there $9 last pass, $10 that of those that have a time, and $11
+-- whether owners share evenly. Each: $12 its number, $13 payload, $14 run_at
+WITH low AS MATERIALIZED (
+  SELECT seen.pass IS NOT NULL AS found,
+    coalesce(seen.pass, $8::bigint, (SELECT max(r.last_pass) FROM runs r WHERE r.status = 'running'), 0) AS pass,
+    CASE WHEN $11::bool THEN 1 + (
+      SELECT count(*) FROM (SELECT FROM runs r WHERE r.owner = $1 AND r.status = 'running' LIMIT 1000) AS running
+    ) ELSE 1 END AS stride
+  FROM (
+    SELECT (
+      SELECT q.pass FROM queue q WHERE q.lane = $2 AND q.state = 2 AND q.rank = $3::smallint AND q.pass >= $7::bigint
+      ORDER BY q.pass LIMIT 1) AS pass
+    OFFSET 0
+  ) AS seen
+), item AS MATERIALIZED (
+  SELECT nextval('events_id_seq'::regclass) AS id, i.*
+  FROM unnest((SELECT $12::int[]), $13::text[], $14::timestamptz[]) AS i (number, payload, run_at)
 ), made AS (
-  INSERT INTO events (id, event_type, priority, payload, model, dedupe_key, owner, created_by)
+  INSERT INTO events (id, event_type, priority, payload, model, owner, created_by)
   OVERRIDING SYSTEM VALUE
-  SELECT id, event_type, priority, payload, model, dedupe_key, $1, $1 FROM item
+  SELECT id, $4, 9 - $3, payload, $5, $1, $1 FROM item
+), queued AS (
+  INSERT INTO queue (id, lane, event_type, state, rank, pass, run_at, max_failures)
+  SELECT item.id, $2, $4, CASE WHEN item.run_at > now() THEN 1 ELSE 2 END, $3,
+    greatest(low.pass, CASE WHEN item.run_at IS NULL THEN $9::bigint ELSE $10::bigint END) + low.stride * item.number,
+    item.run_at, $6
+  FROM item CROSS JOIN low
+  RETURNING id, state, pass
+)
+SELECT queued.*, low.pass AS low, low.found, now() AS created_at FROM queued CROSS JOIN low;
+
+-- name: once  as `loose`, where some have a dedupe_key ($15): one that is taken makes nothing, and `deduped` finds what is
+-- there. Apart, because a conflict that may come costs every row more
+WITH low AS MATERIALIZED (
+  SELECT seen.pass IS NOT NULL AS found,
+    coalesce(seen.pass, $8::bigint, (SELECT max(r.last_pass) FROM runs r WHERE r.status = 'running'), 0) AS pass,
+    CASE WHEN $11::bool THEN 1 + (
+      SELECT count(*) FROM (SELECT FROM runs r WHERE r.owner = $1 AND r.status = 'running' LIMIT 1000) AS running
+    ) ELSE 1 END AS stride
+  FROM (
+    SELECT (
+      SELECT q.pass FROM queue q WHERE q.lane = $2 AND q.state = 2 AND q.rank = $3::smallint AND q.pass >= $7::bigint
+      ORDER BY q.pass LIMIT 1) AS pass
+    OFFSET 0
+  ) AS seen
+), item AS MATERIALIZED (
+  SELECT nextval('events_id_seq'::regclass) AS id, i.*
+  FROM unnest((SELECT $12::int[]), $13::text[], $14::timestamptz[], $15::text[]) AS i (number, payload, run_at, dedupe_key)
+), made AS (
+  INSERT INTO events (id, event_type, priority, payload, model, owner, created_by, dedupe_key)
+  OVERRIDING SYSTEM VALUE
+  SELECT id, $4, 9 - $3, payload, $5, $1, $1, dedupe_key FROM item
+  ORDER BY dedupe_key -- so that two that make the same never wait for each other
   ON CONFLICT (owner, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
   RETURNING id
 ), queued AS (
   INSERT INTO queue (id, lane, event_type, state, rank, pass, run_at, max_failures)
-  SELECT item.id, item.lane, item.event_type, CASE WHEN item.run_at > now() THEN 1 ELSE 2 END, 9 - item.priority,
-    low.pass + 1, item.run_at, item.max_failures
-  FROM made JOIN item ON item.id = made.id JOIN low ON low.lane = item.lane AND low.priority = item.priority
-  RETURNING id, lane, state, rank, pass
+  SELECT item.id, $2, $4, CASE WHEN item.run_at > now() THEN 1 ELSE 2 END, $3,
+    greatest(low.pass, CASE WHEN item.run_at IS NULL THEN $9::bigint ELSE $10::bigint END) + low.stride * item.number,
+    item.run_at, $6
+  FROM made JOIN item ON item.id = made.id CROSS JOIN low
+  RETURNING id, state, pass
 )
-SELECT item.place, queued.id, queued.lane, queued.state, queued.rank, queued.pass
-FROM queued JOIN item ON item.id = queued.id ORDER BY item.place;
+SELECT item.number, item.run_at IS NOT NULL AS timed, queued.*, low.pass AS low, low.found, now() AS created_at
+FROM queued JOIN item ON item.id = queued.id CROSS JOIN low;
 
 -- name: deduped  what is there under dedupe keys
 SELECT dedupe_key, id FROM events WHERE owner = $1 AND dedupe_key = ANY($2::text[]);
+
+-- name: depth  how much waits in a lane, counted up to $2 of each kind. A table of few pages says it without counting: a
+-- row takes more than 80 bytes
+SELECT CASE WHEN pg_relation_size('queue') / 80 * 2 < $2::bigint THEN pg_relation_size('queue') / 80 ELSE
+  (SELECT count(*) FROM (SELECT FROM queue q WHERE q.lane = $1 AND q.state = 2 LIMIT $2 + 1) AS ready)
+  + (SELECT count(*) FROM (SELECT FROM queue q WHERE q.state = 1 AND q.lane = $1 LIMIT $2 + 1) AS scheduled) END;

@@ -1,0 +1,150 @@
+"""How full each lane is, as far as producers have to know: they are told to wait where too much waits already.
+
+Nothing is counted per enqueue. A lane is counted at most once per interval, and only where somebody posts to it; in
+between its depth is that count and what this process has posted since. While the whole table is so small that no lane
+can be half full, its size stands for the count. Near the limit the interval is short, and long where counting takes
+long. So one process never goes beyond the limit; of several, each may post as much as was free at its last count:
+together they exceed it by at most what the others post in one interval. Consumers shrink the depth at the next count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import ceil
+
+import structlog
+
+from pyscrai_api.database import Connection, Pool
+from pyscrai_api.errors import QueueFull
+from pyscrai_api.queue.statements import sql
+
+log = structlog.get_logger()
+
+FAR, NEAR = 5.0, 0.25
+"""Seconds between two counts: of a lane that is less than half full, and of a fuller one at least."""
+COST, SLOWEST = 20.0, 10.0
+"""Of a fuller one: so many times as long as counting took, but at most so many seconds."""
+FIRST_WAIT, LONGEST_WAIT = 5, 60
+"""Retry-After where no drain has been seen yet, and at most."""
+LANES = 1000
+
+
+@dataclass(slots=True)
+class Fill:
+    """A lane as this process knows it. `counted` at the time `at`, which took `cost` seconds; `drain`: how many events
+    per second leave it, None where only one count has been made."""
+
+    counted: int
+    at: float
+    cost: float
+    posted: int = 0
+    drain: float | None = None
+
+    @property
+    def depth(self) -> int:
+        return self.counted + self.posted
+
+
+class Filling:
+    """Of one process. `most`: how much may wait in a lane; None: any number."""
+
+    def __init__(self, pool: Pool, most: int | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._pool = pool
+        self.most = most
+        self._clock = clock
+        self._lanes: OrderedDict[str, Fill] = OrderedDict()
+        self._looking: dict[str, asyncio.Task[None]] = {}
+        self._one_counts = asyncio.Lock()
+
+    @property
+    def lanes(self) -> Mapping[str, Fill]:
+        """Those that somebody posted to, as far as they are known here."""
+        return self._lanes
+
+    async def admit(self, conn: Connection, wanted: Mapping[str, int]) -> None:
+        """Events that are about to be enqueued, by lane. Raises QueueFull where a lane has no room for them all."""
+        if self.most is None:
+            return
+        for lane, count in wanted.items():
+            await self._room(conn, lane, count)
+        for lane, count in wanted.items():
+            self._lanes[lane].posted += count
+
+    async def check(self, conn: Connection, lanes: set[str]) -> None:
+        """Whether more work may begin that goes to these lanes. Raises QueueFull where one of them is full."""
+        if self.most is not None:
+            for lane in sorted(lanes):
+                await self._room(conn, lane, 1)
+
+    async def close(self) -> None:
+        """Wait for counts that are under way."""
+        await asyncio.gather(*self._looking.values(), return_exceptions=True)
+
+    async def _room(self, conn: Connection, lane: str, count: int) -> None:
+        assert self.most is not None
+        fill = self._lanes.get(lane)
+        if fill is not None and fill.depth + count <= self.most:
+            if self._stale(fill):
+                self._look(lane)  # nobody waits for it
+        else:
+            async with self._one_counts:
+                fill = self._lanes.get(lane)
+                if fill is None or self._stale(fill):
+                    fill = await self._count(conn, lane)
+            if fill.depth + count > self.most:
+                raise self._full(lane, fill, count)
+        self._lanes.move_to_end(lane)
+
+    def _full(self, lane: str, fill: Fill, count: int) -> QueueFull:
+        assert self.most is not None
+        if count > self.most:
+            seconds = LONGEST_WAIT
+        elif fill.drain is None:
+            seconds = FIRST_WAIT
+        else:
+            over = fill.depth + count - self.most
+            seconds = ceil(min(LONGEST_WAIT, over / fill.drain)) if fill.drain > 0 else LONGEST_WAIT
+        return QueueFull(lane, fill.depth, self.most, max(1, seconds))
+
+    def _stale(self, fill: Fill) -> bool:
+        return self._clock() - fill.at >= self._interval(fill)
+
+    def _interval(self, fill: Fill) -> float:
+        assert self.most is not None
+        if fill.depth * 2 < self.most:
+            return FAR
+        return min(SLOWEST, max(NEAR, COST * fill.cost))
+
+    def _look(self, lane: str) -> None:
+        """Count a lane beside what goes on, unless somebody is at it."""
+        if lane not in self._looking:
+            self._looking[lane] = asyncio.create_task(self._count_again(lane), name=f"filling:{lane}")
+
+    async def _count_again(self, lane: str) -> None:
+        try:
+            # The connection first: who counts and holds the lock never waits for one.
+            async with self._pool.acquire() as conn, self._one_counts:
+                await self._count(conn, lane)
+        except Exception as error:  # the next one that posts looks again
+            log.warning("lane_not_counted", lane=lane, error=str(error) or type(error).__name__)
+        finally:
+            del self._looking[lane]
+
+    async def _count(self, conn: Connection, lane: str) -> Fill:
+        before = self._lanes.get(lane)
+        posted = 0 if before is None else before.posted
+        began = self._clock()
+        counted: int = await conn.fetchval(sql("enqueue", "depth"), lane, self.most)
+        now = self._clock()
+        fill = Fill(counted, now, now - began)
+        if before is not None:
+            fill.posted = before.posted - posted  # while it was counted: perhaps among those, never forgotten
+            fill.drain = (before.counted + posted - counted) / max(0.001, now - before.at)
+        self._lanes[lane] = fill
+        if len(self._lanes) > LANES:
+            self._lanes.popitem(last=False)
+        return fill

@@ -1,0 +1,189 @@
+"""Posting events without a run. Requests without an Idempotency-Key that come together go into one statement."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyscrai.contract.events import NewEvent
+from pyscrai_api.catalog import store as catalog
+from pyscrai_api.database import Connection
+from pyscrai_api.errors import ApiError, TooLarge, Unavailable, from_exception
+from pyscrai_api.idempotency import Answer, Key, once
+from pyscrai_api.queue.entrance import MOST_WAITING, Entrance
+from pyscrai_api.queue.fairness import Fairness
+from pyscrai_api.queue.inserting import Answers, Made, insert
+from pyscrai_api.queue.notify import Bell
+from pyscrai_api.queue.preparing import Draft, Prepared, drafts, prepared
+from pyscrai_api.queue.reading import event_texts
+from pyscrai_api.queue.store import Woken, first_of_lanes
+
+MOST_POSTED = 1000
+FEW = 100
+"""So many events of a request may go into a statement with those of others."""
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    """A request that waits for the next statement."""
+
+    owner: str
+    drafts: list[Draft]
+    many: bool
+    answer: asyncio.Future[Answer]
+
+
+class Posting:
+    """Of one process."""
+
+    def __init__(self, bell: Bell, entrance: Entrance, fairness: Fairness) -> None:
+        self._bell = bell
+        self._entrance = entrance
+        self._fairness = fairness
+        self._waiting: deque[_Waiting] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    async def post(self, owner: str, posted: Sequence[NewEvent], key: Key | None, *, many: bool) -> Answer:
+        """Enqueue events. 201 with the events; one whose dedupe_key is taken is answered with what is there (200).
+
+        Raises Invalid, TooLarge; QueueFull where they have no room in their lane.
+        """
+        if len(posted) > MOST_POSTED:
+            raise TooLarge(f"{len(posted)} events; {MOST_POSTED} may be posted at once")
+        new = drafts(posted, many=many)
+        if key is not None:
+            return await self._once(owner, new, key, many)
+        if len(new) <= FEW and not any(item.dedupe_key is not None for item in posted):
+            return await self._together(_Waiting(owner, new, many, asyncio.get_running_loop().create_future()))
+        async with self._entrance.connection() as conn:
+            items, made, ready = await self._one(conn, owner, new)
+            self._ring(ready)
+            return await _answer(conn, owner, items, made, many)
+
+    async def close(self) -> None:
+        """Wait for what has been taken on."""
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _once(self, owner: str, new: list[Draft], key: Key, many: bool) -> Answer:
+        woken: list[Woken] = []
+
+        async def work() -> Answer:
+            items, made, ready = await self._one(conn, owner, new)
+            woken.extend(ready)
+            return await _answer(conn, owner, items, made, many)
+
+        async with self._entrance.connection() as conn, conn.transaction():
+            answer = await once(conn, key, work)
+        self._ring(woken)
+        return answer
+
+    # ── together ──
+
+    async def _together(self, request: _Waiting) -> Answer:
+        """In the next statement, with what else has come when the one that is under way is done."""
+        if len(self._waiting) >= MOST_WAITING:
+            raise Unavailable("very many requests wait here to bring work; try again")
+        self._waiting.append(request)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._serve(), name="posting")
+        return await request.answer
+
+    async def _serve(self) -> None:
+        while self._waiting:
+            requests, events = [], 0
+            while self._waiting and events + len(self._waiting[0].drafts) <= MOST_POSTED:
+                request = self._waiting.popleft()
+                if not request.answer.done():  # else whoever asked has gone
+                    requests.append(request)
+                    events += len(request.drafts)
+            await self._serve_all(requests)
+
+    async def _serve_all(self, requests: list[_Waiting]) -> None:
+        """Answer each; where together it does not go, each by itself, so that none suffers from another."""
+        try:
+            async with self._entrance.connection() as conn:
+                await self._post(conn, requests)
+        except Exception as error:
+            if len(requests) > 1 and from_exception(error).status != 503:
+                for request in requests:
+                    await self._serve_all([request])
+                return
+            for request in requests:
+                _refuse(request, error)
+
+    async def _post(self, conn: Connection, requests: list[_Waiting]) -> None:
+        found = await self._prepare(conn, [(request.owner, request.drafts) for request in requests])
+        able: list[tuple[_Waiting, list[Prepared]]] = []
+        for request, items in zip(requests, found, strict=True):
+            try:
+                if isinstance(items, Exception):
+                    raise items
+                await self._admit(conn, items)
+            except ApiError as error:
+                _refuse(request, error)
+            else:
+                able.append((request, items))
+        if not able:
+            return
+        made, ready = await insert(conn, [item for _, items in able for item in items], self._fairness)
+        self._ring(ready)
+        answers, rest = Answers(), iter(made)
+        for request, items in able:
+            texts = [answers.json(item, next(rest)) for item in items]
+            if not request.answer.done():
+                request.answer.set_result(_answer_of(texts, request.many, fresh=True))
+
+    # ── what both share ──
+
+    async def _prepare(
+        self, conn: Connection, requests: Sequence[tuple[str, list[Draft]]]
+    ) -> list[list[Prepared] | ApiError]:
+        """The events of each request in their lanes, or what is wrong with it; one look into the catalog for all."""
+        names = dict.fromkeys(
+            (owner, draft.wanted.event_type) for owner, new in requests for draft in new if draft.needs_type
+        )
+        types = await catalog.event_types(conn, list(names))
+        found: list[list[Prepared] | ApiError] = []
+        for owner, new in requests:
+            try:
+                found.append(prepared(owner, new, types))
+            except ApiError as error:
+                found.append(error)
+        return found
+
+    async def _one(
+        self, conn: Connection, owner: str, new: list[Draft]
+    ) -> tuple[list[Prepared], list[Made], list[Woken]]:
+        (items,) = await self._prepare(conn, [(owner, new)])
+        if isinstance(items, ApiError):
+            raise items
+        await self._admit(conn, items)
+        return items, *await insert(conn, items, self._fairness)
+
+    async def _admit(self, conn: Connection, items: Sequence[Prepared]) -> None:
+        await self._entrance.admit(conn, Counter(item.kind.stream.lane for item in items))
+
+    def _ring(self, ready: Sequence[Woken]) -> None:
+        for lane, place in first_of_lanes(ready).items():
+            self._bell.ring_lane(lane, place)
+
+
+def _refuse(request: _Waiting, error: Exception) -> None:
+    if not request.answer.done():
+        request.answer.set_exception(error)
+        request.answer.exception()  # seen, also where whoever asked has gone
+
+
+async def _answer(conn: Connection, owner: str, items: Sequence[Prepared], made: Sequence[Made], many: bool) -> Answer:
+    """What is new is written from what is known of it, what was there already is read."""
+    old = await event_texts(conn, owner, [one.id for one in made if not one.fresh])
+    answers = Answers()
+    texts = [answers.json(item, one) if one.fresh else old[one.id] for item, one in zip(items, made, strict=True)]
+    return _answer_of(texts, many, fresh=any(one.fresh for one in made))
+
+
+def _answer_of(texts: Sequence[str], many: bool, *, fresh: bool) -> Answer:
+    return Answer(status=201 if fresh or many else 200, body=f"[{','.join(texts)}]" if many else texts[0])
