@@ -80,6 +80,11 @@ def _cannot_listen(host: str, port: int, error: OSError) -> str:
     return f"cannot listen on {host}:{port}: {error.strerror or error}"
 
 
+KEEP_ALIVE = 75
+"""Seconds for which an idle connection is kept. uvicorn's own 5 are the pause between two heartbeats: each would find
+its connection being closed. Longer than our client and common load balancers keep theirs (60): they close first."""
+
+
 class Server(uvicorn.Server):
     """uvicorn with our signals: the first drains, the second stops; and it says when it is ready."""
 
@@ -93,6 +98,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                timeout_keep_alive=KEEP_ALIVE,
                 timeout_graceful_shutdown=round(settings.grace),
             )
         )
