@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from pyscrai_api.errors import StartupError, Unavailable
+from pyscrai_api.lines import Lines
 from pyscrai_api.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,12 +43,24 @@ async def connect(settings: Settings) -> Pool:
         reset=_as_it_is,
         min_size=1,
         max_size=settings.pool_size,
-        timeout=CONNECT_SECONDS,
-        command_timeout=settings.statement_timeout * 2,  # the server's own timeout speaks first
-        statement_cache_size=settings.statement_cache,
-        server_settings=server_settings(settings),
+        **_for_all(settings),
     )
     return pool
+
+
+def lines(settings: Settings) -> Lines:
+    """A few connections beside the pool, for hot statements that stand alone."""
+    return Lines(lambda: _reconnect(settings.database_url, **_for_all(settings)))
+
+
+def _for_all(settings: Settings) -> dict[str, Any]:
+    """What holds for every connection."""
+    return {
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": settings.statement_timeout * 2,  # the server's own timeout speaks first
+        "statement_cache_size": settings.statement_cache,
+        "server_settings": server_settings(settings),
+    }
 
 
 def server_settings(settings: Settings) -> dict[str, str]:

@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 import structlog
 
-from pyscrai_api.database import Pool
 from pyscrai_api.queue.ports import ClaimedRow, Exclusions
 from pyscrai_api.queue.statements import sql
 from pyscrai_api.queue.store import Place
@@ -74,11 +73,17 @@ class Poll:
             self.answer.set_result(self.rows)
 
 
+class Fetching(Protocol):
+    """Where a statement that stands alone is sent: a pool, or lines."""
+
+    async def fetch(self, text: str, /, *arguments: Any) -> Any: ...
+
+
 class Claimer:
     """Of one lane and set of event types (None: all). Its task lives while polls are parked."""
 
-    def __init__(self, pool: Pool, key: Key, orphaned: Orphaned, pauses: Exclusions | None = None) -> None:
-        self._pool = pool
+    def __init__(self, lines: Fetching, key: Key, orphaned: Orphaned, pauses: Exclusions | None = None) -> None:
+        self._lines = lines
         self.lane, types = key
         self._types = None if types is None else sorted(types)
         self._orphaned = orphaned
@@ -215,7 +220,7 @@ class Claimer:
         return max(self._expected, next((poll.missing for poll in self._polls), 0))
 
     async def _claim(self, slots: list[Poll], above: Place, excluded: Any) -> list[ClaimedRow]:
-        rows = await self._pool.fetch(
+        rows = await self._lines.fetch(
             claim_text(len(slots)),
             self.lane, [p.engine_id for p in slots], [p.claim_id for p in slots], [p.lease_seconds for p in slots],
             *above, self._types, excluded,

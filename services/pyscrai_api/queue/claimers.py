@@ -13,8 +13,7 @@ from uuid import UUID
 
 import structlog
 
-from pyscrai_api.database import Pool
-from pyscrai_api.queue.claimer import Claimer, Key, Poll
+from pyscrai_api.queue.claimer import Claimer, Fetching, Key, Poll
 from pyscrai_api.queue.ports import ClaimedRow, Exclusions
 from pyscrai_api.queue.store import Place
 
@@ -29,8 +28,8 @@ GiveBack = Callable[[UUID, list[ClaimedRow]], Awaitable[None]]
 class Claimers:
     """The claimers of this process. `pauses`: what operators have stopped."""
 
-    def __init__(self, pool: Pool, give_back: GiveBack, pauses: Exclusions | None = None) -> None:
-        self._pool = pool
+    def __init__(self, lines: Fetching, give_back: GiveBack, pauses: Exclusions | None = None) -> None:
+        self._lines = lines
         self._give_back = give_back
         self._pauses = pauses
         self._claimers: dict[Key, Claimer] = {}
@@ -108,7 +107,7 @@ class Claimers:
         claimer = self._claimers.get(key)
         if claimer is None:
             self._drop_idle()
-            claimer = self._claimers[key] = Claimer(self._pool, key, self._orphaned, self._pauses)
+            claimer = self._claimers[key] = Claimer(self._lines, key, self._orphaned, self._pauses)
         loop = asyncio.get_running_loop()
         poll = Poll(engine_id, claim_id, most, lease_seconds, loop.time() + wait, loop.create_future())
         claimer.park(poll)

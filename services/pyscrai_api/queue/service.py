@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pyscrai.contract.operating import QueueState
 from pyscrai_api.database import Pool
+from pyscrai_api.database import lines as open_lines
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.people.keys import Keys
 from pyscrai_api.queue.claimers import Claimers
@@ -68,6 +69,7 @@ async def open_queue(
     entrance: Entrance,
 ) -> AsyncIterator[Queue]:
     """Claims are served for as long as the block lasts; parked ones are answered when `stopping` is set."""
+    lines = open_lines(settings)
     loose = Loose(pool, bell, terms=terms, default_limit=settings.default_limit, retry_base=settings.retry_base)
     finishing = Finishing(pool, runs, loose, terms.providers)
     plain = Plain(pool, settings.default_model, terms.providers.declared)
@@ -75,7 +77,7 @@ async def open_queue(
     events = Events(pool, bell, loose)
     posting = Posting(bell, entrance, fairness)
     pauses = Pauses(pool, bell, lambda engine_id: claimers.let_go(engine_id))
-    claimers = Claimers(pool, delivery.give_back, pauses)
+    claimers = Claimers(lines, delivery.give_back, pauses)
     silence = bell.listen_lanes(claimers.ring)
     deafen = bell.listen_lanes(fairness.heard)
     stopper = asyncio.create_task(_stop(claimers, pauses, stopping), name="claimers:stop")
@@ -103,6 +105,7 @@ async def open_queue(
         await posting.close()
         await claimers.close()
         await loose.combiner.close()
+        await lines.close()
 
 
 async def _stop(claimers: Claimers, pauses: Pauses, stopping: asyncio.Event) -> None:
