@@ -64,11 +64,17 @@ class Finishing:
 
         Raises TooLarge for a result that is too large where `refuse_large`; else it is `invalid`, a failure.
         """
-        told = await self._finish(engine_id, items, calls, refuse_large)
-        return [told.get(item.event_id) or Finished(event_id=item.event_id, state="done") for item in items]
+        answers: list[Finished] = []
+        for part in _rounds(items):
+            told = await self._finish(engine_id, part, () if answers else calls, refuse_large)
+            answers += [told.get(item.event_id) or Finished(event_id=item.event_id, state="done") for item in part]
+        return answers
 
     async def answer(self, engine_id: UUID, items: Sequence[Finish], calls: Sequence[CallRecord]) -> bytes:
         """The same as a `FinishAnswer` in JSON, which is quickly written where there is nothing to tell."""
+        if len(items) != len({item.event_id for item in items}):
+            results = await self.finish(engine_id, items, calls)
+            return FinishAnswer(results=results).model_dump_json().encode()
         told = await self._finish(engine_id, items, calls, False)
         if not told:
             return all_done(item.event_id for item in items)
@@ -78,11 +84,8 @@ class Finishing:
     async def _finish(
         self, engine_id: UUID, items: Sequence[Finish], calls: Sequence[CallRecord], refuse_large: bool
     ) -> dict[int, Finished]:
-        """What is to be told of events that are not simply done."""
-        once: dict[int, Finish] = {}
-        for item in items:
-            if item.event_id not in once and _in_range(item.event_id, item.lease_no or 0):
-                once[item.event_id] = item
+        """What is to be told of events that are not simply done; `items` name each at most once."""
+        once = {item.event_id: item for item in items if _in_range(item.event_id, item.lease_no or 0)}
         wanted = set(once)
         if calls:
             calls = [call for call in calls if _in_range(call.event_id, call.lease_no, call.call)]
@@ -190,6 +193,20 @@ class Finishing:
 
 
 _DONE = Finished(event_id=0, state="done")
+
+
+def _rounds(items: Sequence[Finish]) -> list[Sequence[Finish]]:
+    """The items in order, cut where an event is named again: two leases of one event may end in one report, where the
+    answer to the first report of the earlier one was lost. There is one round, even of nothing, for the calls."""
+    rounds: list[list[Finish]] = [[]]
+    named: set[int] = set()
+    for item in items:
+        if item.event_id in named:
+            rounds.append([])
+            named.clear()
+        named.add(item.event_id)
+        rounds[-1].append(item)
+    return list(rounds)
 
 
 def all_done(ids: Iterable[int]) -> bytes:
