@@ -31,7 +31,7 @@ async def freeze_engine(world: World, chance: random.Random) -> None:
         if not member.freeze():
             return
         await asyncio.sleep(world.config.lease_seconds * chance.uniform(1.2, 2.5))
-        world.ledger.faults["engine frozen past its lease" if holders else "idle engine frozen"] += 1
+        world.ledger.did("engine frozen past its lease" if holders else "idle engine frozen")
     finally:
         member.thaw()
         member.busy = False
@@ -46,7 +46,7 @@ async def freeze_api(world: World, chance: random.Random) -> None:
     member.busy = True
     try:
         if member.freeze():
-            world.ledger.faults["api frozen"] += 1
+            world.ledger.did("api frozen")
             await asyncio.sleep(world.config.lease_seconds * chance.uniform(0.3, 2.0))
     finally:
         member.thaw()
@@ -59,7 +59,7 @@ async def block_api(world: World, chance: random.Random) -> None:
         seconds = world.config.lease_seconds * chance.uniform(0.2, 1.6)
         block_file(world.folder, member.name).write_text(f"{seconds:.2f}\n", "utf-8")
         if member.disturb():
-            world.ledger.faults["event loop of the api blocked"] += 1
+            world.ledger.did("event loop of the api blocked")
             return
     world.ledger.missed["event loop of the api blocked"] += 1
 
@@ -67,8 +67,8 @@ async def block_api(world: World, chance: random.Random) -> None:
 async def cut_lines(world: World, chance: random.Random) -> None:
     """Cut some or all connections of a replica to the database, whatever they are doing."""
     replica = chance.choice(world.replicas)
-    cut = replica.wire.cut(chance.choice((1, 2, 100)))
-    world.ledger.faults["database line cut"] += cut
+    for _ in range(replica.wire.cut(chance.choice((1, 2, 100)))):
+        world.ledger.did("database line cut")
 
 
 async def cut_in_doubt(world: World, chance: random.Random) -> None:
@@ -80,7 +80,7 @@ async def terminate_backends(world: World, chance: random.Random) -> None:
     """The server itself ends connections that are in a transaction."""
     for pid in (await world.looker.busy_backends())[: chance.randint(1, 3)]:
         await world.looker.execute("SELECT pg_terminate_backend($1)", pid)
-        world.ledger.faults["connection terminated in a transaction"] += 1
+        world.ledger.did("connection terminated in a transaction")
 
 
 async def jump_clock(world: World, chance: random.Random) -> None:
@@ -89,7 +89,7 @@ async def jump_clock(world: World, chance: random.Random) -> None:
         world.ledger.missed["clock jumped"] += 1
         return
     world.clocks[chance.choice(sorted(world.clocks))].jump()
-    world.ledger.faults["clock jumped by hours"] += 1
+    world.ledger.did("clock jumped by hours")
 
 
 async def fill_disk(world: World, chance: random.Random) -> None:
@@ -102,7 +102,7 @@ async def fill_disk(world: World, chance: random.Random) -> None:
         while time.monotonic() < until:
             await asyncio.to_thread(world.disk.fill)
             await asyncio.sleep(0.1)
-        world.ledger.faults["disk full"] += 1
+        world.ledger.did("disk full")
     finally:
         world.disk.free()
 
@@ -119,7 +119,7 @@ async def lock_table(world: World, chance: random.Random) -> None:
         try:
             async with connection.transaction():
                 await connection.execute(statement)
-                world.ledger.faults["table locked" if whole else "rows locked"] += 1
+                world.ledger.did("table locked" if whole else "rows locked")
                 await asyncio.sleep(world.config.statement_timeout * chance.uniform(0.8, 1.8))
         finally:
             connection.terminate()
@@ -137,7 +137,7 @@ async def crowd_out(world: World, chance: random.Random) -> None:
                 stack.callback(connection.terminate)
                 taken += 1
         except asyncpg.TooManyConnectionsError:
-            world.ledger.faults["connections exhausted"] += 1
+            world.ledger.did("connections exhausted")
             # The replicas' lines are cut now and then, and must be made anew while there is no room.
             chance.choice(world.replicas).wire.cut(2)
             await asyncio.sleep(chance.uniform(1.0, 4.0))
@@ -152,7 +152,7 @@ async def hold_snapshot(world: World, chance: random.Random) -> None:
         try:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 await connection.fetchval("SELECT count(*) FROM engines")
-                world.ledger.faults["old snapshot held"] += 1
+                world.ledger.did("old snapshot held")
                 await asyncio.sleep(chance.uniform(5.0, 25.0))
         finally:
             connection.terminate()

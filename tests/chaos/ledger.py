@@ -48,6 +48,8 @@ class Ledger:
     began: float = field(default_factory=time.monotonic)
     kills: list[Kill] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
+    times: list[tuple[float, str]] = field(default_factory=list)
+    """Every fault in order, with the seconds since the world began."""
     deaths: list[Death] = field(default_factory=list)
     missed: Counter[str] = field(default_factory=Counter)
     """Faults for which no victim was found, or that this machine cannot do."""
@@ -55,6 +57,11 @@ class Ledger:
     @property
     def now(self) -> float:
         return time.monotonic() - self.began
+
+    def did(self, fault: str) -> None:
+        """A fault happened."""
+        self.faults[fault] += 1
+        self.times.append((round(self.now, 2), fault))
 
     @property
     def findings(self) -> list[Death]:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -154,9 +154,7 @@ class Postgres:
 
 
 @asynccontextmanager
-async def postgres(
-    folder: Path, disk: Disk, logs: Path, *, port: int, max_connections: int, say: Callable[[str], None]
-) -> AsyncIterator[Postgres]:
+async def postgres(folder: Path, disk: Disk, logs: Path, *, port: int, max_connections: int) -> AsyncIterator[Postgres]:
     """A server on that disk, kept alive for as long as the block lasts. `folder` must be open to its account."""
     found, account = find_binaries(os.environ.get("PYSCRAI_PG_BIN")), server_account()
     binaries = found if account is None else for_another_user(found, folder)
@@ -165,7 +163,6 @@ async def postgres(
     if account is not None:
         os.chown(place, account.uid, account.gid)
     made = Postgres(Cluster(place, binaries, account, durable=True), logs, port=port, max_connections=max_connections)
-    say(f"PostgreSQL {binaries.version} on port {made.port}")
     try:
         await made.prepare()
         keeper = asyncio.create_task(made.keep(), name="postgres")

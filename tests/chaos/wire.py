@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
+from collections.abc import Callable
 from typing import Any, Self
 
 COMMIT = b"COMMIT;"
@@ -17,10 +17,10 @@ LINGER = 0.25
 class Wire:
     """Listens on `port` for one replica. `cut` breaks lines now, `cut_in_doubt` after the next commit was sent."""
 
-    def __init__(self, target: int, faults: Counter[str], chance: random.Random) -> None:
+    def __init__(self, target: int, did: Callable[[str], None], chance: random.Random) -> None:
         self.port = 0
         self.target = target
-        self.faults = faults
+        self._did = did
         self._chance = chance
         self._lines: set[_Near] = set()
         self._armed = 0

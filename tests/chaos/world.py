@@ -178,7 +178,6 @@ async def world(config: WorldConfig) -> AsyncIterator[World]:
                 folder / "logs",
                 port=port_below_clients(chance),
                 max_connections=config.max_connections,
-                say=notes.append,
             )
         )
         looker = Looker(lambda: server.dsn, APP)
@@ -198,7 +197,7 @@ async def _populate(made: World, ports: list[int], chance: random.Random, stack:
     config, programs = made.config, Programs(made.config, made.folder, made.url)
     for number in range(1, config.replicas + 1):
         wire = await stack.enter_async_context(
-            Wire(made.postgres.port, made.ledger.faults, random.Random(f"wire {number} {config.seed}"))
+            Wire(made.postgres.port, made.ledger.did, random.Random(f"wire {number} {config.seed}"))
         )
         port = port_below_clients(chance)
         member = made.roster.add(programs.api(f"api-{number}", port, made.postgres.app_dsn(wire.port)))
