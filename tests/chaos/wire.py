@@ -65,9 +65,7 @@ class Wire:
         """Called when data went to the server."""
         if self._armed and (COMMIT in data or (data.endswith(SYNC) and self._chance.random() < 0.2)):
             self._armed -= 1
-            self.faults[
-                "database line cut in mid-commit" if COMMIT in data else "database line cut in mid-statement"
-            ] += 1
+            self._did(f"database line cut in {'mid-commit' if COMMIT in data else 'mid-statement'}")
             line.hang_up()
 
     def linger(self, transport: asyncio.Transport) -> None:
