@@ -9,12 +9,11 @@ import time
 from contextlib import AsyncExitStack
 
 import asyncpg
+from tests.chaos.looking import LOST
 from tests.chaos.programs import block_file
 from tests.chaos.world import World
 
 HOT_TABLES = ("queue", "outcomes", "events", "runs", "engines", "idempotency", "entries")
-LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""How the harness's own connections end when something else kills the server."""
 
 
 async def freeze_engine(world: World, chance: random.Random) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import asyncpg
 
 SECONDS = 3.0
+LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""How a connection ends, or shows that it has ended, when something else kills the server."""
 LEASES = """
 SELECT (e.engine_metadata->>'pid')::int AS pid, count(*) AS leases
 FROM queue q JOIN engines e ON e.id = q.engine_id
@@ -91,7 +93,7 @@ class Looker:
                         )
                     found: Sequence[Any] = await self._connection.fetch(statement, *args)
                     return found
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except LOST as error:
                 if self._connection is not None:
                     self._connection.terminate()
                     self._connection = None
