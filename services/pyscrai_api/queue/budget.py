@@ -41,7 +41,7 @@ class Budget(Account):
         if self.open_calls:
             return HandBack(call.event_id, call.lease_no, delay=WAIT_FOR_OTHERS)
         error = f"no money: {lacking.refusal(bound)}; raise the limit and redrive the event"
-        return HandBack(call.event_id, call.lease_no, error=error)
+        return HandBack(call.event_id, call.lease_no, error=error, code="out_of_money")
 
     def alarm(self, record: CallRecord, paid: Decimal, reserved: Decimal) -> None:
         place = {"event_id": record.event_id, "model": record.model}

@@ -139,7 +139,7 @@ async def _claim(
     if engine.draining or offered == frozenset():
         return _json(b"[]")
     with client_of(request) as client:
-        if engine.paused:  # it stays, and asks again
+        if engine.paused or queue.pauses.pauses_engine(engine_id):  # it stays, and asks again
             await queue.pauses.until_resumed(engine_id, wait, client.gone)
             return _json(b"[]")
         async with queue.claimers.claim(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from pyscrai.cli import letters, queue
 from pyscrai.cli.options import Where, common, pass_talk, place
 from pyscrai.cli.talk import FAILED, OK, Talk
 
@@ -20,13 +21,26 @@ Examples:
   pyscrai events post --lane actor --payload '{"prompt": "Say hello."}'
   pyscrai events show 12
   pyscrai events dead
-  pyscrai events redrive --run last
+  pyscrai events redrive --code out_of_money --dry-run
+  pyscrai events lanes
+  pyscrai events drain decide --lane actor --reason "new prompt"
 
 \b
 A dead letter is an event whose tries are used up; its run stands still until
 it is retried, redriven or discarded (resuming the run retries it too).
 """
-STATUSES = ("queued", "processing", "completed", "failed", "retry", "waiting", "cancelled")
+STATUSES = (
+    "queued",
+    "processing",
+    "completed",
+    "failed",
+    "retry",
+    "waiting",
+    "cancelled",
+    "scheduled",
+    "ready",
+    "held",
+)
 STYLES = {"completed": "green", "processing": "cyan", "failed": "red", "retry": "yellow", "waiting": "yellow"}
 id_argument = click.argument("event_id", metavar="EVENT", type=click.IntRange(1))
 run_option = click.option("--run", metavar="RUN", help="Only those of this run.")
@@ -78,33 +92,11 @@ def list_events(
     """The latest events."""
 
     async def work(at: Session) -> list[Event]:
-        run_id = await _run_id(at, run)
+        run_id = await run_id_of(at, run)
         page = await at.api.events(status=status, event_type=event_type, lane=lane, run_id=run_id, limit=number)
         return page.items
 
-    return _listed(talk, where, work, "No such events.")
-
-
-@events.command()
-@lane_option
-@run_option
-@place
-@common
-@pass_talk
-def dead(talk: Talk, /, where: Where, lane: str | None, run: str | None) -> int:
-    """The dead letters, the oldest first, with what went wrong."""
-
-    async def work(at: Session) -> list[Event]:
-        found: list[Event] = []
-        run_id, after = await _run_id(at, run), None
-        while True:
-            page = await at.api.dead_letters(lane=lane, run_id=run_id, after=after)
-            found += page.items
-            after = page.next
-            if after is None:
-                return found
-
-    return _listed(talk, where, work, "No dead letters.")
+    return listed(talk, where, work, "No such events.")
 
 
 @events.command()
@@ -118,7 +110,7 @@ def show(talk: Talk, /, where: Where, event_id: int) -> int:
     async def work(at: Session) -> Event:
         return await at.api.event(event_id)
 
-    return _one(talk, where, work)
+    return one_event(talk, where, work)
 
 
 @events.command()
@@ -146,7 +138,7 @@ def post(talk: Talk, /, where: Where, wait: bool, **wanted: Any) -> int:
         posted = await at.api.post_event(await _for_our_engines(at, new))
         return await _finished(at, posted) if wait else posted
 
-    return _one(talk, where, work, engines=wait)
+    return one_event(talk, where, work, engines=wait)
 
 
 @events.command()
@@ -169,49 +161,17 @@ def cancel(talk: Talk, /, where: Where, event_id: int) -> int:
     return _correct(talk, where, event_id, "cancel")
 
 
-@events.command()
-@id_argument
-@place
-@common
-@pass_talk
-def discard(talk: Talk, /, where: Where, event_id: int) -> int:
-    """Give up a dead letter: its run goes on as if it had said nothing."""
-    return _correct(talk, where, event_id, "discard")
-
-
-@events.command()
-@click.argument("event_ids", metavar="[EVENT]…", nargs=-1, type=click.IntRange(1))
-@lane_option
-@run_option
-@click.option("--all", "everything", is_flag=True, help="All there are, up to a thousand.")
-@place
-@common
-@pass_talk
-def redrive(
-    talk: Talk, /, where: Where, event_ids: tuple[int, ...], lane: str | None, run: str | None, everything: bool
-) -> int:
-    """Dead letters back to work: those named, those of a lane or a run, or --all."""
-    if not (event_ids or lane or run or everything):
-        raise click.UsageError("say which: event numbers, --lane, --run or --all")
-    from pyscrai.cli.charts import count
-    from pyscrai.cli.session import run_async, session
-
-    async def work() -> None:
-        async with session(where, talk) as at:
-            back = await at.api.redrive(ids=list(event_ids) or None, lane=lane, run_id=await _run_id(at, run))
-        if talk.json:
-            talk.result({"redriven": back})
-        else:
-            named = f": {', '.join(map(str, back))}" if back else ""
-            talk.out.print(f"{count(len(back), 'event')} back to work{named}", markup=False, soft_wrap=True)
-
-    return run_async(work)
+for command in (letters.dead, letters.redrive, letters.discard, queue.promote):
+    events.add_command(command)
+for command in (queue.lanes, queue.pause, queue.resume, queue.drain):
+    events.add_command(command)
 
 
 # ── what they share ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _run_id(at: Session, run: str | None) -> str | None:
+async def run_id_of(at: Session, run: str | None) -> str | None:
+    """The id of a run as people name it; None for none."""
     from pyscrai.sdk.names import find_run
 
     return None if run is None else (await find_run(at.api, run)).id
@@ -241,14 +201,15 @@ async def _finished(at: Session, posted: Event) -> Event:
     return event
 
 
-def _correct(talk: Talk, where: Where, event_id: int, how: Literal["retry", "cancel", "discard"]) -> int:
+def _correct(talk: Talk, where: Where, event_id: int, how: Literal["retry", "cancel"]) -> int:
     async def work(at: Session) -> Event:
         return await at.api.correct_event(event_id, how)
 
-    return _one(talk, where, work)
+    return one_event(talk, where, work)
 
 
-def _listed(talk: Talk, where: Where, work: Any, nothing: str) -> int:
+def listed(talk: Talk, where: Where, work: Any, nothing: str) -> int:
+    """Show the events that `work` finds."""
     from pyscrai.cli.session import run_async, session
 
     async def main() -> None:
@@ -267,12 +228,20 @@ def _listed(talk: Talk, where: Where, work: Any, nothing: str) -> int:
 def _table(talk: Talk, found: list[Event]) -> None:
     from pyscrai.cli.tables import table, when
 
-    heads = ("event", "type", "lane", "status", "seat", "created (UTC)", "error")
-    rows = [(str(e.id), e.event_type, e.lane, e.status, e.seat or "", when(e.created_at), e.error or "") for e in found]
+    heads = ("event", "type", "lane", "status", "seat", "created (UTC)", "remark")
+    rows = [(str(e.id), e.event_type, e.lane, e.status, e.seat or "", when(e.created_at), _remark(e)) for e in found]
     table(talk.paper, heads, rows, styles=STYLES)
 
 
-def _one(talk: Talk, where: Where, work: Any, *, engines: bool = False) -> int:
+def _remark(event: Event) -> str:
+    from pyscrai.cli.tables import when
+
+    later = f"not before {when(event.scheduled_for)}" if event.scheduled_for else ""
+    return "; ".join(part for part in (later, event.error) if part)
+
+
+def one_event(talk: Talk, where: Where, work: Any, *, engines: bool = False) -> int:
+    """Show the event that `work` gives; with `engines` it is to be completed."""
     from pyscrai.cli.session import NO_ENGINES, run_async, session
     from pyscrai.sdk.place import ONE_OF_EACH
 

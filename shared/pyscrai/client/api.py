@@ -260,19 +260,20 @@ class Api:
         return _one(Event, await self.http.request("POST", _path("events", str(event_id), how)))
 
     async def dead_letters(
-        self, *, lane: str | None = None, run_id: str | None = None, after: str | None = None, limit: int = PAGE
+        self,
+        *,
+        lane: str | None = None,
+        run_id: str | None = None,
+        event_type: str | None = None,
+        code: str | None = None,
+        older_than: float | None = None,
+        after: str | None = None,
+        limit: int = PAGE,
     ) -> Page[Event]:
-        """A page of the dead letters, the oldest first."""
-        params = {"lane": lane, "run_id": run_id, "after": after, "limit": limit}
+        """A page of the dead letters, the oldest first. `older_than`: seconds since they died."""
+        params = {"lane": lane, "run_id": run_id, "event_type": event_type, "code": code, "older_than": older_than}
+        params |= {"after": after, "limit": limit}
         return _page(Event, await self.http.request("GET", "/events/dead", params=params))
-
-    async def redrive(
-        self, *, ids: list[int] | None = None, lane: str | None = None, run_id: str | None = None
-    ) -> list[int]:
-        """Dead letters back to work: those named, else all that match, up to a thousand. Returns which."""
-        wanted = {"ids": ids, "lane": lane, "run_id": run_id}
-        answer = await self.http.request("POST", "/events/dead/redrive", json=wanted)
-        return [int(number) for number in answer["redriven"]]
 
     # ── people and keys ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -312,6 +313,10 @@ class Api:
             "GET", "/engine-instances", params={"engine_type": engine_type, "status": status}
         )
         return _page(EngineInstance, answer).items
+
+    async def engine(self, engine_id: str) -> EngineInstance:
+        """One engine; also one that is gone. Raises NotFound."""
+        return _one(EngineInstance, await self.http.request("GET", _path("engine-instances", engine_id)))
 
     async def limits(self, *, user: str | None = None) -> list[WiderLimit]:
         """Where the limits stand that are wider than a run's. `user`: somebody else's. Raises Forbidden."""

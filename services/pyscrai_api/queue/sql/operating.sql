@@ -10,7 +10,7 @@ SELECT p.lane, p.event_type, p.reason, p.by, p.since, extract(epoch FROM now() -
     AS leased,
   (SELECT count(*) FROM (
     SELECT FROM queue q WHERE q.state = 5 AND q.paused AND q.event_type = p.event_type AND p.lane IN ('', q.lane)
-    LIMIT 10000) AS some) AS held
+    LIMIT 10000) AS bounded) AS held
 FROM pauses p ORDER BY p.lane, p.event_type;
 
 -- name: pause  one more pause; of one that there is the reason changes, and not since when
