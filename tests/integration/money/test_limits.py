@@ -241,7 +241,7 @@ async def test_events_without_a_run_draw_from_the_same_purses(desk: Desk) -> Non
     assert refused["state"] == "refused"
     assert "for this day" in refused["detail"]
     await set_limit(desk, "day", 1)
-    await desk.ok("POST", "/events/dead/redrive", {})
+    await desk.ok("POST", "/events/dead/redrive", {"code": "out_of_money"})
     (again,) = await desk.claim("actor")
     assert (await desk.reserve("actor", again, model=MODEL))[0]["state"] == "granted"
     await desk.finish("actor", done(again, {"text": "x"}), calls=[settled(again)])
@@ -250,8 +250,18 @@ async def test_events_without_a_run_draw_from_the_same_purses(desk: Desk) -> Non
 
 
 async def test_the_budget_of_events_without_a_run_can_be_raised(desk: Desk) -> None:
+    """What died for want of it is redriven then, and paid for."""
     assert money((await limits(desk))["events"]["limit"]) == 1
+    await set_limit(desk, "events", BOUND)
+    await desk.ok("POST", "/events", {"event_type": "prompt", "engine_type": "actor", "data": {"prompt": "hi"}})
+    (one,) = await desk.claim("actor")
+    assert (await desk.reserve("actor", one, model=MODEL, input_bound=2000))[0]["state"] == "refused"
     await set_limit(desk, "events", 5)
+    found = await desk.ok("POST", "/events/dead/redrive", {"code": "out_of_money", "lane": "actor"})
+    assert found["redriven"] == [one["id"]]
+    (again,) = await desk.claim("actor")
+    assert (await desk.reserve("actor", again, model=MODEL, input_bound=2000))[0]["state"] == "granted"
+    await desk.finish("actor", done(again, {"text": "x"}), calls=[settled(again)])
     assert money((await limits(desk))["events"]["limit"]) == 5
     assert (await desk.refused("PUT", "/limits/events", {"limit": "none"}))["status"] == 400
 
