@@ -18,7 +18,8 @@ Measure = Callable[[], Awaitable[Record]]
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """How much is measured. `share`: of the jobs that a full measurement takes."""
+    """How much is measured. `share`: of the jobs that a full measurement takes; `after`: seconds between the end of a held
+    snapshot and the look whether all is well; `parked`: engines that wait."""
 
     rounds: int
     share: float
@@ -26,6 +27,8 @@ class Sizes:
     future: int
     held: int
     under_snapshot: int
+    after: float
+    parked: int
     quick: bool = False
 
     def jobs(self, full: int) -> int:
@@ -33,9 +36,23 @@ class Sizes:
         return max(20, int(round(full * self.share, -1)))
 
 
-FULL = Sizes(rounds=3, share=1.0, finished=1_000_000, future=200_000, held=100_000, under_snapshot=60_000)
-QUICK = Sizes(rounds=1, share=0.5, finished=200_000, future=50_000, held=25_000, under_snapshot=20_000, quick=True)
-TINY = Sizes(rounds=1, share=0.01, finished=100, future=100, held=100, under_snapshot=100, quick=True)
+FULL = Sizes(
+    rounds=3, share=1.0, finished=1_000_000, future=200_000, held=100_000, under_snapshot=60_000, after=10, parked=1000
+)
+QUICK = Sizes(
+    rounds=1,
+    share=0.5,
+    finished=200_000,
+    future=50_000,
+    held=25_000,
+    under_snapshot=20_000,
+    after=10,
+    parked=1000,
+    quick=True,
+)
+TINY = Sizes(
+    rounds=1, share=0.01, finished=100, future=100, held=100, under_snapshot=100, after=0, parked=20, quick=True
+)
 
 
 @dataclass(kw_only=True)

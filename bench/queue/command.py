@@ -10,13 +10,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.queue import drains
+from bench.queue import drains, engines, enqueues, histories, latencies, snapshots
 from bench.queue.bench import FULL, QUICK, TINY, Bench, Sizes
 from bench.queue.postgres import postgres
 from bench.queue.results import Results
 
 ROOT = Path(__file__).parents[2]
-SECTIONS = (drains,)
+SECTIONS = (drains, enqueues, latencies, histories, snapshots, engines)
 
 
 def main(arguments: Sequence[str]) -> int:

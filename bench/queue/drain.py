@@ -98,7 +98,7 @@ async def drain(
         workers.wait_ready()
         before = await Meter.read(postgres, connection, running)
         workers.go()
-        await _until_over(workers, system, connection, jobs, time.perf_counter() + longest)
+        await _until_over(workers, system, connection, jobs, longest)
         after = await Meter.read(postgres, connection, running)
         done = min(workers.progress.total(), jobs)
         reports = workers.stop()
@@ -107,11 +107,18 @@ async def drain(
     return before.cost(after, client=sum(report["cpu"] for report in reports), done=done)
 
 
-async def _until_over(
-    workers: Workers, system: System, connection: asyncpg.Connection, jobs: int, deadline: float
-) -> None:
+async def until_done(workers: Workers, jobs: int, longest: float) -> None:
+    """Wait until so many are done, `longest` seconds at most. Raises WorkerBroke."""
+    deadline = time.perf_counter() + longest
     while workers.progress.total() < jobs and time.perf_counter() < deadline:
         await asyncio.sleep(LOOK)
         workers.check()
+
+
+async def _until_over(
+    workers: Workers, system: System, connection: asyncpg.Connection, jobs: int, longest: float
+) -> None:
+    deadline = time.perf_counter() + longest
+    await until_done(workers, jobs, longest)
     while system.counts_late and await system.unfinished(connection) and time.perf_counter() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(LOOK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -15,12 +16,12 @@ from bench.queue.systems.base import System, emptied, settled
 
 
 class Ground:
-    """A system's database. `history` stays in it: then only what was done on top is vacuumed, nothing is emptied."""
+    """A system's database. Where it was burdened with rows of a state, nothing is emptied any more."""
 
     def __init__(self, postgres: Postgres, system: System, database: str) -> None:
         self.postgres = postgres
         self.system = system
-        self._database = database
+        self._database = re.sub(r"\W+", "_", database.lower())
         self._dsn: str | None = None
         self._burdened: str | None = None
 

@@ -27,7 +27,7 @@ async def loop(session: Session, api: EngineApi, number: int) -> None:
     """Claim, look at each event, finish them all; for ever."""
     batch = session.options["batch"]
     for turn in count():
-        events = await api.claim(LANE, max_events=batch, wait=20, claim_id=f"{number}-{turn}")
+        events = await api.claim(LANE, max_events=batch, wait=20, claim_id=f"{number}-{turn}", repeat=0)
         for event in events:
             session.started(event.data)
         if events:
