@@ -72,6 +72,12 @@ class Ledger:
         """Kills of these kinds, or of all; only those whose victim held something where `held`."""
         return sum((not kinds or kill.kind in kinds) and (kill.held or not held) for kill in self.kills)
 
+    def history(self) -> list[tuple[float, str]]:
+        """Everything that was done, and every death, in order."""
+        killed = [(kill.at, f"kill {kill.name}, {kill.leases} leases, {kill.transactions} tx") for kill in self.kills]
+        died = [(death.at, f"{death.name} ended: {death.ending}") for death in self.deaths]
+        return sorted((round(at, 2), what) for at, what in [*self.times, *killed, *died])
+
     def summary(self) -> dict[str, Any]:
         """For a report, as JSON."""
         return {

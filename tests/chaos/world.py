@@ -190,7 +190,11 @@ async def world(config: WorldConfig) -> AsyncIterator[World]:
         await _populate(made, ports, chance, stack)
         await made.ready()
         ledger.began = time.monotonic()
-        yield made
+        try:
+            yield made
+        finally:
+            lines = [f"{at:8.2f} {what}\n" for at, what in ledger.history()]
+            (folder / "logs" / "history.txt").write_text("".join(lines), "utf-8")
 
 
 async def _populate(made: World, ports: list[int], chance: random.Random, stack: AsyncExitStack) -> None:
