@@ -51,12 +51,12 @@ class Level:
 
 
 class Seen(NamedTuple):
-    """What an enqueue saw of a lane and rank, and gave. `first`, `last`: passes of what it made ready."""
+    """What an enqueue saw of a lane and rank, and gave: the `first` pass of what is ready, and the `last` of all."""
 
     low: int
     found: bool
     first: int | None
-    last: int | None
+    last: int
 
 
 class _Recent(Generic[K, V]):
@@ -100,7 +100,7 @@ class Fairness:
         level = self._levels.get((lane, rank)) or self._levels.set((lane, rank), Level())
         # In a lane in which nothing was ready, the first of what has come is the lowest.
         level.floor = max(level.floor, seen.low if seen.found else seen.first or 0)
-        level.top = max(level.top or 0, seen.low, seen.last or 0)
+        level.top = max(level.top or 0, seen.low, seen.last)
 
     def heard(self, lane: str, at: tuple[int, int, int] | None) -> None:
         """Something became ready there, here or in another process; `at`: its rank, pass and id, where known."""

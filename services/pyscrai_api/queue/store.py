@@ -197,8 +197,8 @@ async def enqueue_step(
 
 def seen_of(rows: Sequence[Any]) -> Seen:
     """What an enqueue saw of a lane and rank, from the rows that it made there (state, pass, low, found)."""
-    given = [row["pass"] for row in rows if row["state"] == Live.READY]
-    return Seen(rows[0]["low"], rows[0]["found"], min(given, default=None), max(given, default=None))
+    ready = [row["pass"] for row in rows if row["state"] == Live.READY]
+    return Seen(rows[0]["low"], rows[0]["found"], min(ready, default=None), max(row["pass"] for row in rows))
 
 
 async def lock_rows(conn: Connection, *groups: Sequence[Item]) -> None:

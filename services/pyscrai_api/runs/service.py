@@ -156,9 +156,10 @@ class Runs:
             self.admission.wake.set()
 
     def forget(self) -> None:
-        """Drop what this process remembers of runs; everything is read again."""
+        """Drop what this process remembers of runs, and of how they share lanes; everything is read again."""
         self._plans.forget()
         self._folds.forget()
+        self._places.fairness.forget()
 
     async def snapshot(self, run_id: UUID, seat: str | None, at: str | None = None) -> Snapshot:
         """The hydrated whole of a run. Raises NotFound for an unknown run or seat, Invalid where `at` is no place."""

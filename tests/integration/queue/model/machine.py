@@ -97,8 +97,7 @@ class QueueMachine(RuleBasedStateMachine):
         if later:
             item["scheduled_for"] = self.service.fetch("SELECT (now() + $1 * interval '1 s')::text AS t", LATER)[0]["t"]
         made = self.service.get("POST", "/events", {"events": [item] * count}) if count else []
-        place = self.model.lowest(lane, 9 - priority) + 1
-        for event in made:
+        for place, event in zip(self._loose(lane, 9 - priority, count, later=later), made, strict=True):
             self._add(event["id"], None, lane, kind, 9 - priority, place)
             if later:
                 row = self.model.events[event["id"]]
@@ -106,12 +105,12 @@ class QueueMachine(RuleBasedStateMachine):
 
     def put_once(self, key: str) -> None:
         item = {**self._item(LANES[0], TYPES[0], 5), "dedupe_key": key}
-        place = self.model.lowest(LANES[0], 4) + 1
         answer = self.service.ask("POST", "/events", item)
         known = {event["dedupe_key"]: i for i, event in self.events.items() if "dedupe_key" in event}
         event_id = answer.json()["id"]
         assert (answer.status_code, known.get(key)) == ((200, event_id) if key in known else (201, None))
         if key not in known:
+            (place,) = self._loose(LANES[0], 4, 1, later=False)
             self._add(event_id, None, LANES[0], TYPES[0], 4, place)
             self.events[event_id] = {"dedupe_key": key}
 
@@ -388,6 +387,14 @@ class QueueMachine(RuleBasedStateMachine):
         data = {"prompt": uuid4().hex}
         return {"engine_type": lane, "event_type": kind, "priority": priority, "max_failures": TRIES, "data": data}
 
+    def _loose(self, lane: str, rank: int, count: int, *, later: bool) -> range:
+        """Places of events without a run; those that have a time are a key of their own."""
+        key = (lane, rank, later)
+        places = self.model.places(lane, rank, self.model.lasts.get(key, 0), count, ready=not later)
+        if places:
+            self.model.lasts[key] = places[-1]
+        return places
+
     def _add(self, event_id: int, run: str | None, lane: str, kind: str, rank: int, place: int) -> None:
         assert event_id not in self.model.events
         self.model.events[event_id] = Event(event_id, run, lane, kind, rank, place, State.READY)
@@ -404,11 +411,11 @@ class QueueMachine(RuleBasedStateMachine):
                 continue
             made = self.service.step(name, run.step)
             assert len(made) == SEATS, f"step {run.step} of {run.turns} has {len(made)} events"
-            first = max(self.model.lowest(LANES[0], 4), run.last_place) + 1
-            for place, event in enumerate(made, first):
+            places = self.model.places(LANES[0], 4, run.last_place, len(made))
+            for place, event in zip(places, made, strict=True):
                 self._add(event["id"], name, LANES[0], "decide", 4, place)
                 self.events[event["id"]] = event
-            run.open, run.last_place = len(made), first + len(made) - 1
+            run.open, run.last_place = len(made), places[-1]
 
     def _settle_waits(self) -> None:
         """Where the service threw dice, see that they are fair, and turn them so that the model knows them."""

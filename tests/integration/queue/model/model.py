@@ -105,6 +105,10 @@ class Model:
     runs: dict[str, Run] = field(default_factory=dict)
     engines: dict[str, Engine] = field(default_factory=dict)
     attempts: dict[tuple[int, int], Attempt] = field(default_factory=dict)
+    floors: dict[tuple[str, int], tuple[int, int | None]] = field(default_factory=dict)
+    """Of a lane and rank: the highest place that was the lowest once, and the highest that was given."""
+    lasts: dict[tuple[str, int, bool], int] = field(default_factory=dict)
+    """Of events without a run, in a lane and rank, with a time or without: the last place that was given."""
     waits: dict[int, float] = field(default_factory=dict)
     """Of events that are tried again: the shortest wait that was promised; jitter makes it up to a quarter longer."""
 
@@ -119,8 +123,20 @@ class Model:
         ready = [e for e in self.live(State.READY) if e.lane == lane and (types is None or e.type in types)]
         return sorted((e for e in ready if self._plays(e)), key=lambda e: e.order)
 
-    def lowest(self, lane: str, rank: int) -> int:
-        return min((e.place for e in self.live(State.READY) if (e.lane, e.rank) == (lane, rank)), default=0)
+    def places(self, lane: str, rank: int, last: int, count: int, *, ready: bool = True) -> range:
+        """Where so many new events of a key stand whose last place is `last`: behind the first that is ready and not
+        below the floor; where nothing is, behind the last place that was ever given, else that of the runs that play.
+        """
+        floor, top = self.floors.get((lane, rank), (0, None))
+        in_lane = (e.place for e in self.live(State.READY) if (e.lane, e.rank) == (lane, rank))
+        low = min((place for place in in_lane if place >= floor), default=None)
+        if top is None:
+            top = max((run.last_place for run in self.runs.values() if run.status == "running"), default=0)
+        first = max(top if low is None else low, last) + 1
+        if count:
+            seen = low if low is not None else first if ready else 0
+            self.floors[lane, rank] = max(floor, seen), max(top, low or 0, first + count - 1)
+        return range(first, first + count)
 
     def _plays(self, event: Event) -> bool:
         return event.run is None or self.runs[event.run].status == "running"

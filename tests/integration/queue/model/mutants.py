@@ -90,8 +90,14 @@ MUTANTS = (
     Mutant("renewed for ever", "engines", "renew_all", "least(now()", "greatest(now()"),
     Mutant("unlisted leases go at once", "engines", "unlisted", "q.leased_at < now() -", "q.leased_at < now() +"),
     Mutant("the future is now", "enqueue", "loose", "CASE WHEN item.run_at > now() THEN 1 ELSE 2 END", "2"),
-    Mutant("new events overtake", "enqueue", "loose", "low.pass + 1", "low.pass - 1"),
+    Mutant("new events overtake", "enqueue", "loose once", "+ low.stride *", "- low.stride *"),
     Mutant("runs crowd out others", "enqueue", "step", "greatest(low.pass, $3)", "least(low.pass, $3)"),
+    Mutant("what an owner posted is forgotten", "enqueue", "loose", "THEN $9::bigint", "THEN 0 * $9::bigint"),
+    Mutant("events to come hold up others", "enqueue", "loose", "run_at IS NULL THEN", "run_at IS NOT NULL THEN"),
+    Mutant("empty lanes begin anew for runs", "enqueue", "step", "seen.pass, seen.top", "seen.pass, 0 * seen.top"),
+    Mutant("empty lanes begin anew", "enqueue", "loose once", "seen.pass, $8::bigint", "seen.pass, 0 * $8::bigint"),
+    Mutant("unknown lanes begin at 0", "enqueue", "step loose", "max(r.last_pass)", "0 * max(r.last_pass)"),
+    Mutant("what is tried again pulls back", "enqueue", "step", "q.pass >= place.floor", "q.pass >= 0 * place.floor"),
 )  # fmt: skip
 FEW = (
     "finish without a fence",

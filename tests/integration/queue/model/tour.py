@@ -262,9 +262,24 @@ def dead_letters_of_runs(g: Guide) -> None:
     g.say(g.first, "completed", *left, shift=-1)
 
 
+def time_of_a_lane(g: Guide) -> None:
+    """It never goes back: not where the lane is empty, nor where an old event is tried again."""
+    g.put()
+    (old,) = g.take(g.first, 1)
+    g.put(3)
+    g.put(later=True)
+    g.say(g.first, "handed_back", old)
+    g.put(2, later=True)
+    g.run()
+    g.say(g.first, "completed", *g.take(g.first, 5))
+    g.say(g.first, "completed", *g.take(g.first, 5))
+    g.run()
+    g.put(2)
+
+
 WALKS: tuple[Walk, ...] = (
-    order_and_priority, fence, claims_repeated, failures, losses, heartbeats, busy, engines, runs, standing_runs,
-    dead_letters_of_runs,
+    order_and_priority, time_of_a_lane, fence, claims_repeated, failures, losses, heartbeats, busy, engines, runs,
+    standing_runs, dead_letters_of_runs,
 )  # fmt: skip
 
 
