@@ -280,7 +280,8 @@ def _check(state: State, entry: Entry) -> dict[str, Any]:
     if entry.body.get("check") == disclosure.CHECK:
         change["disclosures"] = [*state.disclosures, *issues][-DISCLOSURES:]
         heard: Any = entry.body["heard"]
-        change["disclosed"] = {**state.disclosed, **heard}
+        # Sorted, as who reads the log finds it: reports list it in this order.
+        change["disclosed"] = state.disclosed | dict(sorted(heard.items()))
     return change
 
 
