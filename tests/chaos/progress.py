@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections import Counter
 from typing import Any
 
 import asyncpg
@@ -20,26 +20,28 @@ SELECT (SELECT count(*) FROM queue WHERE lane = $1 AND state IN (2, 3)) AS urgen
   (SELECT count(*) FROM runs WHERE status NOT IN ('completed', 'failed', 'cancelled')) AS runs,
   (SELECT count(*) FROM calls WHERE state = 1) AS calls
 """
-LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""How a database that is being killed answers."""
 
 
 class Progress:
     """The latest look. `urgent`: light events that could be worked on now; `light`, `of_runs`: all that are live;
     `runs`: that are not over; `calls`: that are reserved. `looks`: how often it was seen. `over`: set by a look that
-    saw nothing live any more."""
+    saw nothing live any more. `blind`: why it could not look, how often."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self.urgent = self.light = self.of_runs = self.runs = self.calls = 0
         self.looks = 0
         self.over = asyncio.Event()
+        self.blind: Counter[str] = Counter()
 
     async def watch(self) -> None:
         """Look until cancelled."""
         while True:
-            with suppress(*LOST):
+            try:
                 await self._look_while_it_lives()
+            except Exception as error:
+                # A client of a server that is being killed sees more kinds of errors than its library promises.
+                self.blind[type(error).__name__] += 1
             await asyncio.sleep(EVERY)
 
     async def _look_while_it_lives(self) -> None:

@@ -158,7 +158,8 @@ async def _first_other_result(connection: asyncpg.Connection, run: UUID, referen
         if expected != told:
             event, lease = one["id"], one["lease_no"]
             told_of = {"event": event, "lease": lease, "run": str(run)}
-            return [Violation(rule="the right result", expected=str(expected)[:400], found=str(told)[:400], **told_of)]
+            expected, told = _where_they_part(str(expected), str(told))
+            return [Violation(rule="the right result", expected=expected, found=told, **told_of)]
     return [
         Violation(rule="the right result", run=str(run), expected=f"{len(theirs)} events", found=f"{len(ours)} events")
     ]
@@ -168,8 +169,16 @@ async def _first_other_line(connection: asyncpg.Connection, run: UUID, reference
     ours, theirs = await connection.fetch(_STORY, run), await connection.fetch(_STORY, reference)
     for one, other in zip(ours, theirs, strict=False):
         if one["canonical"] != other["canonical"]:
-            return other["canonical"][:400], f"as line {one['seq']}: {one['canonical'][:400]}"
+            expected, told = _where_they_part(other["canonical"], one["canonical"])
+            return expected, f"as line {one['seq']}: {told}"
     return f"{len(theirs)} lines", f"{len(ours)} lines"
+
+
+def _where_they_part(one: str, other: str) -> tuple[str, str]:
+    """Two texts, from shortly before their first difference on."""
+    at = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    begin = max(0, at - 150)
+    return one[begin : at + 250], other[begin : at + 250]
 
 
 async def _beginning(connection: asyncpg.Connection, begun: Begun, row: Any, reference: Any) -> list[Violation]:

@@ -45,6 +45,17 @@ JOIN attempts a ON a.event_id = o.event_id AND a.lease_no = o.lease_no WHERE o.s
 _LIVE = """
 SELECT q.id, q.run_id, q.lane, q.state, q.lease_no, q.error FROM queue q ORDER BY q.id LIMIT 20
 """
+_TIMES = """
+WITH light AS (
+  SELECT e.created_at, o.finished_at, e.payload::json ->> 'do' = '{}' AS plain, o.state = 1 AS done FROM events e
+  JOIN outcomes o ON o.event_id = e.id WHERE e.run_id IS NULL
+), gaps AS (
+  SELECT finished_at - lag(finished_at) OVER (ORDER BY finished_at) AS gap FROM light
+)
+SELECT (SELECT extract(epoch FROM max(gap)) FROM gaps) AS silence,
+  percentile_cont(ARRAY[0.5, 0.99, 1.0]) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - created_at))
+    FILTER (WHERE plain AND done) AS waits FROM light
+"""
 STATES = {1: "scheduled", 2: "ready", 3: "leased", 4: "waiting", 5: "held", 6: "dead"}
 
 
@@ -86,6 +97,7 @@ async def judge_over(connection: asyncpg.Connection, memory: Memory, words: Iter
     found.add(await check_runs(connection, memory, found.figures))
     found.add(await check_words(connection, words, found.figures))
     found.add(await _invariant(connection))
+    found.figures |= await _times(connection)
     return found
 
 
@@ -128,6 +140,13 @@ async def _conserved(connection: asyncpg.Connection, figures: dict[str, Any]) ->
         told = f"an attempt of kind {row['kind']} beside the result"
         found.append(Violation(rule="one end", event=event, lease=lease, expected="one end of a lease", found=told))
     return found
+
+
+async def _times(connection: asyncpg.Connection) -> dict[str, Any]:
+    """The longest time in which no light event ended, and from post to end: median, 99 %, longest; in seconds."""
+    row = await connection.fetchrow(_TIMES)
+    waits = [round(float(seconds), 3) for seconds in row["waits"] or ()]
+    return {"longest_silence": float(row["silence"] or 0), "waits": waits}
 
 
 async def _invariant(connection: asyncpg.Connection) -> list[Violation]:

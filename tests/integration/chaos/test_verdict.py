@@ -117,8 +117,8 @@ PLANTS: list[tuple[str, str, Plant]] = [
     ),
     (
         "not too early",
-        "begun before its time",
-        f"""UPDATE outcomes SET leased_at = leased_at - interval '1 minute' WHERE event_id =
+        "ended before its time",
+        f"""UPDATE outcomes SET finished_at = finished_at - interval '1 minute' WHERE event_id =
         (SELECT id FROM events WHERE (payload::json ->> 'n')::int = {SCHEDULED} AND run_id IS NULL)""",
     ),
     ("claims are ends", "an attempt without a trace", "DELETE FROM attempts WHERE kind = 1"),
