@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
+import pytest
 from tests.integration.queue.bench import Bench, back, done, failed, until
+
+from pyscrai_api.queue.store import expire_rows
 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
@@ -43,6 +48,28 @@ async def test_two_cancellations_at_one_moment_say_the_same(bench: Bench) -> Non
             await until(lambda: _waiting(bench, 2))
         answers = await asyncio.gather(*both)
     assert [answer["state"] for answer in answers] == ["cancelled", "cancelled"]
+
+
+@pytest.mark.parametrize("word", [done, failed, back])
+async def test_the_last_word_of_an_engine_waits_for_the_sweep(
+    bench: Bench, word: Callable[..., dict[str, Any]]
+) -> None:
+    """The sweep takes a lease back at the moment at which its engine ends it: the word counts, the loss does not."""
+    (event_id,) = await bench.post()
+    engine = await bench.engine()
+    (event,) = await bench.claim(engine)
+    await bench.age(event_id)
+    async with bench.deps.pool.acquire() as conn:
+        async with conn.transaction():
+            assert [row.event_id for row in await expire_rows(conn, [event_id])] == [event_id]
+            finishing = asyncio.create_task(bench.finish(engine, word(event)))
+            await until(lambda: _waiting(bench, 1))
+        assert await finishing == ["done"]
+    counted = await bench.deps.pool.fetchrow(
+        "SELECT claims, failures, losses, handbacks FROM queue UNION ALL "
+        "SELECT claims, failures, losses, handbacks FROM outcomes"
+    )
+    assert tuple(counted) == (1, int(word is failed), 0, int(word is back))
 
 
 async def _waiting(bench: Bench, count: int) -> bool:
