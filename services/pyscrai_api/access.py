@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -45,6 +46,14 @@ ENGINE_ROUTES = (
     re.compile(r"^POST /api/v1/events/(?:claim|reserve)$"),
     re.compile(r"^PUT /api/v1/events/(?:[^/]+/)?status$"),
 )
+ENGINES_OWN = frozenset(
+    {
+        ("POST", "/api/v1/events/claim"),
+        ("POST", "/api/v1/events/reserve"),
+        ("PUT", "/api/v1/events/status"),
+    }
+)
+"""Of these, those that name no engine and no event in their path, which come most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +71,13 @@ class Caller:
     def admin(self) -> bool:
         """Whether it is the holder of the installation's token; without one, anybody on this machine."""
         return self.kind == "user" and self.owner == LOCAL_OWNER
+
+
+ID_LENGTH = 36
+LOCAL_CALLER = Caller(kind="user")
+Heads = Mapping[bytes, bytes]
+REMEMBERED_HOSTS = 100
+"""Host headers that were found to be good, as they are sent."""
 
 
 class TokenLookup(Protocol):
@@ -98,7 +114,7 @@ def acting_engine(who: Caller, named: str | UUID | None) -> UUID:
     Raises Forbidden if the token is another engine's, Invalid if nothing says which engine it is.
     """
     try:
-        wanted = UUID(str(named)) if named is not None else None
+        wanted = _as_id(named) if named is not None else None
     except ValueError:
         raise Invalid(f"engine_id {str(named)[:60]!r} is not an engine's id") from None
     if who.engine_id is not None and wanted is not None and wanted != who.engine_id:
@@ -107,6 +123,17 @@ def acting_engine(who: Caller, named: str | UUID | None) -> UUID:
     if engine is None:
         raise Invalid("name the engine: send engine_id, or the token of its registration")
     return engine
+
+
+def _as_id(named: str | UUID) -> UUID:
+    if isinstance(named, UUID):
+        return named
+    return _read_id(named) if len(named) <= ID_LENGTH else UUID(named)
+
+
+@lru_cache(maxsize=4096)
+def _read_id(named: str) -> UUID:
+    return UUID(named)
 
 
 def check_exposure(settings: Settings) -> None:
@@ -127,16 +154,20 @@ class Access:
         self.app, self.settings = app, settings
         self._token = settings.token.encode() if settings.token else None
         self._hosts = LOOPBACK_NAMES | set(settings.allowed_hosts) | {settings.host.lower()}
+        self._endings = [allowed[1:] for allowed in self._hosts if allowed.startswith("*.")]
+        self._called: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        # The first of each name, as bytes: what Starlette makes of them is convenient, and slow.
+        headers: Heads = dict(reversed(scope["headers"]))
         try:
             if scope["path"] not in PROBES:
                 self.check_host(headers)
-                self.check_origin(headers)
+                if b"origin" in headers or b"sec-fetch-site" in headers:
+                    self.check_origin(headers)
                 scope.setdefault("state", {})["caller"] = await self.identify(scope, headers)
             if scope["type"] == "http":
                 receive = self.check_body(scope, headers, receive)
@@ -148,34 +179,38 @@ class Access:
             return
         await self.app(scope, receive, send)
 
-    def check_host(self, headers: Headers) -> None:
+    def check_host(self, headers: Heads) -> None:
         """A name that was rebound to this address is not one that we are called by."""
-        name = host_name(headers.get("host", ""))
-        if name in self._hosts or "*" in self._hosts:
+        host = text_of(headers, b"host")
+        if host in self._called:
             return
-        if any(allowed.startswith("*.") and name.endswith(allowed[1:]) for allowed in self._hosts):
-            return
-        raise Forbidden(f"this service is not called {name[:100]!r}; add that name to PYSCRAI_ALLOWED_HOSTS if it is")
+        name = host_name(host)
+        if not (name in self._hosts or "*" in self._hosts or any(name.endswith(end) for end in self._endings)):
+            raise Forbidden(
+                f"this service is not called {name[:100]!r}; add that name to PYSCRAI_ALLOWED_HOSTS if it is"
+            )
+        if len(self._called) < REMEMBERED_HOSTS:
+            self._called.add(host)
 
-    def check_origin(self, headers: Headers) -> None:
+    def check_origin(self, headers: Heads) -> None:
         """A browser names the page that a request comes from: only our own pages may call."""
-        origin = headers.get("origin")
-        if origin is not None and not same_host(origin, headers.get("host", "")):
-            raise Forbidden(f"pages of {origin[:100]!r} may not call this service")
-        if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
+        origin = headers.get(b"origin")
+        if origin is not None and not same_host(origin.decode("latin-1"), text_of(headers, b"host")):
+            raise Forbidden(f"pages of {origin.decode('latin-1')[:100]!r} may not call this service")
+        if headers.get(b"sec-fetch-site") == b"cross-site" and headers.get(b"sec-fetch-mode") != b"navigate":
             raise Forbidden("pages of other sites may not call this service")
 
-    async def identify(self, scope: Scope, headers: Headers) -> Caller:
+    async def identify(self, scope: Scope, headers: Heads) -> Caller:
         """The caller. Raises Unauthorized without the right token, Forbidden for an engine outside its routes."""
         token = sent_token(headers, scope["path"])
         if not token:
             if self._token is None or not (scope["path"].startswith("/api/v1/") or scope["path"] == PAGE):
-                return Caller(kind="user")
+                return LOCAL_CALLER
             if scope["path"] == "/api/v1/openapi.json":
-                return Caller(kind="user")  # the description of the interface is public, what is behind it is not
+                return LOCAL_CALLER  # the description of the interface is public, what is behind it is not
             raise Unauthorized() if scope["path"] != PAGE else page_unauthorized()
         if self._token is not None and hmac.compare_digest(token.encode(), self._token):
-            return Caller(kind="user")
+            return LOCAL_CALLER
         lookup: TokenLookup = scope["app"].state.deps.tokens
         found = await lookup.find(token)
         if found is None:
@@ -184,24 +219,31 @@ class Access:
             raise Forbidden("an engine's token is good for that engine's own routes only")
         return found
 
-    def check_body(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
+    def check_body(self, scope: Scope, headers: Heads, receive: Receive) -> Receive:
         """JSON only, and no more of it than fits. Returns the receiver that goes on counting."""
-        length = headers.get("content-length")
-        if length in (None, "0") and "transfer-encoding" not in headers:
+        length = headers.get(b"content-length")
+        if length in (None, b"0") and b"transfer-encoding" not in headers:
             return receive
-        if scope["method"] not in ("GET", "HEAD") and not JSON.match(headers.get("content-type", "")):
+        content = headers.get(b"content-type", b"")
+        known = content == b"application/json" or scope["method"] in ("GET", "HEAD")
+        if not known and not JSON.match(content.decode("latin-1")):
             raise UnsupportedMediaType("send the body as application/json")
         limit = self.settings.document_limit
         if scope["path"].startswith("/api/v1/events"):
             limit = self.settings.batch_limit
         if length is not None and length.isdigit() and int(length) > limit:
-            raise TooLarge(f"the body has {length} bytes; {limit} are allowed here")
+            raise TooLarge(f"the body has {int(length)} bytes; {limit} are allowed here")
         return counted(receive, limit)
 
 
-def sent_token(headers: Headers, path: str) -> str:
+def text_of(headers: Heads, name: bytes) -> str:
+    """A header's value, "" where there is none."""
+    return headers.get(name, b"").decode("latin-1")
+
+
+def sent_token(headers: Heads, path: str) -> str:
     """The token that a request brings, "" for none: as Bearer, and for the page as the password of Basic."""
-    kind, _, token = headers.get("authorization", "").partition(" ")
+    kind, _, token = text_of(headers, b"authorization").partition(" ")
     if kind.lower() == "bearer":
         return token.strip()
     if kind.lower() != "basic" or path != PAGE:
@@ -236,6 +278,8 @@ def counted(receive: Receive, limit: int) -> Receive:
 
 def may_engine(who: Caller, method: str, path: str) -> bool:
     """Whether an engine's token is good for this route."""
+    if (method, path) in ENGINES_OWN:
+        return True
     for route in ENGINE_ROUTES:
         match = route.match(f"{method} {path}")
         if match:

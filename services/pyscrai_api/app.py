@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pyscrai_api.access import Access
 from pyscrai_api.deps import Deps, open_deps
@@ -46,6 +50,27 @@ from pyscrai_api.routes import (
 from pyscrai_api.settings import Settings
 
 
+class Service(FastAPI):
+    """FastAPI behind our own layers. Nothing stands outside of them: `Watch` is the last net for unexpected errors, as
+    FastAPI's outermost layers would be, and those cost every request something."""
+
+    def __init__(self, settings: Settings, **more: Any) -> None:
+        super().__init__(**more)
+        self._settings = settings
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Our layers, the one that turns errors into answers, and the routes."""
+        routes: ASGIApp = AsyncExitStackMiddleware(self.router)
+        plain = ExceptionMiddleware(routes, handlers=self.exception_handlers, debug=self.debug)
+        return Watch(Paths(Access(Light(plain, self.router.routes), self._settings)))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        scope["app"] = self
+        await self.middleware_stack(scope, receive, send)
+
+
 def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
     """The application. Without `deps` it opens and closes its own while it is served."""
 
@@ -57,7 +82,8 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
         async with open_deps(settings) as app.state.deps, all_running(app.state.deps):
             yield
 
-    app = FastAPI(
+    app = Service(
+        settings,
         title="PyScrAI",
         version=version("pyscrai"),
         lifespan=lifespan,
@@ -90,11 +116,6 @@ def create_app(settings: Settings, deps: Deps | None = None) -> FastAPI:
     for noun in (page, health, people, keys, catalog, scenarios, executions, engines, *work):
         # They are complete; `include_router` would analyse each of them once more, at the first requests.
         app.router.routes.extend(noun.router.routes)
-    # The last one added is the outermost.
-    app.add_middleware(Light, routes=app.router.routes)
-    app.add_middleware(Access, settings=settings)
-    app.add_middleware(Paths)
-    app.add_middleware(Watch)
     return app
 
 

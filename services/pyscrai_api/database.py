@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from pyscrai_api.errors import StartupError, Unavailable
+from pyscrai_api.lines import MOST as MOST_LINES
 from pyscrai_api.lines import Lines
 from pyscrai_api.settings import Settings
 
@@ -38,9 +39,9 @@ PLANS = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-"""How hot statements are planned: once in a connection, by index, whatever the tables hold at that moment. Planning takes
-longer than claiming (measured: 600 of 1,070 µs); and a plan that was made while the queue was empty reads it whole, for
-as long as nobody has analysed it since, which may be a minute with a million rows."""
+"""How hot statements are planned: once in a connection, by index, whatever the tables hold at that moment. Planning
+takes longer than claiming (measured: 600 of 1,070 µs); and a plan that was made while the queue was empty reads all of it
+for as long as nobody has analysed it since, which may be a minute with a million rows."""
 REVISION_FILE = re.compile(r"^(\d{4})_\w+\.py$")
 
 
@@ -58,12 +59,12 @@ async def connect(settings: Settings) -> Pool:
     return pool
 
 
-def lines(settings: Settings) -> Lines:
+def lines(settings: Settings, most: int = MOST_LINES) -> Lines:
     """A few connections beside the pool, for hot statements that stand alone."""
     wanted = _for_all(settings)
     if settings.statement_cache:
         wanted["server_settings"] |= PLANS
-    return Lines(lambda: _reconnect(settings.database_url, **wanted))
+    return Lines(lambda: _reconnect(settings.database_url, **wanted), most)
 
 
 def _for_all(settings: Settings) -> dict[str, Any]:

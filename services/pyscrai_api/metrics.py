@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -17,6 +18,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.refreshers: list[Refresh] = []
         self._requests = Counter(
             "pyscrai_http_requests", "Requests answered", ["method", "route", "status"], registry=self.registry
@@ -35,9 +37,27 @@ class Metrics:
             "pyscrai_loop_items", "What the background loops did", ["loop"], registry=self.registry
         )
 
+        self.loops: dict[str, tuple[float, float]] = {}
+        seen = Gauge(
+            "pyscrai_loop_seconds_since_run", "Since a background loop last came to its end", ["loop"],
+            registry=self.registry,
+        )  # fmt: skip
+        self._seen = seen
+
+    def loop_seen(self, name: str, every: float) -> None:
+        """A loop begins, or has done what was due; it runs again in `every` seconds."""
+        if name not in self.loops:
+            self._seen.labels(name).set_function(lambda: time.monotonic() - self.loops[name][0])
+        self.loops[name] = time.monotonic(), every
+
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        self._requests.labels(method, route, status).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        """Count a request that was answered."""
+        known = self._known.get((method, route, status))
+        if known is None:
+            known = self._requests.labels(method, route, status), self._seconds.labels(method, route)
+            self._known[method, route, status] = known
+        known[0].inc()
+        known[1].observe(seconds)
 
     def watch_pool(self, pool: Pool) -> None:
         """Show how many connections there are and how many are in use."""

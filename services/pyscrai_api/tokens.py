@@ -44,21 +44,23 @@ class Tokens:
 
     async def find(self, token: str) -> Caller | None:
         """Whose token it is; None for one that is nobody's (any more)."""
-        if USER.match(token):
-            return await self._user(token)
         match = ENGINE.match(token)
-        return None if match is None else await self._engine(token, UUID(match[1]))
+        if match is not None:
+            return await self._engine(token, match[1])
+        return await self._user(token) if USER.match(token) else None
 
     async def _user(self, token: str) -> Caller | None:
         # Looked up each time: whoever is removed is out at once, in every process.
         name = await self._pool.fetchval("SELECT name FROM users WHERE token_hash = $1", token_hash(token))
         return None if name is None else Caller(kind="user", owner=name)
 
-    async def _engine(self, token: str, engine_id: UUID) -> Caller | None:
+    async def _engine(self, token: str, hexadecimal: str) -> Caller | None:
         hashed = token_hash(token)
-        if hashed in self._engines:
+        known = self._engines.get(hashed)
+        if known is not None:
             self._engines.move_to_end(hashed)
-            return self._engines[hashed]
+            return known
+        engine_id = UUID(hexadecimal)
         row = await self._pool.fetchrow("SELECT token_hash, owner FROM engines WHERE id = $1", engine_id)
         if row is None or not hmac.compare_digest(row["token_hash"], hashed):
             return None

@@ -32,7 +32,7 @@ SIZES = (
 )  # fmt: skip
 """One prepared text per size; what does not fit into a size is served by the next statement, before the answer."""
 FEW = 16
-"""Rows that an attempt asks for at most where the last one did not get all that it asked for, and no poll wants more."""
+"""Rows that an attempt asks for, where the last one did not get all that it asked for and no poll wants more."""
 BOTTOM = Place(-1, 0, 0)
 MANY = 64
 """Polls that were answered and are still kept for their deadline."""

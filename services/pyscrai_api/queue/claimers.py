@@ -7,8 +7,7 @@ for it meanwhile goes back.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import structlog
@@ -70,11 +69,10 @@ class Claimers:
         while self._going_back:
             await asyncio.gather(*self._going_back)
 
-    @asynccontextmanager
-    async def claim(
+    def claim(
         self, key: Key, *, engine_id: UUID, claim_id: UUID, most: int, lease_seconds: float, wait: float,
         gone: asyncio.Future[None],
-    ) -> AsyncIterator[Poll]:  # fmt: skip
+    ) -> Waiting:  # fmt: skip
         """A poll whose `rows` are up to `most` events leased under the claim; none after `wait` seconds or when `gone`
         is done. Set `delivered` when the answer is being written: what nobody got goes back at the end of the block.
         """
@@ -86,20 +84,17 @@ class Claimers:
             )
         else:
             parked[0].waiters += 1
-        poll, claimer = parked
-        try:
-            await _either(poll.answer, gone)
+        return Waiting(self, *parked, gone)
+
+    def leave(self, poll: Poll, claimer: Claimer) -> None:
+        """One request less waits for a poll."""
+        poll.waiters -= 1
+        if not poll.waiters:
+            del self._polls[poll.engine_id, poll.claim_id]
             if poll.answer.done():
-                poll.answer.result()  # raises what went wrong
-            yield poll
-        finally:
-            poll.waiters -= 1
-            if not poll.waiters:
-                del self._polls[name]
-                if poll.answer.done():
-                    self._orphaned(poll)
-                else:
-                    claimer.leave(poll)
+                self._orphaned(poll)
+            else:
+                claimer.leave(poll)
 
     def _park(
         self, key: Key, engine_id: UUID, claim_id: UUID, most: int, lease_seconds: float, wait: float
@@ -129,6 +124,32 @@ class Claimers:
         """Lanes come and go (private pools); what nobody polls is forgotten."""
         if len(self._claimers) > MANY_LANES:
             self._claimers = {key: claimer for key, claimer in self._claimers.items() if not claimer.idle}
+
+
+class Waiting:
+    """One request's wait for a poll, which may be others' too. To be entered at once."""
+
+    __slots__ = ("_claimer", "_claimers", "_gone", "_poll")
+
+    def __init__(self, claimers: Claimers, poll: Poll, claimer: Claimer, gone: asyncio.Future[None]) -> None:
+        self._claimers = claimers
+        self._poll = poll
+        self._claimer = claimer
+        self._gone = gone
+
+    async def __aenter__(self) -> Poll:
+        poll = self._poll
+        try:
+            await _either(poll.answer, self._gone)
+            if poll.answer.done():
+                poll.answer.result()  # raises what went wrong
+        except BaseException:
+            self._claimers.leave(poll, self._claimer)
+            raise
+        return poll
+
+    async def __aexit__(self, *_: object) -> None:
+        self._claimers.leave(self._poll, self._claimer)
 
 
 async def _either(one: asyncio.Future[list[ClaimedRow]], other: asyncio.Future[None]) -> None:

@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import CoroutineType
 from typing import Any, cast
 
 from starlette.requests import Request
-from starlette.types import Receive
 
 PATIENCE = 0.02
 """Seconds after which somebody waits for the client's departure. Most requests are answered before."""
 
 
 class Client:
-    """The client of one request, whose body has been read. `gone` is done when it has gone, or soon after."""
+    """The client of a request whose body has been read, for the length of a block. `gone` is done when it has gone, or
+    soon after."""
 
-    def __init__(self, receive: Receive) -> None:
+    __slots__ = ("_receive", "_task", "_timer", "gone")
+
+    def __init__(self, request: Request) -> None:
         loop = asyncio.get_running_loop()
         self.gone: asyncio.Future[None] = loop.create_future()
-        self._receive = receive
+        self._receive = request.receive
         self._task: asyncio.Task[None] | None = None
         self._timer = loop.call_later(PATIENCE, self._watch)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
     def left(self) -> bool:
         """Whether it has gone, as of this very moment."""
         if self._task is None and not self.gone.done():
             self._glance()
         return self.gone.done()
-
-    def close(self) -> None:
-        """Wait no longer."""
-        self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
 
     def _watch(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._wait(), name="departure")
@@ -59,13 +61,3 @@ class Client:
     def _leave(self) -> None:
         if not self.gone.done():
             self.gone.set_result(None)
-
-
-@contextmanager
-def client_of(request: Request) -> Iterator[Client]:
-    """The client of a request. The request's body must have been read."""
-    client = Client(request.receive)
-    try:
-        yield client
-    finally:
-        client.close()

@@ -32,7 +32,7 @@ from pyscrai_api.ids import new_id
 from pyscrai_api.light import JsonResponse, light
 from pyscrai_api.queue.cleaning import CleanRoute
 from pyscrai_api.queue.events import Wanted
-from pyscrai_api.queue.presence import client_of
+from pyscrai_api.queue.presence import Client
 from pyscrai_api.routes.shared import Shared, Who
 
 router = APIRouter(prefix="/api/v1/events", tags=["events"], route_class=CleanRoute)
@@ -138,7 +138,7 @@ async def _claim(
     offered = engine.types if types is None else frozenset(types) & (engine.types or frozenset(types))
     if engine.draining or offered == frozenset():
         return _json(b"[]")
-    with client_of(request) as client:
+    with Client(request) as client:
         if engine.paused or queue.pauses.pauses_engine(engine_id):  # it stays, and asks again
             await queue.pauses.until_resumed(engine_id, wait, client.gone)
             return _json(b"[]")
@@ -152,6 +152,7 @@ async def _claim(
             body = await queue.delivery.answer(engine_id, poll.rows, spent=spent, trusted=trusted)
             # Nothing awaits between this look and the answer's first byte.
             poll.delivered = not client.left()
+            queue.tally.claimed(engine.lane, poll.rows)
             return _json(body)
 
 
