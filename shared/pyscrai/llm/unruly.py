@@ -83,10 +83,21 @@ def _lists(value: Any, pointer: str) -> Iterator[tuple[str, list[Any]]]:
 
 def _only_echoes(value: Any, schema: dict[str, Any], asked: str) -> bool:
     """Whether every text of some length is a piece of what the prompt says about the answer's keys."""
+    said = [plain for _, text, _ in _texts(value, schema, "") if len(plain := _plain(text)) >= SHORTEST_ECHO]
+    if not said or not _may_be_of(said, asked):
+        return False
     keys = set(schema.get("properties", {}))
     told = [_plain(words) for key, words in _ASKED.findall(asked) if key in keys]
-    said = [plain for _, text, _ in _texts(value, schema, "") if len(plain := _plain(text)) >= SHORTEST_ECHO]
-    return bool(said) and all(any(each in words for words in told) for each in said)
+    return all(any(each in words for words in told) for each in said)
+
+
+def _may_be_of(said: list[str], asked: str) -> bool:
+    """Whether an echo is possible at all: the words within a piece are whole words of where it was taken from.
+
+    Reading what the prompt says about each key takes much longer than seeing that a word is not in it.
+    """
+    asked = asked.casefold()
+    return all(word in asked for each in said for word in each.split()[1:-1])
 
 
 def _plain(text: str) -> str:

@@ -18,6 +18,7 @@ from liquid.exceptions import LiquidError, LoopIterationLimitError, OutputStream
 from liquid.filter import string_filter
 from liquid.output import LimitedStringIO
 from liquid.template import BoundTemplate
+from liquid.undefined import UNDEFINED
 
 MAX_OUTPUT = 256 * 1024
 MAX_LOOPS = 20_000
@@ -47,16 +48,34 @@ _SPECIAL = frozenset(["size", "first", "last"])
 _VISIBLE = (dict, list, str, tuple, range, Mapping)
 
 
+_WIDEST = 4
+"""Bytes of a character in UTF-8, at most."""
+
+
 class Output(LimitedStringIO):
-    """Counts bytes, as its parent does, without encoding what has as many bytes as characters."""
+    """Counts bytes, as its parent does, but encodes nothing before it could be too much."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self._exact = False
 
     def write(self, text: str) -> int:
         if text.isascii():
             self.size += len(text)
-            if self.size > self.limit:
-                raise OutputStreamLimitError("output stream limit reached", token=None)
-            return StringIO.write(self, text)
-        return super().write(text)
+        elif self._exact:
+            self.size += _bytes(text)
+        else:
+            self.size += _WIDEST * len(text)
+        if self.size > self.limit and self.used(text) > self.limit:
+            raise OutputStreamLimitError("output stream limit reached", token=None)
+        return StringIO.write(self, text)
+
+    def used(self, more: str = "") -> int:
+        """The bytes that were written, with those of `more` where that is counted already. Exact from here on."""
+        if not self._exact:
+            self._exact = True
+            self.size = _bytes(self.getvalue()) + _bytes(more)
+        return self.size
 
 
 class Context(RenderContext):
@@ -74,6 +93,18 @@ class Context(RenderContext):
         if self.iterations > MAX_LOOPS:
             raise LoopIterationLimitError(f"more than {MAX_LOOPS} iterations", token=None)
 
+    def get(self, path: list[Any], *, token: Any, default: object = UNDEFINED) -> object:
+        """Names in mappings; where it is anything else, or nothing, the parent says what it is."""
+        try:
+            found = self.scope[path[0]]
+            for name in path[1:]:
+                if type(found) is not dict or type(name) is not str or name in _SPECIAL:
+                    return super().get(path, token=token, default=default)
+                found = found[name]
+        except (KeyError, TypeError):
+            return super().get(path, token=token, default=default)
+        return found
+
     def get_item(self, obj: Any, key: Any) -> Any:
         # Nearly every look-up of a prompt is a name in a mapping of a view: a third of all rendering without this.
         if type(obj) is dict and type(key) is str and key not in _SPECIAL:
@@ -83,7 +114,7 @@ class Context(RenderContext):
         return super().get_item(obj, key)
 
     def get_buffer(self, buf: TextIO | None = None) -> StringIO:
-        used = buf.size if isinstance(buf, LimitedStringIO) else 0
+        used = buf.used() if isinstance(buf, Output) else 0
         return Output(limit=MAX_OUTPUT - used)
 
     def filter(self, name: str, token: Any) -> Callable[..., object]:
@@ -96,6 +127,10 @@ class Context(RenderContext):
             return function(left, *args, **kwargs)
 
         return bounded
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8"))
 
 
 def _cost(name: str, left: object, args: tuple[object, ...]) -> int:
@@ -122,6 +157,9 @@ def _size(value: object) -> int:
 
 class Template(BoundTemplate):
     context_class = Context
+
+    def _get_buffer(self) -> StringIO:
+        return Output(limit=MAX_OUTPUT)
 
 
 class Sandbox(Environment):

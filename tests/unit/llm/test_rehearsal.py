@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pyscrai.domain.entry import Entry
 from pyscrai.llm.rehearsal.compose import compose
 from pyscrai.llm.rehearsal.quantities import bounds, named, quantities
+from pyscrai.llm.rehearsal.reading import Sheet
 from pyscrai.llm.rehearsal.words import Voice, cut, doing, lower_first, mentioned, ruled, sentence, sentences, topic
 
 
@@ -291,6 +292,21 @@ def test_small_words() -> None:
     assert topic("Leave no more than 250 litres") is None
     assert cut("a long text, with a clause", 20) == "a long text…"
     assert sentences("He said “Go.” She went. Done") == ["He said “Go.”", "She went.", "Done"]
+
+
+_SENTENCE_ENDS = r"(?:(?<=[.!?…])(?<!\bvs\.)|(?<=[.!?…][”\"]))\s+(?=[A-Z“\"0-9])"
+_WITH_CAPITALS = r"(?<=[a-z,;] )([A-Z][\w'’-]+)"
+"""What was first written: a rehearsed play is pinned by its digest, so not one character may come out otherwise."""
+
+
+@settings(max_examples=400)
+@given(
+    text=st.lists(st.sampled_from([*'AvBs.!?…”“" ,;1x\n', "vs. ", "vs.” ", " Aa", "a Bb"]), max_size=24).map("".join)
+)
+def test_sentences_and_names_are_what_they_were(text: str) -> None:
+    parts = [part.strip() for part in re.split(_SENTENCE_ENDS, text)]
+    assert sentences(text) == [part for part in parts if part]
+    assert Sheet(text).names == frozenset(re.findall(_WITH_CAPITALS, text))
 
 
 def test_figures_are_read_and_written_as_they_stand() -> None:

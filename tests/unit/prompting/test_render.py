@@ -111,3 +111,48 @@ def test_tidy_and_squish_are_what_they_were(text: str) -> None:
         was = pattern.sub(instead, was)
     assert tidy(text) == was.strip()
     assert render("{{ text | squish }}", {"text": f"x{text}x"}) == re.sub(r"\s+", " ", f"x{text}x".strip())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    wide=st.sampled_from(["a", "é", "…", "\U0001f33b"]),
+    over=st.integers(-3, 3),
+    before=st.integers(0, 5),
+    captured=st.booleans(),
+)
+def test_output_is_bounded_by_its_bytes_to_the_byte(wide: str, over: int, before: int, captured: bool) -> None:
+    limit = 256 * 1024
+    piece = wide * (20_000 // len(wide.encode()))
+    pieces, rest = divmod(limit + over - before, len(piece.encode()))
+    values = {"pieces": [piece] * pieces, "rest": "x" * rest, "before": "x" * before}
+    body = "{{ before }}{% for piece in pieces %}{{ piece }}{% endfor %}{{ rest }}"
+    template = "{% capture all %}" + body + "{% endcapture %}{{ all | size }}" if captured else body
+    if over > 0:
+        with pytest.raises(PromptError, match="output stream limit"):
+            render(template, values)
+    elif captured:
+        assert render(template, values) == str(before + pieces * len(piece) + rest)
+    else:
+        assert len(render(template, values).encode()) == limit + over
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.b.c", "1"),
+        ("a.list[1]", "2"),
+        ("a.list[9]", ""),
+        ("a.list.size", "3"),
+        ("a.list.first.x", ""),
+        ("a.size", "9"),
+        ("a.nothing.at.all", ""),
+        ("nobody", ""),
+        ("a.b['c']", "1"),
+        ("a[key].c", "1"),
+        ("a.text.upper", ""),
+        ("a.text.size", "2"),
+    ],
+)
+def test_names_lead_to_values_and_nothing_else(path: str, text: str) -> None:
+    values = {"a": {"b": {"c": 1}, "list": [1, 2, 3], "size": 9, "text": "ab"}, "key": "b"}
+    assert render("{{ " + path + " }}", values) == text

@@ -38,6 +38,8 @@ _HEADINGS = {
 }
 RESULTS = "what your tools have answered"
 """Below this heading everything is quoted, its headings too, up to the next one of the second level."""
+_CAPITAL = re.compile(r"[A-Z][\w'’-]+")
+_BEGUN = re.compile(r"[a-z,;]")
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(.+)$")
 _TURN = re.compile(r"\b(?:turn|message|round)\s+(\d+)\s+of(?: at most)?\s+(\d+)", re.I)
 _OF_PACT = re.compile(r"(?:(?:proposes|accepts|rejects|leaves) the coalition “|The coalition “)")
@@ -220,8 +222,12 @@ class Sheet:
     @cached_property
     def names(self) -> frozenset[str]:
         """Words that are written with a capital inside sentences, and so keep it."""
-        inside = re.findall(r"(?<=[a-z,;] )([A-Z][\w'’-]+)", self.text)
+        inside = {word[0] for word in _CAPITAL.finditer(self.text) if self._goes_on(word.start())}
         return frozenset(inside) | {word for person in self.others for word in person.title.split()[:2]}
+
+    def _goes_on(self, at: int) -> bool:
+        """Whether a sentence that has begun goes on at this place."""
+        return self.text[at - 1 : at] == " " and bool(_BEGUN.match(self.text[max(0, at - 2)]))
 
     @cached_property
     def world(self) -> list[str]:

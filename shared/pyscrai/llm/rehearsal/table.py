@@ -68,8 +68,12 @@ class Table:
 
     def _used(self, frame: str) -> bool:
         """Whether it was said in the last few lines, or ever by this seat."""
+        return stands_in(frame, self._before)
+
+    @cached_property
+    def _before(self) -> str:
         recent = [line.text for line in self.lines[-6:]] + [line.text for line in self.own]
-        return used(frame, recent + self.sheet.items("thoughts"))
+        return "\n".join(recent + self.sheet.items("thoughts")).lower()
 
     def fresh(self, candidates: Sequence[str]) -> list[str]:
         """Those that nobody has said word for word."""
@@ -109,8 +113,13 @@ class Table:
 
 def used(frame: str, texts: Sequence[str]) -> bool:
     """Whether the longest fixed part of a frame is in one of the texts."""
+    return stands_in(frame, "\n".join(texts).lower())
+
+
+def stands_in(frame: str, text: str) -> bool:
+    """The same for a text that is in small letters already."""
     fixed = _longest(frame)
-    return len(fixed) >= 8 and any(fixed in text.lower() for text in texts)
+    return len(fixed) >= 8 and fixed in text
 
 
 @lru_cache(maxsize=4096)

@@ -73,7 +73,8 @@ _HONOURED = re.compile(
     r"Mrs|Ms|Pope|Prince|Princess|Professor|Queen|Rabbi|Saint|Sir|Sister)\.? [A-Z]|\b[IVX]+$"
 )
 """A name that is used whole: `Doctor Serra`, `Leo XIII`."""
-_ENDS = re.compile(r"(?:(?<=[.!?…])(?<!\bvs\.)|(?<=[.!?…][”\"]))\s+(?=[A-Z“\"0-9])")
+_ENDS = re.compile(r"([.!?…][”\"]?)\s+(?=[A-Z“\"0-9])")
+_VERSUS = re.compile(r"\bvs$")
 _STOPS = re.compile(
     r"(?:,|;|:|\b(?:that|which|who|so|without|from|through|until|before|after|by|in|into|for|with|on|at|of|to|and|or|as|"
     r"than|home|out|away|back|down|up|off|today|tonight|now|once|again|running|during|between|over|under|while|where|when)\b)"
@@ -242,7 +243,12 @@ def sentences(text: str) -> list[str]:
 @lru_cache(maxsize=4096)
 def _sentences(text: str) -> tuple[str, ...]:
     """Kept, because every seat of a turn reads the same lines."""
-    parts = re.split(r"(?:(?<=[.!?…])(?<!\bvs\.)|(?<=[.!?…][”\"]))\s+(?=[A-Z“\"0-9])", text)
+    parts, start = [], 0
+    for end in _ENDS.finditer(text):
+        if end[1] != "." or not _VERSUS.search(text[max(0, end.start() - 3) : end.start()]):
+            parts.append(text[start : end.end(1)])
+            start = end.end()
+    parts.append(text[start:])
     return tuple(part.strip() for part in parts if part.strip())
 
 
