@@ -40,8 +40,8 @@ PLANS = {
     "enable_mergejoin": "off",
 }
 """How hot statements are planned: once in a connection, by index, whatever the tables hold at that moment. Planning
-takes longer than claiming (measured: 600 of 1,070 µs); and a plan that was made while the queue was empty reads all of it
-for as long as nobody has analysed it since, which may be a minute with a million rows."""
+takes longer than claiming (measured: 600 of 1,070 µs); and a plan that was made while the queue was empty goes on
+reading all of it until somebody analyses it, which may take a minute with a million rows."""
 REVISION_FILE = re.compile(r"^(\d{4})_\w+\.py$")
 
 
