@@ -97,11 +97,6 @@ class _End(asyncio.Protocol):
         if self.peer is not None and self.peer.transport is not None:
             self.peer.transport.write(data)
 
-    def eof_received(self) -> bool:
-        if self.peer is not None and self.peer.transport is not None and self.peer.transport.can_write_eof():
-            self.peer.transport.write_eof()
-        return True
-
     def pause_writing(self) -> None:
         if self.peer is not None and self.peer.transport is not None:
             self.peer.transport.pause_reading()

@@ -49,7 +49,7 @@ class WorldConfig:
     statement_timeout: float = 2.0
     retry_base: float = 0.2
     pool_size: int = 8
-    max_connections: int = 60
+    max_connections: int = 90
     disk_mb: int = 1536
     skewed: float = 0.25
     api_settings: Mapping[str, str] = field(default_factory=dict)
