@@ -102,7 +102,7 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
                 entrance=entrance,
             )
         )
-        watch_queue(metrics, pool, queue)
+        watch_queue(metrics, queue)
         watch_providers(metrics, pool, terms.providers)
         limits = Limits(pool, terms.wider, settings.default_limit)
         opened = Deps(

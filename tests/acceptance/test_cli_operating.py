@@ -33,7 +33,8 @@ def test_a_type_is_paused_and_goes_on(cli: Cli) -> None:
     assert (drained["drained"], drained["leased"]) == (True, 0)
     assert answer(cli, "events", "show", str(held["id"]))["status"] == "queued"
     seen = cli("events", "lanes")
-    assert "paused: prompt" in seen.stdout
+    assert "Events of type prompt in lane actor are paused since" in seen.stdout
+    assert "by local: a new prompt" in seen.stdout
     (lane,) = [one for one in answer(cli, "events", "lanes")["lanes"] if one["lane"] == "actor"]
     assert lane["depth"]["ready"] + lane["depth"]["held"] == 1
     assert answer(cli, "events", "resume", "prompt", "--lane", "actor") == []

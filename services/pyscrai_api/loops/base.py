@@ -54,6 +54,7 @@ async def running(loops: Iterable[Loop], metrics: Metrics) -> AsyncIterator[None
 async def run(loop: Loop, metrics: Metrics) -> None:
     """Run one loop until cancelled."""
     failures = 0
+    metrics.loop_seen(loop.name, loop.every)
     while True:
         try:
             done = await loop.run_once()
@@ -64,6 +65,7 @@ async def run(loop: Loop, metrics: Metrics) -> None:
             await asyncio.sleep(backoff(loop.every, failures))
             continue
         failures = 0
+        metrics.loop_seen(loop.name, loop.every)
         metrics.loop_runs.labels(loop.name, "done").inc()
         metrics.loop_items.labels(loop.name).inc(done)
         await pause(loop, 0 if done >= loop.batch else loop.every)

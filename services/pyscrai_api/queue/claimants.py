@@ -47,6 +47,11 @@ class Claimants:
             return known[1]
         return await self._read(engine_id)
 
+    def lane_of(self, engine_id: UUID) -> str | None:
+        """The lane of an engine that asked before, which never changes."""
+        known = self._known.get(engine_id)
+        return None if known is None else known[1].lane
+
     def forget(self, engine_id: UUID | None = None) -> None:
         """An engine has changed, or (None) any may have."""
         self._forgotten += 1

@@ -23,6 +23,7 @@ from pyscrai_api.queue.engines import BIGGEST_ID, BIGGEST_NUMBER, Held
 from pyscrai_api.queue.loose import Loose
 from pyscrai_api.queue.ports import ClaimedRow, RunFinisher
 from pyscrai_api.queue.statements import sql
+from pyscrai_api.queue.tally import Tally
 from pyscrai_api.queue.together import together
 
 log = structlog.get_logger()
@@ -40,6 +41,7 @@ class Finishing:
         self._loose = loose
         self._providers = providers
         self._checking = Checking(pool, runs)
+        self.tally: Tally | None = None
         self._known: OrderedDict[int, Place] = OrderedDict()
 
     def remember(self, rows: Iterable[ClaimedRow], pinned: Mapping[int, str] | None = None) -> None:
@@ -110,7 +112,10 @@ class Finishing:
                 if item.event_id not in checked.items:
                     detail = "there is no such event"
                     answers[item.event_id] = Finished(event_id=item.event_id, state="unknown", detail=detail)
-        return {event_id: answer for event_id, answer in answers.items() if answer.state != "done"}
+        told = {event_id: answer for event_id, answer in answers.items() if answer.state != "done"}
+        if self.tally is not None:
+            self.tally.ended(engine_id, items, told, lambda event_id: places[event_id].event_type)
+        return told
 
     async def reserve(self, engine_id: UUID, calls: Sequence[Reserve]) -> list[Grant]:
         """One answer per call, in order."""

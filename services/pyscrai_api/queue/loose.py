@@ -15,6 +15,7 @@ from pyscrai_api.queue import budget, store
 from pyscrai_api.queue.combining import Combiner, Success
 from pyscrai_api.queue.deferring import put_off
 from pyscrai_api.queue.notify import Bell
+from pyscrai_api.queue.ports import Observer
 from pyscrai_api.queue.statements import sql
 
 
@@ -30,6 +31,7 @@ class Loose:
         self._default_limit = default_limit
         self._retry_base = retry_base
         self.combiner = Combiner(pool)
+        self.observer: Observer | None = None
 
     async def finish(
         self, engine_id: UUID, items: Sequence[Finish], texts: Mapping[int, str] = MappingProxyType({})
@@ -58,6 +60,8 @@ class Loose:
             ]
             await budget.assume(conn, [(r.event_id, r.lease_no) for r in rows if r.ended], self._default_limit)
         self._ring([row.woken for row in rows])
+        if self.observer is not None and (died := [row.event_id for row in rows if row.died]):
+            self.observer.died(died)
         return [row.finished() for row in rows]
 
     async def settle(self, engine_id: UUID, owner: str, calls: Sequence[CallRecord]) -> None:
@@ -77,6 +81,9 @@ class Loose:
             rows = await store.expire_rows(conn, ids)
             await budget.assume(conn, [(row.event_id, row.lease_no) for row in rows], self._default_limit)
         self._ring([row.woken for row in rows])
+        if self.observer is not None:
+            self.observer.lost([row.event_id for row in rows])
+            self.observer.died([row.event_id for row in rows if row.died])
         return len(rows)
 
     async def close_calls(self, leases: Sequence[tuple[int, int]]) -> None:

@@ -61,6 +61,11 @@ class Pauses:
             return None
         return self._types.get(lane) or self._types.get("", NOTHING)
 
+    @property
+    def count(self) -> int:
+        """How many pauses of lanes and types there are."""
+        return len(self._rows)
+
     def pauses_engine(self, engine_id: UUID) -> bool:
         """Whether an engine gets nothing now."""
         return engine_id in self._engines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -70,8 +70,22 @@ class Exclusions(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Is told what became of events, once it is committed."""
+
+    def lost(self, event_ids: Iterable[int]) -> None:
+        """Leases ran out."""
+        ...
+
+    def died(self, event_ids: Iterable[int]) -> None:
+        """Events became dead letters."""
+        ...
+
+
 class RunFinisher(Protocol):
     """Events that belong to a run. Each method that takes a `run_id` is one transaction, which locks the run first."""
+
+    observer: Observer | None
 
     async def finish(
         self, engine_id: UUID, run_id: UUID, items: Sequence[Finish], calls: Sequence[CallRecord] = ()

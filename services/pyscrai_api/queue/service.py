@@ -28,6 +28,7 @@ from pyscrai_api.queue.pauses import Pauses
 from pyscrai_api.queue.plain import Plain
 from pyscrai_api.queue.ports import RunDeadLetters, RunFinisher
 from pyscrai_api.queue.posting import Posting
+from pyscrai_api.queue.tally import Tally
 from pyscrai_api.settings import Settings
 
 
@@ -46,6 +47,7 @@ class Queue:
     loose: Loose
     pauses: Pauses
     depths: Depths
+    tally: Tally
 
     async def state(self, viewer: str) -> QueueState:
         """Lanes with their depths, the engines that `viewer` may see, and pauses."""
@@ -81,10 +83,14 @@ async def open_queue(
     silence = bell.listen_lanes(claimers.ring)
     deafen = bell.listen_lanes(fairness.heard)
     stopper = asyncio.create_task(_stop(claimers, pauses, stopping), name="claimers:stop")
+    engines = Engines(pool)
+    tally = Tally(engines.claimants.lane_of)
+    finishing.tally, entrance.refused = tally, tally.refused
+    loose.observer = runs.observer = tally
     try:
         async with pauses.running():
             yield Queue(
-                engines=Engines(pool),
+                engines=engines,
                 events=events,
                 posting=posting,
                 entrance=entrance,
@@ -95,6 +101,7 @@ async def open_queue(
                 loose=loose,
                 pauses=pauses,
                 depths=Depths(pool),
+                tally=tally,
             )
     finally:
         stopper.cancel()

@@ -24,7 +24,7 @@ from pyscrai_api.queue import people, store
 from pyscrai_api.queue.deferring import put_off
 from pyscrai_api.queue.fairness import Fairness
 from pyscrai_api.queue.notify import Bell
-from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure, Validator
+from pyscrai_api.queue.ports import ClaimedRow, Observer, PermanentFailure, Validator
 from pyscrai_api.runs import asking
 from pyscrai_api.runs.claims import Claims
 from pyscrai_api.runs.commit import Committed, Committer, StepError
@@ -51,6 +51,7 @@ class RunEvents:
         self._claims = claims
         self._terms = terms
         self.committer = Committer(plans, folds, fairness)
+        self.observer: Observer | None = None
         self.places_changed = asyncio.Event()
         self.deadlines_changed = asyncio.Event()
 
@@ -96,6 +97,9 @@ class RunEvents:
             self.committer.committed(run.id, done)
         for lane in run.lanes:
             self._bell.ring_lane(lane)
+        if self.observer is not None and (run.lost or run.died):
+            self.observer.lost(run.lost)
+            self.observer.died(run.died)
         if run.recorded:
             self.deadlines_changed.set()
         log_bills(run.bills)
@@ -161,6 +165,7 @@ class RunEvents:
 
     async def _bury(self, run: LockedRun, dead: list[int]) -> None:
         """Dead letters block the run or fail it, as was chosen; either way the log says so."""
+        run.died += dead
         if not dead or run.terminal:
             return
         for row in await run.conn.fetch(_DEAD, dead):
@@ -215,6 +220,7 @@ class RunEvents:
         async def work(run: LockedRun) -> int:
             await self._before_a_death(run)
             expired = await store.expire_rows(run.conn, list(event_ids))
+            run.lost += [row.event_id for row in expired]
             await settlements.assume(run, [(row.event_id, row.lease_no) for row in expired])
             await self._bury(run, [row.event_id for row in expired if row.died])
             await waiting.release_affordable(run, self._terms.wider)

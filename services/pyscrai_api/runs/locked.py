@@ -59,7 +59,8 @@ WITH appended AS (
 class LockedRun(Account):
     """One run, locked by the transaction of `conn`. Change the fields, `log` lines, then `save` once.
 
-    `waiting`: how many of the `open` events wait for a person. `lanes` are rung after the commit. `recorded`: the step
+    `waiting`: how many of the `open` events wait for a person. `lanes` are rung after the commit, when it is told too
+    which leases were `lost` and which events have `died`. `recorded`: the step
     of a replay has moves of people, to be taken from its recording. `short_of_money`: some event may be held for want
     of it. `warned_at`: the limit that people were warned of.
     """
@@ -89,6 +90,8 @@ class LockedRun(Account):
     waiting: int
     lanes: set[str] = field(default_factory=set)
     recorded: bool = False
+    lost: list[int] = field(default_factory=list)
+    died: list[int] = field(default_factory=list)
     _lines: list[Entry] = field(default_factory=list)
 
     @property

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 LOOK_AGAIN = 0.5
 """Seconds between two looks at what is still being worked on."""
-STYLES = {"paused": "yellow"}
+STYLES = {"paused": "yellow", "partly": "yellow"}
 
 
 def what(command: F) -> F:
@@ -188,9 +188,8 @@ def _lanes(talk: Talk, state: QueueState) -> None:
     table(talk.paper, heads, rows, styles=STYLES, right=set(range(1, 8)))
     for one in state.pauses:
         why = f": {one.reason}" if one.reason else ""
-        talk.say(
-            f"{_name(one.event_type, one.lane, capital=True)} are paused since {when(one.since)} UTC by {one.by}{why}"
-        )
+        what = _name(one.event_type, one.lane, capital=True)
+        talk.out.print(f"{what} are paused since {when(one.since)} UTC by {one.by}{why}", markup=False, soft_wrap=True)
     if any(lane.estimated for lane in state.lanes):
         talk.say("The queue is long: numbers are estimates from a sample, but for what is at work or dead.")
 
@@ -203,5 +202,5 @@ def _row(lane: LaneState) -> tuple[str, ...]:
     ready, *others = (str(number) if number else "" for number in counts)
     oldest = "" if lane.oldest_ready is None else seconds(lane.oldest_ready)
     engines = ", ".join(f"{number} {status}" for status, number in sorted(lane.engines.items())) or "none"
-    remark = "paused" if lane.paused else f"paused: {', '.join(lane.paused_types)}" if lane.paused_types else ""
+    remark = "paused" if lane.paused else "partly" if lane.paused_types else ""
     return (lane.lane, ready, oldest, *others, engines, remark)

@@ -128,8 +128,8 @@ async def test_metrics_show_depth_engines_and_what_waits(bench: Bench) -> None:
     engine = await bench.engine()
     await bench.claim(engine, 1)
     page = (await bench.http.get("/metrics")).text
-    assert 'pyscrai_queue_events{lane="actor",state="ready"} 2.0' in page
-    assert 'pyscrai_queue_events{lane="actor",state="leased"} 1.0' in page
+    assert 'pyscrai_queue_events{event_type="prompt",lane="actor",state="ready"} 2.0' in page
+    assert 'pyscrai_queue_events{event_type="prompt",lane="actor",state="leased"} 1.0' in page
     assert 'pyscrai_engines{lane="actor",status="active"} 1.0' in page
     assert "pyscrai_claims_parked 0.0" in page
 
@@ -139,6 +139,6 @@ async def test_metrics_do_not_tell_whose_pools_there_are(bench: Bench) -> None:
         await bench.post(engine_type=f"actor:{pool}")
         await bench.engine(pool=pool)
     page = (await bench.http.get("/metrics")).text
-    assert 'pyscrai_queue_events{lane="actor:*",state="ready"} 2.0' in page
+    assert 'pyscrai_queue_events{event_type="prompt",lane="actor:*",state="ready"} 2.0' in page
     assert 'pyscrai_engines{lane="actor:*",status="active"} 2.0' in page
     assert "alice" not in page
