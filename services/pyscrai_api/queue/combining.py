@@ -17,6 +17,7 @@ from uuid import UUID
 import structlog
 
 from pyscrai_api.database import Pool
+from pyscrai_api.lines import Lines
 from pyscrai_api.queue.statements import sql
 
 log = structlog.get_logger()
@@ -61,8 +62,8 @@ class _Batch:
 class Combiner:
     """Of one API process."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, lines: Lines | Pool) -> None:
+        self._lines = lines
         self._loop = asyncio.get_running_loop()
         self._gathering: deque[_Batch] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -125,7 +126,7 @@ class Combiner:
     async def _done(self, batch: _Batch) -> frozenset[int]:
         ids = sorted(batch.lines)
         lines = [batch.lines[event_id] for event_id in ids]
-        rows = await self._pool.fetch(
+        rows = await self._lines.fetch(
             sql("finish", "quick"), ids,
             [lease_no for lease_no, _, _ in lines], [engine for _, engine, _ in lines], [text for *_, text in lines],
         )  # fmt: skip

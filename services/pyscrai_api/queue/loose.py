@@ -23,14 +23,21 @@ class Loose:
     """Finishing, money and the sweep of events without a run. `retry_base`: seconds before their first retry."""
 
     def __init__(
-        self, pool: Pool, bell: Bell, *, terms: Terms, default_limit: Decimal | None, retry_base: float
+        self,
+        pool: Pool,
+        bell: Bell,
+        combiner: Combiner,
+        *,
+        terms: Terms,
+        default_limit: Decimal | None,
+        retry_base: float,
     ) -> None:
         self._pool = pool
         self._bell = bell
         self._terms = terms
         self._default_limit = default_limit
         self._retry_base = retry_base
-        self.combiner = Combiner(pool)
+        self.combiner = combiner
         self.observer: Observer | None = None
 
     async def finish(

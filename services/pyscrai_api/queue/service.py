@@ -13,6 +13,7 @@ from pyscrai_api.database import lines as open_lines
 from pyscrai_api.money.terms import Terms
 from pyscrai_api.people.keys import Keys
 from pyscrai_api.queue.claimers import Claimers
+from pyscrai_api.queue.combining import Combiner
 from pyscrai_api.queue.dead import DeadLetters
 from pyscrai_api.queue.delivery import Delivery
 from pyscrai_api.queue.depths import Depths
@@ -72,12 +73,15 @@ async def open_queue(
 ) -> AsyncIterator[Queue]:
     """Claims are served for as long as the block lasts; parked ones are answered when `stopping` is set."""
     lines = open_lines(settings)
-    loose = Loose(pool, bell, terms=terms, default_limit=settings.default_limit, retry_base=settings.retry_base)
+    loose = Loose(
+        pool, bell, Combiner(lines), terms=terms, default_limit=settings.default_limit, retry_base=settings.retry_base
+    )
     finishing = Finishing(pool, runs, loose, terms.providers)
     plain = Plain(pool, settings.default_model, terms.providers.declared)
     delivery = Delivery(pool, runs, finishing, keys, plain)
     events = Events(pool, bell, loose)
-    posting = Posting(bell, entrance, fairness)
+    line_in = open_lines(settings, 1)
+    posting = Posting(bell, entrance, fairness, line_in)
     pauses = Pauses(pool, bell, lambda engine_id: claimers.let_go(engine_id))
     claimers = Claimers(lines, delivery.give_back, pauses)
     silence = bell.listen_lanes(claimers.ring)
@@ -110,6 +114,7 @@ async def open_queue(
         silence()
         deafen()
         await posting.close()
+        await line_in.close()
         await claimers.close()
         await loose.combiner.close()
         await lines.close()

@@ -19,7 +19,7 @@ from pyscrai_api.queue.finishing import all_done
 _WRITING = """
 SELECT pid FROM pg_stat_activity
 WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()
-  AND query LIKE '%INSERT INTO outcomes%'
+  AND query ~ 'width_bucket|INSERT INTO outcomes'
 """
 _KILL = f"SELECT pg_terminate_backend(pid) FROM ({_WRITING}) AS writing"
 

@@ -2,6 +2,8 @@
 -- lease index and walks its dead entries. Rows are locked in the order of their ids, whoever locks them.
 -- A lease that was swept may still end, by the engine that lost it, until somebody claims (`lost_engine`): what was
 -- counted as a loss is then counted as what it really was.
+-- Counters are taken from the rows as they were locked (`held`): where a statement has waited for a lock, PostgreSQL
+-- first makes, and checks, a row out of the version that the statement's snapshot shows, and only then the right one.
 
 -- name: lock  rows that several statements of one transaction are going to change, in the order in which all lock
 SELECT q.id FROM queue q WHERE q.id = ANY($1::bigint[]) ORDER BY q.id FOR UPDATE;
@@ -10,10 +12,11 @@ SELECT q.id FROM queue q WHERE q.id = ANY($1::bigint[]) ORDER BY q.id FOR UPDATE
 -- present one, $3 engines) of events without a run under which no model was called. One statement for several engines,
 -- committed by itself. It waits for nobody, and leaves everything else to the other statements: what is locked by
 -- others or was changed meanwhile, swept leases, repeats. No join, because a plan for one that was made while the queue
--- was empty reads it whole later. `width_bucket` is the place of an id in $1
+-- was empty reads it whole later. `width_bucket` is the place of an id in $1. Behind a SELECT the planner does not count
+-- it, and does not plan anew each time
 WITH held AS MATERIALIZED (
   SELECT q.ctid AS place FROM queue q
-  WHERE q.id = ANY($1::bigint[]) AND (q.state + 0) = 3 AND q.run_id IS NULL
+  WHERE q.id = ANY((SELECT $1::bigint[])::bigint[]) AND (q.state + 0) = 3 AND q.run_id IS NULL
     AND q.engine_id = ($3::uuid[])[width_bucket(q.id, $1::bigint[])]
     AND q.lease_no = coalesce(($2::int[])[width_bucket(q.id, $1::bigint[])], q.lease_no)
     AND q.called IS DISTINCT FROM q.lease_no
@@ -61,7 +64,7 @@ WITH item AS (
   SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::float8[], $6::bool[])
     AS i (id, lease_no, error, code, retry_after, permanent)
 ), held AS MATERIALIZED (
-  SELECT q.id, q.lease_no, q.leased_at, q.failures, item.error, item.code, item.retry_after,
+  SELECT q.id, q.lease_no, q.leased_at, q.failures, q.losses, item.error, item.code, item.retry_after,
     item.permanent OR q.failures + 1 >= q.max_failures AS died
   FROM item JOIN queue q ON q.id = item.id
   WHERE (item.lease_no IS NULL OR q.lease_no = item.lease_no)
@@ -74,8 +77,8 @@ WITH item AS (
 )
 UPDATE queue q SET
   state = CASE WHEN held.died THEN 6 ELSE 1 END,
-  failures = q.failures + 1,
-  losses = q.losses - (held.leased_at IS NULL)::int,
+  failures = held.failures + 1,
+  losses = held.losses - (held.leased_at IS NULL)::int,
   -- Jitter only lengthens: Retry-After is a promise.
   run_at = now() + make_interval(secs => greatest(
     coalesce(held.retry_after, 0), least($7::float8 * 2 ^ least(held.failures, 20), 3600)) * (1 + 0.25 * random())),
@@ -90,7 +93,7 @@ WITH item AS (
   SELECT * FROM unnest($1::bigint[], $2::int[], $3::numeric[], $5::bool[], $6::float8[], $7::text[], $8::text[],
     $9::text[]) AS i (id, lease_no, need, hold, delay, error, reason, code)
 ), held AS MATERIALIZED (
-  SELECT q.id, q.lease_no, q.leased_at, item.need, item.hold, item.delay, item.error, item.reason,
+  SELECT q.id, q.lease_no, q.leased_at, q.losses, q.handbacks, item.need, item.hold, item.delay, item.error, item.reason,
     item.code
   FROM item JOIN queue q ON q.id = item.id
   WHERE (item.lease_no IS NULL OR q.lease_no = item.lease_no)
@@ -104,8 +107,8 @@ WITH item AS (
 UPDATE queue q SET
   state = CASE WHEN held.error IS NOT NULL THEN 6 WHEN held.delay IS NOT NULL THEN 1
     WHEN held.need IS NOT NULL OR held.hold THEN 5 ELSE 2 END,
-  handbacks = q.handbacks + 1,
-  losses = q.losses - (held.leased_at IS NULL)::int,
+  handbacks = held.handbacks + 1,
+  losses = held.losses - (held.leased_at IS NULL)::int,
   run_at = CASE WHEN held.delay IS NOT NULL THEN now() + make_interval(secs => held.delay) ELSE q.run_at END,
   need = CASE WHEN held.error IS NULL AND held.delay IS NULL THEN held.need END,
   error = coalesce(held.error, held.reason, q.error),
