@@ -2,6 +2,8 @@
 SCENARIO ?= templates/scenarios/negotiation
 MODEL ?= rehearsal
 ARGS ?=
+MINUTES ?= 30
+SEED ?=
 # Each worker has a PostgreSQL of its own, and a file's tests stay together, in the order of tests/conftest.py: the
 # longest first. No test may use what another one on the same machine could have.
 WORKERS ?= 2
@@ -17,12 +19,12 @@ SEED_EMBEDDED := from contextlib import ExitStack; import os, sys; \
   code = main(); held.close(); sys.exit(code)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run check format test test-unit test-integration test-acceptance coverage mutants protocol bench seed clean
+.PHONY: help install run check format test test-unit test-integration test-acceptance coverage mutants protocol chaos bench seed clean
 
 help:  ## Say what there is
 	@echo "make WORD, where WORD is one of:"
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r word says; do printf '%-20s %s\n' "  $$word" "$$says"; done
-	@echo 'run: SCENARIO=path-or-name MODEL=name ARGS="--turns 2 --seed 7"    test-*, bench: ARGS="..."    install: PYTHON=python3.12'
+	@echo 'run: SCENARIO=path-or-name MODEL=name ARGS="--turns 2 --seed 7"    test-*, bench: ARGS="..."    chaos: MINUTES=1 SEED=7    install: PYTHON=python3.12'
 
 install:  ## Make .venv with everything for running and developing
 	@PYTHON="$(PYTHON)" .ci/venv dev
@@ -70,6 +72,9 @@ mutants: install  ## Tests of the queue against every broken variant of its SQL:
 
 protocol: install  ## The queue's protocol, and its broken variants, through the model checker Spin
 	$(PY) -m pytest tests/integration/protocol $(ARGS)
+
+chaos: install  ## The queue under fire for MINUTES (30); exit code 0 only if nothing was lost: docs/reliability.md
+	$(PY) -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench:  ## Benchmarks and peers: medians and ratios, asserted nowhere; the queue alone: ARGS=queue
 	@PYTHON="$(PYTHON)" .ci/venv dev,bench

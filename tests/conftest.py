@@ -41,6 +41,7 @@ ROOT = Path(__file__).parent.parent
 INVARIANTS = ROOT / "services" / "pyscrai_api" / "queue" / "sql" / "invariants.sql"
 CHECKED_FLOORS = {"integration", "acceptance"}
 LONGEST = (
+    "acceptance/test_chaos.py",
     "integration/money/test_property.py",
     "acceptance/test_troubles.py",
     "acceptance/test_cli.py",

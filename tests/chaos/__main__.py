@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from tests.chaos.load import LoadPlan
 from tests.chaos.plays import NAMES, PlaysPlan
 from tests.chaos.report import facts_of, summary, write
@@ -70,7 +70,7 @@ def main() -> int:
     options = arguments()
     seed = int(time.time()) % 1_000_000 if options.seed is None else options.seed
     say(f"seed {seed}, {options.minutes:g} minutes")
-    facts = asyncio.run(run(options, seed))
+    facts = uvloop.run(run(options, seed))
     say(summary(facts))
     if options.json is not None:
         options.json.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")

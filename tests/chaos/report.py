@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.chaos.defects import unforeseen
 from tests.chaos.ledger import Ledger
 from tests.chaos.memory import Violation
 from tests.chaos.suite import Judged
+from tests.chaos.verdict import files_of
 from tests.chaos.world import World
 
 ROOT = Path(__file__).parent.parent.parent
@@ -43,7 +45,8 @@ FAULTS = {
 def facts_of(world: World, judged: Judged, seed: int, minutes: float) -> dict[str, Any]:
     """Everything that a report says, as JSON."""
     verdict = judged.verdict
-    violations = [*verdict.violations, *_of_processes(world.ledger), *_of_answers(judged.defects)]
+    logs = unforeseen(files_of(world.folder, "logs/*.log"))
+    violations = [*verdict.violations, *_of_processes(world.ledger), *_of_answers(judged.defects), *logs]
     others = len(violations) - len(verdict.violations)
     return {
         "date": datetime.fromtimestamp(time.time(), UTC).date().isoformat(),
