@@ -74,6 +74,20 @@ class Filling:
         for lane, count in wanted.items():
             self._lanes[lane].posted += count
 
+    def admitted(self, wanted: Mapping[str, int]) -> bool:
+        """As `admit`, where nothing has to be counted for it; False where that is so."""
+        if self.most is None:
+            return True
+        fills = [(self._lanes.get(lane), lane, count) for lane, count in wanted.items()]
+        if any(fill is None or fill.depth + count > self.most for fill, _, count in fills):
+            return False
+        for fill, lane, count in fills:
+            assert fill is not None
+            fill.posted += count
+            if self._stale(fill):
+                self._look(lane)
+        return True
+
     async def check(self, conn: Connection, lanes: set[str]) -> None:
         """Whether more work may begin that goes to these lanes. Raises QueueFull where one of them is full."""
         if self.most is not None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from pyscrai.contract.events import Event
 from pyscrai_api.database import Connection
+from pyscrai_api.lines import Lines
 from pyscrai_api.queue.fairness import Fairness, Lasts, Stream
 from pyscrai_api.queue.preparing import Kind, Prepared
 from pyscrai_api.queue.statements import sql
@@ -29,10 +30,13 @@ class Made(NamedTuple):
     fresh: bool
 
 
-async def insert(conn: Connection, items: Sequence[Prepared], fairness: Fairness) -> tuple[list[Made], list[Woken]]:
+async def insert(
+    conn: Connection | Lines, items: Sequence[Prepared], fairness: Fairness
+) -> tuple[list[Made], list[Woken]]:
     """Enqueue items, in order, and the first of what is ready now in each lane.
 
-    What is of one kind takes one statement, which commits by itself outside a transaction; several kinds take one.
+    What is of one kind takes one statement, which commits by itself outside a transaction; several kinds take one, and
+    so no line.
     """
     kinds: dict[Kind, list[int]] = {}
     for place, item in enumerate(items):
@@ -45,7 +49,7 @@ async def insert(conn: Connection, items: Sequence[Prepared], fairness: Fairness
     ready: list[Woken] = []
     try:
         async with AsyncExitStack() as stack:
-            if len(kinds) > 1 and not conn.is_in_transaction():
+            if len(kinds) > 1 and not isinstance(conn, Lines) and not conn.is_in_transaction():
                 await stack.enter_async_context(conn.transaction())
             for kind, places in kinds.items():
                 rows = await _insert(conn, kind, items, places, numbers, begin[kind.stream], fairness)
@@ -93,7 +97,7 @@ def _first(stream: Stream, rows: Sequence[tuple[int, Any]]) -> list[Woken]:
 
 
 async def _insert(
-    conn: Connection,
+    conn: Connection | Lines,
     kind: Kind,
     items: Sequence[Prepared],
     places: Sequence[int],
@@ -121,7 +125,7 @@ async def _insert(
     return list(zip(places, sorted(rows, key=itemgetter("id")), strict=True))
 
 
-async def _known(conn: Connection, items: Sequence[Prepared]) -> dict[tuple[str, str | None], int]:
+async def _known(conn: Connection | Lines, items: Sequence[Prepared]) -> dict[tuple[str, str | None], int]:
     """The events that have the dedupe keys of these."""
     found: dict[tuple[str, str | None], int] = {}
     for owner in dict.fromkeys(item.kind.stream.owner for item in items):

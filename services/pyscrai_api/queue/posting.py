@@ -12,6 +12,7 @@ from pyscrai_api.catalog import store as catalog
 from pyscrai_api.database import Connection
 from pyscrai_api.errors import ApiError, TooLarge, Unavailable, from_exception
 from pyscrai_api.idempotency import Answer, Key, once
+from pyscrai_api.lines import Lines
 from pyscrai_api.queue.entrance import MOST_WAITING, Entrance
 from pyscrai_api.queue.fairness import Fairness
 from pyscrai_api.queue.inserting import Answers, Made, insert
@@ -38,8 +39,9 @@ class _Waiting:
 class Posting:
     """Of one process."""
 
-    def __init__(self, bell: Bell, entrance: Entrance, fairness: Fairness) -> None:
+    def __init__(self, bell: Bell, entrance: Entrance, fairness: Fairness, line: Lines) -> None:
         self._bell = bell
+        self._line = line
         self._entrance = entrance
         self._fairness = fairness
         self._waiting: deque[_Waiting] = deque()
@@ -104,8 +106,9 @@ class Posting:
     async def _serve_all(self, requests: list[_Waiting]) -> None:
         """Answer each; where together it does not go, each by itself, so that none suffers from another."""
         try:
-            async with self._entrance.connection() as conn:
-                await self._post(conn, requests)
+            if not await self._quickly(requests):
+                async with self._entrance.connection() as conn:
+                    await self._post(conn, requests)
         except Exception as error:
             if len(requests) > 1 and from_exception(error).status != 503:
                 for request in requests:
@@ -128,6 +131,30 @@ class Posting:
                 able.append((request, items))
         if not able:
             return
+        await self._enqueue(conn, able)
+
+    async def _quickly(self, requests: list[_Waiting]) -> bool:
+        """On a line, where one statement is all there is to do: nothing is to be looked up or counted, and all events
+        are of one kind. False where that is not so."""
+        if any(draft.needs_type for request in requests for draft in request.drafts):
+            return False
+        able: list[tuple[_Waiting, list[Prepared]]] = []
+        for request in requests:
+            try:
+                able.append((request, prepared(request.owner, request.drafts, {})))
+            except ApiError as error:
+                _refuse(request, error)
+        items = [item for _, own in able for item in own]
+        if not items:
+            return True
+        first = items[0].kind
+        same = all(item.kind is first or item.kind == first for item in items)
+        if not same or not self._entrance.filling.admitted({first.stream.lane: len(items)}):
+            return False
+        await self._enqueue(self._line, able)
+        return True
+
+    async def _enqueue(self, conn: Connection | Lines, able: list[tuple[_Waiting, list[Prepared]]]) -> None:
         made, ready = await insert(conn, [item for _, items in able for item in items], self._fairness)
         self._ring(ready)
         answers, rest = Answers(), iter(made)

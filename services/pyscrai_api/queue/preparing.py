@@ -24,7 +24,7 @@ from pyscrai_api.queue.lanes import is_lane
 
 PAYLOAD_BYTES = 64 * 1024
 
-_AS_IT_IS = frozenset(WITHOUT_SCHEMA)
+_may_name_a_lane = lru_cache(maxsize=1000)(is_lane)
 
 Types = Mapping[tuple[str, str], Pin]
 """Event types of the catalog, by owner and name; those that there are."""
@@ -40,7 +40,10 @@ class Kind(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """An event that is right in itself, but for what the catalog says. `lane` None: that of its type."""
+    """An event that is right in itself, but for what the catalog says. `lane` None: that of its type.
+
+    `asks_as_it_is`: its payload is for a model as it stands, whatever its type says.
+    """
 
     wanted: NewEvent
     at: str
@@ -48,15 +51,11 @@ class Draft(NamedTuple):
     payload: str
     lane: str | None
     run_at: datetime | None
+    asks_as_it_is: bool
 
     @property
     def needs_type(self) -> bool:
         return self.lane is None or not self.asks_as_it_is
-
-    @property
-    def asks_as_it_is(self) -> bool:
-        """Whether its payload is for a model as it stands, whatever its type says."""
-        return not _AS_IT_IS.isdisjoint(self.data)
 
 
 class Prepared(NamedTuple):
@@ -81,10 +80,10 @@ def _draft(item: NewEvent, at: str) -> Draft:
     if item.model is not None:
         _check_model(item.model, at)
     named = (item.engine_type or "").strip()
-    if named and not is_lane(named):
+    if named and not _may_name_a_lane(named):
         raise invalid(f"{at}/engine_type", f"{named[:100]!r} cannot name a lane")
     run_at = None if item.scheduled_for is None else _moment(item.scheduled_for, f"{at}/scheduled_for")
-    return Draft(item, at, data, payload, named or None, run_at)
+    return Draft(item, at, data, payload, named or None, run_at, any(map(data.__contains__, WITHOUT_SCHEMA)))
 
 
 def prepared(owner: str, new: Sequence[Draft], types: Types) -> list[Prepared]:

@@ -13,6 +13,7 @@ from pyscrai.cli.talk import FAILED, OK, Talk
 
 if TYPE_CHECKING:
     from pyscrai.cli.session import Session
+    from pyscrai.client.errors import QueueFull
     from pyscrai.contract.events import Event, NewEvent
 
 EPILOG = """\b
@@ -122,10 +123,18 @@ def show(talk: Talk, /, where: Where, event_id: int) -> int:
 @click.option("--at", "scheduled_for", metavar="TIME", help="Not before this time (ISO 8601).")
 @click.option("--dedupe-key", metavar="KEY", help="Post it once only, however often this is said.")
 @click.option("--wait", is_flag=True, help="Wait for its result; without an API, engines are started for it.")
+@click.option(
+    "--patience",
+    metavar="SECONDS",
+    type=click.FloatRange(0),
+    default=60,
+    show_default=True,
+    help="How long to wait for room where the queue is full.",
+)
 @place
 @common
 @pass_talk
-def post(talk: Talk, /, where: Where, wait: bool, **wanted: Any) -> int:
+def post(talk: Talk, /, where: Where, wait: bool, patience: float, **wanted: Any) -> int:
     """Enqueue an event that belongs to no run. Exit code 1 where --wait sees it fail."""
     from pyscrai.cli.options import makes_sense
     from pyscrai.contract.events import NewEvent
@@ -134,8 +143,11 @@ def post(talk: Talk, /, where: Where, wait: bool, **wanted: Any) -> int:
     with makes_sense():
         new = NewEvent(**wanted)
 
+    def told(full: QueueFull, seconds: float) -> None:
+        talk.say(f"The queue is full: {full.detail}. Trying again in {seconds:.0f} s.", "yellow")
+
     async def work(at: Session) -> Event:
-        posted = await at.api.post_event(await _for_our_engines(at, new))
+        posted = await at.api.post_event(await _for_our_engines(at, new), patience=patience, told=told)
         return await _finished(at, posted) if wait else posted
 
     return one_event(talk, where, work, engines=wait)

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from decimal import Decimal
+from functools import partial
 from typing import Any, Literal, TypeVar, cast
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from pyscrai.client.courses import CourseCalls
 from pyscrai.client.http import Http
 from pyscrai.client.operating import OperatingCalls
+from pyscrai.client.patience import PATIENCE, Told, patiently
 from pyscrai.client.seats import SeatCalls
 from pyscrai.contract.batches import Batch, BatchResults, NewBatch, ResumeBatch
 from pyscrai.contract.calls import CachedAnswers, ModelCall
@@ -114,9 +116,12 @@ class Api:
 
     # ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def create_run(self, new: NewRun) -> Run:
-        """Create a run; it starts at once. Raises InvalidRequest, NotFound, LimitRequired, UnpricedModel."""
-        return _one(Run, await self.http.request("POST", "/runs", json=new, headers=_once()))
+    async def create_run(self, new: NewRun, *, patience: float = PATIENCE) -> Run:
+        """Create a run; it starts at once. Raises InvalidRequest, NotFound, LimitRequired, UnpricedModel; QueueFull
+        where a lane that it needs has no room for `patience` seconds.
+        """
+        ask = partial(self.http.request, "POST", "/runs", json=new, headers=_once())
+        return _one(Run, await patiently(ask, patience))
 
     async def run(self, run_id: str) -> Run:
         return _one(Run, await self.http.request("GET", _path("runs", run_id)))
@@ -251,9 +256,12 @@ class Api:
     async def event(self, event_id: int) -> Event:
         return _one(Event, await self.http.request("GET", _path("events", str(event_id))))
 
-    async def post_event(self, new: NewEvent) -> Event:
-        """Enqueue an event; one whose `dedupe_key` is taken is the one that is there. Raises InvalidRequest."""
-        return _one(Event, await self.http.request("POST", "/events", json=new, headers=_once()))
+    async def post_event(self, new: NewEvent, *, patience: float = PATIENCE, told: Told | None = None) -> Event:
+        """Enqueue an event; one whose `dedupe_key` is taken is the one that is there. Raises InvalidRequest; QueueFull
+        where its lane has no room for `patience` seconds; `told` is called before each wait for it.
+        """
+        ask = partial(self.http.request, "POST", "/events", json=new, headers=_once())
+        return _one(Event, await patiently(ask, patience, told))
 
     async def correct_event(self, event_id: int, how: Literal["retry", "cancel", "discard"]) -> Event:
         """`retry` or `discard` a dead letter, `cancel` an event without a run. Raises NotFound, Conflict."""

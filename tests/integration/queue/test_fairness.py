@@ -217,7 +217,8 @@ async def post(bench: Bench, fairness: Fairness, owner: str, events: int) -> lis
     """Events without a run, posted in one request."""
     from pyscrai_api.queue.posting import Posting
 
-    posting = Posting(bench.deps.bell, bench.deps.queue.entrance, fairness)
+    queue = bench.deps.queue
+    posting = Posting(bench.deps.bell, queue.entrance, fairness, queue.posting._line)
     new = [NewEvent.model_validate({"engine_type": LANE, "data": {"prompt": "hello"}})] * events
     answer = await posting.post(owner, new, None, many=True)
     return [event["id"] for event in json.loads(answer.body)]
