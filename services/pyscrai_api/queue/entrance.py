@@ -6,12 +6,12 @@ A flood of producers must not keep consumers waiting: claims and finishes find t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
 
 from pyscrai_api.database import Connection, Pool
-from pyscrai_api.errors import QueueFull, Unavailable
-from pyscrai_api.queue.filling import Filling
+from pyscrai_api.errors import Unavailable
+from pyscrai_api.queue.filling import Bringing, Filling
 
 SHARE = 3
 """Producers hold one connection in so many."""
@@ -23,30 +23,26 @@ class Entrance:
     """Of one process. `filling`: how full its lanes are; `refused` is called with each lane that had no room."""
 
     def __init__(self, pool: Pool, most_queued: int | None) -> None:
-        self.refused: Callable[[str], None] | None = None
         self._pool = pool
         self._connections = asyncio.Semaphore(max(1, pool.get_max_size() // SHARE))
         self._waiting = 0
         self.filling = Filling(pool, most_queued)
 
-    async def admit(self, conn: Connection, wanted: Mapping[str, int]) -> None:
-        """Events that are about to be enqueued, by lane. Raises QueueFull."""
-        with self._counted():
-            await self.filling.admit(conn, wanted)
+    def bringing(self) -> AbstractContextManager[Bringing]:
+        """Events are admitted, enqueued and committed in this block."""
+        return self.filling.bringing()
 
     async def check(self, conn: Connection, lanes: set[str]) -> None:
         """Whether a run may begin whose events go to these lanes. Raises QueueFull."""
-        with self._counted():
-            await self.filling.check(conn, lanes)
+        await self.filling.check(conn, lanes)
 
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        try:
-            yield
-        except QueueFull as full:
-            if self.refused is not None:
-                self.refused(full.more["lane"])
-            raise
+    @property
+    def refused(self) -> Callable[[str], None] | None:
+        return self.filling.refused
+
+    @refused.setter
+    def refused(self, callback: Callable[[str], None] | None) -> None:
+        self.filling.refused = callback
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

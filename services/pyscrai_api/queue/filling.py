@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 
@@ -43,18 +44,42 @@ class Fill:
     cost: float
     posted: int = 0
     drain: float | None = None
+    on_the_way: int = 0
+    """Of those posted, how many are not committed yet, so that a count may not see them."""
 
     @property
     def depth(self) -> int:
         return self.counted + self.posted
 
 
+class Bringing:
+    """What one request, or several together, bring."""
+
+    def __init__(self, filling: Filling) -> None:
+        self._filling = filling
+        self.admitted: Counter[str] = Counter()
+
+    async def admit(self, conn: Connection, wanted: Mapping[str, int]) -> None:
+        """Events that are about to be enqueued, by lane. Raises QueueFull where a lane has no room for them all."""
+        await self._filling.admit(conn, wanted)
+        self.admitted.update(wanted)
+
+    def admits(self, wanted: Mapping[str, int]) -> bool:
+        """The same where nothing has to be counted for it; False where that is so."""
+        if not self._filling.admits(wanted):
+            return False
+        self.admitted.update(wanted)
+        return True
+
+
 class Filling:
-    """Of one process. `most`: how much may wait in a lane; None: any number."""
+    """Of one process. `most`: how much may wait in a lane; None: any number. `refused` is called with each lane that had
+    no room for something."""
 
     def __init__(self, pool: Pool, most: int | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._pool = pool
         self.most = most
+        self.refused: Callable[[str], None] | None = None
         self._clock = clock
         self._lanes: OrderedDict[str, Fill] = OrderedDict()
         self._looking: dict[str, asyncio.Task[None]] = {}
@@ -65,28 +90,41 @@ class Filling:
         """Those that somebody posted to, as far as they are known here."""
         return self._lanes
 
+    @contextmanager
+    def bringing(self) -> Iterator[Bringing]:
+        """Events are admitted, enqueued and committed in this block."""
+        brought = Bringing(self)
+        try:
+            yield brought
+        finally:
+            for lane, count in brought.admitted.items():
+                fill = self._lanes.get(lane)
+                if fill is not None:
+                    fill.on_the_way = max(0, fill.on_the_way - count)
+
     async def admit(self, conn: Connection, wanted: Mapping[str, int]) -> None:
         """Events that are about to be enqueued, by lane. Raises QueueFull where a lane has no room for them all."""
-        if self.most is None:
-            return
-        for lane, count in wanted.items():
+        for lane, count in wanted.items() if self.most is not None else ():
             await self._room(conn, lane, count)
-        for lane, count in wanted.items():
-            self._lanes[lane].posted += count
+        self._take(wanted)
 
-    def admitted(self, wanted: Mapping[str, int]) -> bool:
+    def admits(self, wanted: Mapping[str, int]) -> bool:
         """As `admit`, where nothing has to be counted for it; False where that is so."""
-        if self.most is None:
-            return True
-        fills = [(self._lanes.get(lane), lane, count) for lane, count in wanted.items()]
-        if any(fill is None or fill.depth + count > self.most for fill, _, count in fills):
-            return False
-        for fill, lane, count in fills:
-            assert fill is not None
-            fill.posted += count
+        for lane, count in wanted.items() if self.most is not None else ():
+            fill = self._lanes.get(lane)
+            if fill is None or fill.depth + count > (self.most or 0):
+                return False
             if self._stale(fill):
                 self._look(lane)
+        self._take(wanted)
         return True
+
+    def _take(self, wanted: Mapping[str, int]) -> None:
+        for lane, count in wanted.items():
+            fill = self._lanes.get(lane)
+            if fill is not None:
+                fill.posted += count
+                fill.on_the_way += count
 
     async def check(self, conn: Connection, lanes: set[str]) -> None:
         """Whether more work may begin that goes to these lanes. Raises QueueFull where one of them is full."""
@@ -115,6 +153,8 @@ class Filling:
 
     def _full(self, lane: str, fill: Fill, count: int) -> QueueFull:
         assert self.most is not None
+        if self.refused is not None:
+            self.refused(lane)
         if count > self.most:
             seconds = LONGEST_WAIT
         elif fill.drain is None:
@@ -150,13 +190,15 @@ class Filling:
 
     async def _count(self, conn: Connection, lane: str) -> Fill:
         before = self._lanes.get(lane)
-        posted = 0 if before is None else before.posted
+        posted, under_way = (0, 0) if before is None else (before.posted, before.on_the_way)
         began = self._clock()
         counted: int = await conn.fetchval(sql("enqueue", "depth"), lane, self.most)
         now = self._clock()
         fill = Fill(counted, now, now - began)
         if before is not None:
-            fill.posted = before.posted - posted  # while it was counted: perhaps among those, never forgotten
+            # What was under way, or has come meanwhile, may be among those that were counted, and is not forgotten.
+            fill.on_the_way = before.on_the_way
+            fill.posted = before.posted - posted + under_way
             fill.drain = (before.counted + posted - counted) / max(0.001, now - before.at)
         self._lanes[lane] = fill
         if len(self._lanes) > LANES:

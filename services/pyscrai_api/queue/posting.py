@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pyscrai.contract.events import NewEvent
@@ -15,6 +15,7 @@ from pyscrai_api.idempotency import Answer, Key, once
 from pyscrai_api.lines import Lines
 from pyscrai_api.queue.entrance import MOST_WAITING, Entrance
 from pyscrai_api.queue.fairness import Fairness
+from pyscrai_api.queue.filling import Bringing
 from pyscrai_api.queue.inserting import Answers, Made, insert
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.preparing import Draft, Prepared, drafts, prepared
@@ -59,10 +60,11 @@ class Posting:
             return await self._once(owner, new, key, many)
         if len(new) <= FEW and not any(item.dedupe_key is not None for item in posted):
             return await self._together(_Waiting(owner, new, many, asyncio.get_running_loop().create_future()))
-        async with self._entrance.connection() as conn:
-            items, made, ready = await self._one(conn, owner, new)
-            self._ring(ready)
-            return await _answer(conn, owner, items, made, many)
+        with self._entrance.bringing() as brought:
+            async with self._entrance.connection() as conn:
+                items, made, ready = await self._one(conn, owner, new, brought)
+                self._ring(ready)
+                return await _answer(conn, owner, items, made, many)
 
     async def close(self) -> None:
         """Wait for what has been taken on."""
@@ -73,12 +75,13 @@ class Posting:
         woken: list[Woken] = []
 
         async def work() -> Answer:
-            items, made, ready = await self._one(conn, owner, new)
+            items, made, ready = await self._one(conn, owner, new, brought)
             woken.extend(ready)
             return await _answer(conn, owner, items, made, many)
 
-        async with self._entrance.connection() as conn, conn.transaction():
-            answer = await once(conn, key, work)
+        with self._entrance.bringing() as brought:
+            async with self._entrance.connection() as conn, conn.transaction():
+                answer = await once(conn, key, work)
         self._ring(woken)
         return answer
 
@@ -106,9 +109,10 @@ class Posting:
     async def _serve_all(self, requests: list[_Waiting]) -> None:
         """Answer each; where together it does not go, each by itself, so that none suffers from another."""
         try:
-            if not await self._quickly(requests):
-                async with self._entrance.connection() as conn:
-                    await self._post(conn, requests)
+            with self._entrance.bringing() as brought:
+                if not await self._quickly(requests, brought):
+                    async with self._entrance.connection() as conn:
+                        await self._post(conn, requests, brought)
         except Exception as error:
             if len(requests) > 1 and from_exception(error).status != 503:
                 for request in requests:
@@ -117,23 +121,22 @@ class Posting:
             for request in requests:
                 _refuse(request, error)
 
-    async def _post(self, conn: Connection, requests: list[_Waiting]) -> None:
+    async def _post(self, conn: Connection, requests: list[_Waiting], brought: Bringing) -> None:
         found = await self._prepare(conn, [(request.owner, request.drafts) for request in requests])
         able: list[tuple[_Waiting, list[Prepared]]] = []
         for request, items in zip(requests, found, strict=True):
             try:
                 if isinstance(items, Exception):
                     raise items
-                await self._admit(conn, items)
+                await brought.admit(conn, _lanes(items))
             except ApiError as error:
                 _refuse(request, error)
             else:
                 able.append((request, items))
-        if not able:
-            return
-        await self._enqueue(conn, able)
+        if able:
+            await self._enqueue(conn, able)
 
-    async def _quickly(self, requests: list[_Waiting]) -> bool:
+    async def _quickly(self, requests: list[_Waiting], brought: Bringing) -> bool:
         """On a line, where one statement is all there is to do: nothing is to be looked up or counted, and all events
         are of one kind. False where that is not so."""
         if any(draft.needs_type for request in requests for draft in request.drafts):
@@ -149,7 +152,7 @@ class Posting:
             return True
         first = items[0].kind
         same = all(item.kind is first or item.kind == first for item in items)
-        if not same or not self._entrance.filling.admitted({first.stream.lane: len(items)}):
+        if not same or not brought.admits({first.stream.lane: len(items)}):
             return False
         await self._enqueue(self._line, able)
         return True
@@ -182,20 +185,21 @@ class Posting:
         return found
 
     async def _one(
-        self, conn: Connection, owner: str, new: list[Draft]
+        self, conn: Connection, owner: str, new: list[Draft], brought: Bringing
     ) -> tuple[list[Prepared], list[Made], list[Woken]]:
         (items,) = await self._prepare(conn, [(owner, new)])
         if isinstance(items, ApiError):
             raise items
-        await self._admit(conn, items)
+        await brought.admit(conn, _lanes(items))
         return items, *await insert(conn, items, self._fairness)
-
-    async def _admit(self, conn: Connection, items: Sequence[Prepared]) -> None:
-        await self._entrance.admit(conn, Counter(item.kind.stream.lane for item in items))
 
     def _ring(self, ready: Sequence[Woken]) -> None:
         for lane, place in first_of_lanes(ready).items():
             self._bell.ring_lane(lane, place)
+
+
+def _lanes(items: Sequence[Prepared]) -> Mapping[str, int]:
+    return Counter(item.kind.stream.lane for item in items)
 
 
 def _refuse(request: _Waiting, error: Exception) -> None:
