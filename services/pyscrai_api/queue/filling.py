@@ -73,8 +73,8 @@ class Bringing:
 
 
 class Filling:
-    """Of one process. `most`: how much may wait in a lane; None: any number. `refused` is called with each lane that had
-    no room for something."""
+    """Of one process. `most`: how much may wait in a lane; None: any number. `refused` is called with a lane each time
+    that it has no room."""
 
     def __init__(self, pool: Pool, most: int | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._pool = pool
