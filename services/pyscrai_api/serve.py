@@ -18,6 +18,7 @@ from pyscrai_api.app import create_app
 from pyscrai_api.deps import Deps, open_deps
 from pyscrai_api.errors import StartupError, from_exception
 from pyscrai_api.loops.all import all_running
+from pyscrai_api.sending import Protocol
 from pyscrai_api.settings import Settings
 
 log = structlog.get_logger()
@@ -93,7 +94,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 create_app(settings, deps),
-                http="httptools",
+                http=Protocol,
                 ws="websockets-sansio",
                 log_config=None,
                 access_log=False,
