@@ -22,7 +22,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description="Play the queue under fire.")
     parser.add_argument("--minutes", type=float, default=30.0, help="how long faults go on")
     parser.add_argument("--seed", type=int, default=None, help="what everything is drawn from; another each time")
-    parser.add_argument("--rate", type=float, default=150.0, help="light events a second, if engines keep up")
+    parser.add_argument("--rate", type=float, default=170.0, help="light events a second, if engines keep up")
     parser.add_argument("--runs", type=int, default=3, help="runs that are under way together")
     parser.add_argument("--seeds", type=int, default=2, help="seeds of each scenario")
     parser.add_argument("--scenarios", default=",".join(NAMES), help="which of templates/scenarios are played")

@@ -48,12 +48,20 @@ class Courier:
         await self._http.aclose()
 
     async def insist(
-        self, method: str, path: str, body: Any = None, *, key: str | None = None, **params: Any
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        calm: bool = False,
+        **params: Any,
     ) -> Answer:
         """Send until there is an answer that a repeat would not change: not from a broken network, a dying server, a
-        full queue, or a request of the same key that is still at work."""
+        full queue, or a request of the same key that is still at work. `calm`: the network leaves it alone."""
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         headers = {"content-type": "application/json"} | ({} if key is None else {"idempotency-key": key})
+        headers |= {"x-chaos": "calm"} if calm else {}
         pause, repeats = FIRST_PAUSE, 0
         while True:
             answer, wait = await self._once(method, path, content, headers, params)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ UNFORESEEN = frozenset(
     {"request_failed", "step_cannot_be_committed", "handler_failed", "work_broke_off", "engine_broken"}
 )
 """Names of log lines: of the API's answers 500 and its blocked runs, and of engines' own defects."""
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 
 def unforeseen(files: Iterable[Path]) -> list[Violation]:
@@ -46,5 +48,6 @@ def _why(line: dict[str, Any]) -> str:
     first = told[0] if isinstance(told, list) and told else {}
     if isinstance(first, dict) and "exc_type" in first:
         of = " ".join(str(line[name]) for name in ("method", "path", "run") if name in line)
+        of = UUID.sub("…", of)
         return f"{first['exc_type']}: {str(first.get('exc_value'))[:200]}" + (f" ({of})" if of else "")
     return str(told or line.get("error") or line)[:300]

@@ -22,6 +22,12 @@ _FIRST_ATTEMPTS = """
 SELECT a.event_id, min(a.ended_at) AS ended_at FROM attempts a
 JOIN events e ON e.id = a.event_id AND e.run_id IS NULL GROUP BY a.event_id
 """
+_LEASED = """
+SELECT e.id, l.lease_no, l.leased_at FROM (
+  SELECT event_id, lease_no, leased_at FROM attempts UNION ALL SELECT event_id, lease_no, leased_at FROM outcomes
+) l JOIN events e ON e.id = l.event_id AND e.run_id IS NULL AND e.event_type = $1
+WHERE l.leased_at > $2 AND l.leased_at < $3 ORDER BY l.leased_at LIMIT 20
+"""
 
 
 async def check_light(connection: asyncpg.Connection, memory: Memory, figures: dict[str, Any]) -> list[Violation]:
@@ -44,12 +50,15 @@ async def check_light(connection: asyncpg.Connection, memory: Memory, figures: d
             found += _ending(row, sent)
             found += _beginning(row, sent, first.get(row["id"]))
     found += _missing(memory, known)
+    found += await _at_rest(connection, memory)
     figures["light"] = {
         "sent": len(memory.sent),
         "acknowledged": memory.acknowledged,
         "found": fates.total(),
         **fates,
         "doubled": memory.doubled,
+        "pauses": memory.pauses,
+        "pauses_checked": len(memory.stopped),
         "scheduled": sum(sent.due is not None for sent in memory.sent.values()),
     }
     return found
@@ -95,6 +104,21 @@ def _beginning(row: Any, sent: Sent, first: datetime | None) -> Iterator[Violati
     if sent.due is not None and ended and min(ended) < sent.due:
         expected, told = f"no end of a lease before {sent.due.isoformat()}", min(ended).isoformat()
         yield Violation(rule="not too early", event=row["id"], expected=expected, found=told)
+
+
+async def _at_rest(connection: asyncpg.Connection, memory: Memory) -> list[Violation]:
+    """While a type was paused, and the API had said that it was at rest, nothing of it was given out."""
+    return [
+        Violation(
+            rule="what is paused rests",
+            event=row["id"],
+            lease=row["lease_no"],
+            expected=f"no lease of {one.event_type} from {one.since.isoformat()} to {one.until.isoformat()}",
+            found=f"one since {row['leased_at'].isoformat()}",
+        )
+        for one in memory.stopped
+        for row in await connection.fetch(_LEASED, one.event_type, one.since, one.until)
+    ]
 
 
 def _missing(memory: Memory, known: dict[int, int]) -> Iterator[Violation]:

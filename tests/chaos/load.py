@@ -26,11 +26,12 @@ SOON = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class LoadPlan:
-    """`rate`: light events a second, if engines keep up; `ahead`: how many may be ready or leased; `most`: events."""
+    """`rate`: light events a second, if engines keep up; `ahead`: how many may be ready or leased, and half of
+    how many may be live at all; `most`: events."""
 
     seed: int
     lease_seconds: float
-    rate: float = 150.0
+    rate: float = 170.0
     ahead: int = 1500
     producers: int = 4
     most: int | None = None
@@ -78,7 +79,8 @@ class Load:
             if self._looks != self._progress.looks:
                 self._looks, self._unseen = self._progress.looks, 0
             due = (time.monotonic() - self._began) * self._plan.rate
-            if self._progress.urgent + self._unseen < self._plan.ahead and len(self._memory.sent) <= due:
+            urgent, live = self._progress.urgent + self._unseen, self._progress.light + self._unseen
+            if urgent < self._plan.ahead and live < 2 * self._plan.ahead and len(self._memory.sent) <= due:
                 return
             await asyncio.sleep(SOON)
 

@@ -88,6 +88,15 @@ class Begun:
     cancelling: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """A time in which the API said that nothing of this event type was leased, or would be."""
+
+    event_type: str
+    since: datetime
+    until: datetime
+
+
 @dataclass
 class Memory:
     """Everything that was sent, by number or key; `references`: the undisturbed run of each piece; `told`: what the
@@ -99,6 +108,9 @@ class Memory:
     told: list[Violation] = field(default_factory=list)
     doubled: int = 0
     """Posts that were made twice on purpose."""
+    pauses: int = 0
+    stopped: list[Stopped] = field(default_factory=list)
+    """When event types were really at rest."""
 
     def acknowledge(self, n: int, event: int) -> None:
         """An answer said that event number `n` has this id; another one before must have said the same."""

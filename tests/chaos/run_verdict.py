@@ -154,12 +154,15 @@ async def _first_other_result(connection: asyncpg.Connection, run: UUID, referen
     ours, theirs = await connection.fetch(_RESULTS, run), await connection.fetch(_RESULTS, reference)
     said = ("step", "ordinal", "event_type", "seat", "state", "result")
     for one, other in zip(ours, theirs, strict=False):
-        expected, told = ({name: row[name] for name in said} for row in (other, one))
-        if expected != told:
+        right, ours_says = (str([row[name] for name in said]) for row in (other, one))
+        if right != ours_says:
             event, lease = one["id"], one["lease_no"]
-            told_of = {"event": event, "lease": lease, "run": str(run)}
-            expected, told = _where_they_part(str(expected), str(told))
-            return [Violation(rule="the right result", expected=expected, found=told, **told_of)]
+            expected, told = _where_they_part(right, ours_says)
+            return [
+                Violation(
+                    rule="the right result", event=event, lease=lease, run=str(run), expected=expected, found=told
+                )
+            ]
     return [
         Violation(rule="the right result", run=str(run), expected=f"{len(theirs)} events", found=f"{len(ours)} events")
     ]

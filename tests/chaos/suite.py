@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from tests.chaos.courier import Courier
 from tests.chaos.load import Load, LoadPlan
 from tests.chaos.memory import Memory
+from tests.chaos.pausing import Operator
 from tests.chaos.plays import Plays, PlaysPlan
 from tests.chaos.progress import Progress
 from tests.chaos.verdict import Verdict, files_of, judge
@@ -27,9 +28,14 @@ Say = Callable[[str], None]
 class Ground(Protocol):
     """What the suite needs of a world."""
 
-    url: str
-    dsn: str
-    folder: Path
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def dsn(self) -> str: ...
+
+    @property
+    def folder(self) -> Path: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,14 +66,17 @@ async def play(
         say(f"playing {2 * len(stage.pieces)} runs undisturbed")
         await stage.prepare()
         calm = time.monotonic()
-        async with _background(progress.watch(), load.operate(), _lines(memory, progress, say, told)):
-            stop = asyncio.Event()
-            async with _background(load.run(stop), stage.run(stop)) as working:
-                await _unless_broken(asyncio.ensure_future(storm()), working)
-                stop.set()
-                stormed = time.monotonic()
-                say("the storm is over; waiting for everything to end")
-                await _drained(progress, working)
+        stop = asyncio.Event()
+        operator = Operator(light.seed, courier, memory).run(stop)
+        async with (
+            _background(progress.watch(), load.operate(), operator, _lines(memory, progress, say, told)),
+            _background(load.run(stop), stage.run(stop)) as working,
+        ):
+            await _unless_broken(asyncio.ensure_future(storm()), working)
+            stop.set()
+            stormed = time.monotonic()
+            say("the storm is over; waiting for everything to end")
+            await _drained(progress, working)
         drained = time.monotonic()
     say("looking at everything")
     words = itertools.chain(
@@ -88,6 +97,9 @@ async def _background(*work: Any) -> Any:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
 
 
 async def _unless_broken(storm: asyncio.Future[None], working: list[asyncio.Task[None]]) -> None:

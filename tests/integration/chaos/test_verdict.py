@@ -10,11 +10,13 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.chaos.memory import Begun, Sent
+from tests.chaos.memory import Begun, Sent, Stopped
+from tests.chaos.orders import EVENT_TYPES
 from tests.chaos.verdict import Verdict, judge_over
 from tests.chaos.words import Word, read_logs, read_words
 from tests.conftest import fresh_database, run_apart
@@ -68,6 +70,11 @@ def _word(status: str) -> Callable[[Healthy], None]:
         made.words.append(replace(word, lease=word.lease + 7))
 
     return plant
+
+
+def _say_that_it_rested(made: Healthy) -> None:
+    begin, end = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+    made.memory.stopped += [Stopped(event_type=name, since=begin, until=end) for name in EVENT_TYPES]
 
 
 PLANTS: list[tuple[str, str, Plant]] = [
@@ -136,6 +143,7 @@ PLANTS: list[tuple[str, str, Plant]] = [
     ("the API keeps its word", "a result that is not the one", _word("completed")),
     ("the API keeps its word", "a failure that is none", _word("failed")),
     ("the API keeps its word", "a hand-back that is none", _word("handed_back")),
+    ("what is paused rests", "a lease in a pause", _say_that_it_rested),
     ("one id", "an event with two", _another_id),
     ("one id", "a run with two", _another_run),
     (
