@@ -25,6 +25,11 @@ _OPEN = "SELECT count(*) FROM runs WHERE status <> 'completed'"
 
 
 async def run() -> list[tuple[str, str, str, str]]:
+    return rows(*await measured())
+
+
+async def measured() -> tuple[list[float], dict[str, float]]:
+    """Seconds of each round, and seconds of CPU that all of them took: of API, engines and PostgreSQL."""
     with tempfile.TemporaryDirectory(prefix="pyscrai-bench-") as folder:
         data = Path(folder) / "data"
         model = script(Path(folder))
@@ -43,7 +48,7 @@ async def run() -> list[tuple[str, str, str, str]]:
                         after = cpu_seconds(str(data))
         finally:
             await asyncio.to_thread(remove_database, data)
-    return rows(spans, {name: after[name] - before[name] for name in after})
+    return spans, {name: after[name] - before[name] for name in after}
 
 
 async def all_of_them(http: httpx.AsyncClient, dsn: str, model: str) -> float:

@@ -18,8 +18,9 @@ Measure = Callable[[], Awaitable[Record]]
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """How much is measured. `share`: of the jobs that a full measurement takes; `after`: seconds between the end of a held
-    snapshot and the look whether all is well; `parked`: engines that wait."""
+    """How much is measured. `share`: of the jobs that a full measurement takes; `finished`, `future`, `held`: rows of a
+    history; `under_snapshot`: jobs done while a snapshot is held, `after`: seconds from its end to the look whether all
+    is well; `parked`: engines that wait; `behind`: events of the run that another comes behind."""
 
     rounds: int
     share: float
@@ -29,6 +30,7 @@ class Sizes:
     under_snapshot: int
     after: float
     parked: int
+    behind: int
     quick: bool = False
 
     def jobs(self, full: int) -> int:
@@ -37,7 +39,15 @@ class Sizes:
 
 
 FULL = Sizes(
-    rounds=3, share=1.0, finished=1_000_000, future=200_000, held=100_000, under_snapshot=60_000, after=10, parked=1000
+    rounds=3,
+    share=1.0,
+    finished=1_000_000,
+    future=200_000,
+    held=100_000,
+    under_snapshot=60_000,
+    after=10,
+    parked=1000,
+    behind=100_000,
 )
 QUICK = Sizes(
     rounds=1,
@@ -48,10 +58,20 @@ QUICK = Sizes(
     under_snapshot=20_000,
     after=10,
     parked=1000,
+    behind=20_000,
     quick=True,
 )
 TINY = Sizes(
-    rounds=1, share=0.01, finished=100, future=100, held=100, under_snapshot=100, after=0, parked=20, quick=True
+    rounds=1,
+    share=0.005,
+    finished=100,
+    future=100,
+    held=100,
+    under_snapshot=100,
+    after=0,
+    parked=20,
+    behind=200,
+    quick=True,
 )
 
 
@@ -117,7 +137,9 @@ def shown(record: Record) -> str:
         parts.append(f"{record['rate']:>9,.0f}/s")
     if "cpu" in record:
         split = ", ".join(f"{name} {record[name]:.0f}" for name in ("client", "server", "postgres"))
-        parts.append(f"CPU {record['cpu']:5.0f} µs ({split})  WAL {record['wal']:,.0f} B")
+        parts.append(f"CPU {record['cpu']:5.0f} µs ({split})")
+    if "wal" in record:
+        parts.append(f"WAL {record['wal']:,.0f} B")
     if "p50" in record:
         parts.append(f"p50 {record['p50']:.2f} ms  p99 {record['p99']:.2f} ms  of {record['jobs']}")
     if "seconds" in record and "rate" not in record:

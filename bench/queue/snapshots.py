@@ -17,18 +17,19 @@ from bench.queue.results import Record
 SECTION = "snapshot"
 JOBS = 10_000
 LONGEST = 45.0
+ROUNDS = 2
 PHASES = ("clean", "held", "released")
+
+
+def measured_consumers() -> tuple[Consumer, ...]:
+    """Whom this section looks at. So many jobs under the snapshot would take procrastinate a minute each time."""
+    return consumers.ours(10, 1, JOBS), consumers.statements(10, 8, JOBS), consumers.pgqueuer(10, 1, JOBS)
 
 
 async def measure(bench: Bench) -> None:
     """Each system: clean, then after many finishes under a held snapshot, then after its release."""
-    systems = (
-        consumers.ours(10, 1, JOBS),
-        consumers.statements(10, 8, JOBS),
-        consumers.pgqueuer(10, 1, JOBS),
-    )
-    for number in range(1 if bench.sizes.quick else 2):
-        for consumer in systems:
+    for number in range(1 if bench.sizes.quick else ROUNDS):
+        for consumer in measured_consumers():
             if any(bench.wants(SECTION, case(consumer, phase)) for phase in PHASES):
                 await phases(bench, consumer, number)
 

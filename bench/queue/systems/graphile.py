@@ -40,9 +40,14 @@ def command() -> list[str]:
     return [shutil.which("node") or "node", str(SCRIPT), str(home())]
 
 
+def found() -> bool:
+    """Whether it is installed."""
+    return (home() / "node_modules" / "graphile-worker" / "package.json").exists()
+
+
 def install() -> None:
     """Install it where it is not yet. Raises NotInstalled."""
-    if (home() / "node_modules" / "graphile-worker" / "package.json").exists():
+    if found():
         return
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -18,21 +19,28 @@ LANE = "bench"
 
 
 class Trivial:
-    """A handler that has its answer at once. It counts what it handled; what is finished, the database knows."""
+    """A handler that has its answer at once, or after the `latency` of the model that it stands for, in seconds.
+
+    It counts what it handled; what is finished, the database knows.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._latency = float(session.options.get("latency", 0))
+        self._result = session.options.get("result", {"ok": True})
 
     async def handle(self, event: Claimed, _meter: Any, _log: Any) -> Outcome:
         self._session.started(event.data)
+        if self._latency:
+            await asyncio.sleep(self._latency)
         self._session.did(1)
-        return Done(result={"ok": True})
+        return Done(result=self._result)
 
 
 async def main(session: Session) -> None:
     """`url`, the `concurrency` of an engine, and how many `engines` this process is."""
     settings = EngineSettings(
-        engine_type=LANE,
+        engine_type=session.options.get("lane", LANE),
         api_url=session.options["url"],
         concurrency=session.options["concurrency"],
         health_port=None,

@@ -36,8 +36,8 @@ class Session:
 
     def started(self, data: dict[str, Any]) -> None:
         """A handler got this job: how long after it was enqueued, where the job says when that was."""
-        if data["t"]:
-            self.latencies.append((time.monotonic_ns() - data["t"]) / 1e6)
+        if sent := data.get("t"):
+            self.latencies.append((time.monotonic_ns() - sent) / 1e6)
 
     async def go(self) -> None:
         """Say that everything is open, and return when the parent says so."""

@@ -33,8 +33,10 @@ async def loop(session: Session, connection: asyncpg.Connection, engine: UUID) -
     batch = session.options["batch"]
     claim, mark = claim_text(batch), BOTTOM
     while True:
-        slots = [engine] * batch, [uuid4()] * batch, [60.0] * batch
-        rows = [ClaimedRow._make(row) for row in await connection.fetch(claim, LANE, *slots, *mark, None, None)]
+        poll = [engine], [uuid4()], [60.0]
+        rows = [
+            ClaimedRow._make(row) for row in await connection.fetch(claim, LANE, *poll, *mark, None, None, bytes(batch))
+        ]
         if len(rows) < batch:
             mark = BOTTOM
         if not rows:
