@@ -15,7 +15,7 @@ from tests.chaos.schedule import SHORT, storm
 from tests.chaos.suite import play
 from tests.chaos.world import WorldConfig, world
 
-SEED = int(os.environ.get("PYSCRAI_TEST_CHAOS_SEED", "1"))
+SEED = int(os.environ.get("PYSCRAI_TEST_SEED", "1"), 16)
 PIECES = ("first-read", "dialogue", "prior-authorization")
 
 

@@ -35,7 +35,8 @@ def arguments() -> argparse.Namespace:
 
 async def run(options: argparse.Namespace, seed: int) -> dict[str, Any]:
     """Play it once; answers the facts."""
-    config = WorldConfig(seed=seed, light_engines=options.light_engines, keep_logs=options.keep)
+    disk = 1536 + round(64 * options.minutes)
+    config = WorldConfig(seed=seed, light_engines=options.light_engines, keep_logs=options.keep, disk_mb=disk)
     plan = lasting(LONG, 60.0 * options.minutes)
     async with world(config) as made:
         for note in made.notes:
