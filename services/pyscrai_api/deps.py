@@ -16,6 +16,8 @@ from pyscrai_api.catalog import seed
 from pyscrai_api.catalog.lazy import Catalog
 from pyscrai_api.database import Pool, connect, migrate
 from pyscrai_api.estimates.service import Estimates
+from pyscrai_api.health.metrics import watch_health
+from pyscrai_api.health.report import Health
 from pyscrai_api.metrics import Metrics
 from pyscrai_api.money.limits import Limits
 from pyscrai_api.money.provider_state import watch_providers
@@ -60,6 +62,7 @@ class Deps:
     batches: Batches
     prices: Mapping[str, Price]
     providers: Providers
+    health: Health
     room: Room = field(default_factory=Room)
 
 
@@ -103,6 +106,8 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
             )
         )
         watch_queue(metrics, queue)
+        health = Health(pool, queue, metrics)
+        watch_health(metrics, health)
         watch_providers(metrics, pool, terms.providers)
         limits = Limits(pool, terms.wider, settings.default_limit)
         opened = Deps(
@@ -124,6 +129,7 @@ async def open_deps(settings: Settings) -> AsyncIterator[Deps]:
             estimates=Estimates(pool, terms.prices, settings.default_model, settings.default_limit),
             prices=terms.prices,
             providers=terms.providers,
+            health=health,
         )
         yield opened
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pyscrai.contract.engines import EngineInstance
-from pyscrai.contract.operating import NewPause, Pause, QueueState
+from pyscrai.contract.operating import HealthReport, NewPause, Pause, QueueState
 from pyscrai.contract.problems import FieldError
 from pyscrai_api.access import Caller, admin
 from pyscrai_api.errors import Invalid, NotFound
@@ -68,6 +68,12 @@ async def resume(shared: Shared, who: Operator, lane: Lane = "", event_type: Typ
         what = f"events of type {event_type!r}" if event_type else "events"
         raise NotFound(f"{what} in {f'lane {lane!r}' if lane else 'all lanes'} are not paused")
     return Response(status_code=204)
+
+
+@router.get("/health/report")
+async def report(shared: Shared, who: Operator) -> HealthReport:
+    """How queue and database are: what was looked at, whether it is well, and what to do where it is not."""
+    return (await shared.health.report())[0]
 
 
 @router.post("/engine-instances/{engine_id}/{verb}")

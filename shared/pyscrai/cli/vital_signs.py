@@ -6,12 +6,12 @@ import time
 from collections.abc import AsyncIterator
 
 from pyscrai.cli.charts import count, seconds
-from pyscrai.cli.diagnosis import Line
+from pyscrai.cli.diagnosis import Line, State
 from pyscrai.cli.options import Where
 from pyscrai.cli.session import Session, session
 from pyscrai.cli.talk import Talk
 from pyscrai.client.api import Api
-from pyscrai.client.errors import ApiError, ClientError
+from pyscrai.client.errors import ApiError, ClientError, Forbidden, NotFound
 from pyscrai.contract.providers import ProviderState
 from pyscrai.domain.errors import PyScrAIError
 from pyscrai.sdk.result import full_name
@@ -81,6 +81,8 @@ async def _look(at: Session, took: float) -> AsyncIterator[Line]:
     if (line := await _providers(at.api)) is not None:
         yield line
     yield await _standing(at.api)
+    async for line in _health(at):
+        yield line
 
 
 async def _ready(api: Api) -> Line:
@@ -140,6 +142,22 @@ async def _providers(api: Api) -> Line | None:
         return Line(name="Providers", state="warn", detail=f"asked to be left alone: {detail}", todo=todo)
     names = ", ".join(f"{_of_key(one)} ({count(one.open_calls, 'call')} open)" for one in found)
     return Line(name="Providers", state="ok", detail=f"can be asked: {names}")
+
+
+async def _health(at: Session) -> AsyncIterator[Line]:
+    """Queue and database, as the API sees them; only for the holder of the installation's token."""
+    try:
+        report = await at.api.operating.report()
+    except (Forbidden, NotFound):  # an API of before has no such thing
+        return
+    states: dict[str, State] = {"ok": "ok", "warn": "warn", "bad": "fail"}
+    for one in report.lines:
+        if at.place.own and one.name in ("Engines", "Loops"):
+            continue  # nothing but the API was started, and a moment ago
+        name = f"{one.section.capitalize()}: {one.name[0].lower()}{one.name[1:]}"
+        yield Line(name=name, state=states[one.state], detail=one.detail, todo=one.todo)
+    if report.hidden:
+        yield Line(name="Database: hidden", state="ok", detail=f"this role does not see {'; '.join(report.hidden)}")
 
 
 def _of_key(one: ProviderState) -> str:

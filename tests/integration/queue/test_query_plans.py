@@ -139,6 +139,7 @@ def test_every_statement_says_what_it_is_for() -> None:
         "enqueue",
         "events",
         "finish",
+        "health",
         "loops",
         "loose",
         "operating",

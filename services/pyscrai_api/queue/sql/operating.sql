@@ -13,9 +13,9 @@ SELECT p.lane, p.event_type, p.reason, p.by, p.since, extract(epoch FROM now() -
     LIMIT 10000) AS bounded) AS held
 FROM pauses p ORDER BY p.lane, p.event_type;
 
--- name: pause  one more pause; of one that there is the reason changes, and not since when
+-- name: pause  one more pause; of one that there is the reason changes, where one is given, and not since when
 INSERT INTO pauses (lane, event_type, reason, by) VALUES ($1, $2, $3, $4)
-ON CONFLICT (lane, event_type) DO UPDATE SET reason = excluded.reason, by = excluded.by;
+ON CONFLICT (lane, event_type) DO UPDATE SET reason = excluded.reason, by = excluded.by WHERE excluded.reason <> '';
 
 -- name: resume  a pause ends
 DELETE FROM pauses WHERE lane = $1 AND event_type = $2 RETURNING lane;
@@ -81,7 +81,7 @@ UPDATE queue q SET state = 2, run_at = now() WHERE q.id = $1 AND (q.state + 0) =
 RETURNING q.id, q.rank, q.pass;
 
 -- name: dead  dead letters after $2 that match, of owner $1 (NULL: of everybody): named ($3), of a run, a lane, a type, with
--- the code $7 of their last error, dead for $8 seconds. At most $9; of the first 5,000 after $2, so that it ends soon
+-- the code $7 of their last error, dead for $8 seconds. At most $9, and of the first 5,000 after $2, so that it ends soon
 WITH looked AS MATERIALIZED (
   SELECT q.id, q.run_id, q.lane, q.event_type FROM queue q
   WHERE q.state = 6 AND q.id > $2 AND ($3::bigint[] IS NULL OR q.id = ANY($3)) ORDER BY q.id LIMIT 5000
