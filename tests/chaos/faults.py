@@ -9,7 +9,7 @@ import time
 from contextlib import AsyncExitStack
 
 import asyncpg
-from tests.chaos.looking import LOST
+from tests.chaos.looking import LOST, CannotLook
 from tests.chaos.programs import block_file
 from tests.chaos.world import World
 
@@ -92,16 +92,23 @@ async def jump_clock(world: World, chance: random.Random) -> None:
 
 
 async def fill_disk(world: World, chance: random.Random) -> None:
-    """No room for the database, for some seconds."""
+    """No room for the database, for some seconds; half the time not even for its own log, which ends the server."""
     if not world.disk.own:
         world.ledger.missed["disk full"] += 1
         return
-    until = time.monotonic() + chance.uniform(2.0, 5.0)
+    until, ended = time.monotonic() + chance.uniform(2.0, 5.0), False
+    to_the_end = chance.random() < 0.5
     try:
         while time.monotonic() < until:
             await asyncio.to_thread(world.disk.fill)
+            if to_the_end:
+                try:
+                    # What it keeps ready for its log is used up, and the next piece has no room.
+                    await world.looker.execute("SELECT pg_switch_wal()")
+                except CannotLook:
+                    ended = True
             await asyncio.sleep(0.1)
-        world.ledger.did("disk full")
+        world.ledger.did("disk full until the server ended" if ended else "disk full")
     finally:
         world.disk.free()
 
