@@ -27,6 +27,10 @@ class Lines:
         self._free: list[asyncpg.Connection] = []
         self._closed = False
 
+    async def open(self) -> None:
+        """Have one before it is needed. Raises as `fetch`."""
+        self._put_back(await self._connect())
+
     async def fetch(self, text: str, *arguments: Any) -> list[asyncpg.Record]:
         """The rows of one statement. Raises what the driver does, and Unavailable where no line can be had."""
         async with self._room:

@@ -41,13 +41,15 @@ async def with_keys(keys: Keys, rows: Sequence[ClaimedRow], details: Details, tr
     return handed
 
 
-async def keys_of(keys: Keys, models: Iterable[tuple[int, str, str]], trusted: str) -> Mapping[int, str | KeyTrouble]:
-    """The same for events that are not written yet, each with its owner and its model: the keys, by event."""
-    wanted = {event_id: place for event_id, owner, model in models if (place := _kept(owner, model, trusted))}
-    if not wanted:
+async def keys_of(
+    keys: Keys, wanted: Iterable[tuple[str, str]], trusted: str
+) -> Mapping[tuple[str, str], str | KeyTrouble]:
+    """The same for events that are not written yet: the keys that owners keep for models, for pairs of both."""
+    places = {(owner, model): place for owner, model in wanted if (place := _kept(owner, model, trusted))}
+    if not places:
         return {}
-    found = await keys.some(wanted.values())
-    return {event_id: found[place] for event_id, place in wanted.items() if place in found}
+    found = await keys.some(places.values())
+    return {pair: found[place] for pair, place in places.items() if place in found}
 
 
 def _place(row: ClaimedRow, detail: Claimed | PermanentFailure, trusted: str) -> Place | None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import heapq
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import count
+from itertools import count, islice
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
@@ -34,6 +34,8 @@ SIZES = (
 FEW = 16
 """Rows that an attempt asks for, where the last one did not get all that it asked for and no poll wants more."""
 BOTTOM = Place(-1, 0, 0)
+MOST_POLLS = 256
+"""Polls in one statement."""
 MANY = 64
 """Polls that were answered and are still kept for their deadline."""
 
@@ -93,7 +95,7 @@ class Claimer:
         self._partial: set[Poll] = set()
         """Of those, the ones that have something already."""
         self._asking: list[Poll] = []
-        """Who gets row 1, 2, 3 … of the statement that runs."""
+        """Who gets something from the statement that runs."""
         self._deadlines: list[tuple[float, int, Poll]] = []
         self._numbers = count()
         self._expected = FEW
@@ -191,39 +193,41 @@ class Claimer:
         """One statement for as many rows as may be there, and as polls have room for. Returns whether nothing more is
         ready."""
         excluded = () if self._pauses is None else self._pauses.excluded(self.lane)
-        slots = [] if excluded is None else slots_for(self._polls, self._most())
-        if not slots:
+        polls, seats = ([], b"") if excluded is None else seating(self._polls, self._most())
+        if not polls:
             return True
         now = self._loop.time()
         if self._mark is None or now - self._looked_below >= LOOK_AGAIN:
             self._mark, self._looked_below = None, now
         above, self._rung = self._mark or BOTTOM, None
-        self._asking = slots
+        self._asking = polls
         try:
-            rows = await self._claim(slots, above, excluded or None)
+            rows = await self._claim(polls, seats, above, excluded or None)
         except Exception as error:
             log.warning("claim_failed", lane=self.lane, error=str(error) or type(error).__name__)
             self._asking = []
-            self._fail(dict.fromkeys(slots), error)
+            self._fail(polls, error)
             return True
         self._asking = []
         for row in rows:
-            poll = slots[row.slot - 1]
+            poll = polls[row.slot - 1]
             poll.began = poll.began or now
             poll.rows.append(row)
-        drained = self._note(rows, len(slots), above)
-        self._hand_out(slots)
+        drained = self._note(rows, len(seats), above)
+        self._hand_out(polls)
         return drained
 
     def _most(self) -> int:
         """How many rows to ask for: at least what the first poll has room for."""
         return max(self._expected, next((poll.missing for poll in self._polls), 0))
 
-    async def _claim(self, slots: list[Poll], above: Place, excluded: Any) -> list[ClaimedRow]:
+    async def _claim(
+        self, polls: list[Poll], seats: bytes, above: Place, excluded: Sequence[str] | None
+    ) -> list[ClaimedRow]:
         rows = await self._lines.fetch(
-            claim_text(len(slots)),
-            self.lane, [p.engine_id for p in slots], [p.claim_id for p in slots], [p.lease_seconds for p in slots],
-            *above, self._types, excluded,
+            claim_text(len(seats)),
+            self.lane, [p.engine_id for p in polls], [p.claim_id for p in polls], [p.lease_seconds for p in polls],
+            *above, self._types, excluded, seats,
         )  # fmt: skip
         return [ClaimedRow._make(row) for row in rows]
 
@@ -242,9 +246,9 @@ class Claimer:
         if self._mark is not None and self._rung is not None and self._rung <= self._mark:
             self._mark = self._rung._replace(id=self._rung.id - 1)
 
-    def _hand_out(self, slots: list[Poll]) -> None:
+    def _hand_out(self, polls: list[Poll]) -> None:
         """Answer the polls that are full, and those that were let go; drop those that everybody has left."""
-        for poll in dict.fromkeys(slots):
+        for poll in polls:
             if not poll.waiters:
                 self._drop(poll)
             elif poll.missing <= 0:
@@ -275,19 +279,24 @@ class Claimer:
                 poll.answer.exception()  # seen, also where the last waiter has gone
 
 
-def slots_for(polls: Iterable[Poll], most: int) -> list[Poll]:
-    """Who gets row 1, 2, 3 …: the polls in turn, oldest first, up to `most`, cut to one of the sizes."""
-    slots: list[Poll] = []
-    turn, before = 0, -1
-    while before < len(slots) < most:
-        before = len(slots)
-        for poll in polls:
-            if poll.missing > turn and poll.waiters:
-                slots.append(poll)
-                if len(slots) == most:
-                    break
+def seating(polls: Iterable[Poll], most: int) -> tuple[list[Poll], bytes]:
+    """Who gets row 1, 2, 3 …: the polls in turn, oldest first, up to `most` rows, cut to one of the sizes.
+
+    As the polls that get something, and for each row the number of its poll among them: in a statement, arrays are
+    written element by element, and bytes as they are.
+    """
+    chosen = list(islice((poll for poll in polls if poll.waiters and poll.missing > 0), min(most, MOST_POLLS)))
+    room = [poll.missing for poll in chosen]
+    turn, in_turn = 0, list(range(len(chosen)))
+    seats: list[int] = []
+    while in_turn and len(seats) < most:
+        seats += in_turn
         turn += 1
-    return slots[: SIZES[bisect_right(SIZES, len(slots)) - 1]] if slots else slots
+        in_turn = [number for number in in_turn if room[number] > turn]
+    if not seats:
+        return [], b""
+    size = SIZES[bisect_right(SIZES, min(len(seats), most)) - 1]
+    return chosen[:size], bytes(seats[:size])
 
 
 def claim_text(size: int) -> str:

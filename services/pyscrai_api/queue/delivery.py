@@ -104,12 +104,12 @@ class Delivery:
         for row in rows:
             if row.run_id is not None:
                 continue
-            key = keys.get(row.id)
+            key = keys.get((row.owner, self._plain.model_of(row))) if keys else None
             if isinstance(key, KeyTrouble):
                 poison.append(PermanentFailure(event_id=row.id, code="key", error=str(key)))
                 continue
             try:
-                kind = shown[row.id] = await self._plain.shown(row)
+                kind = shown[row.id] = self._plain.known(row) or await self._plain.shown(row)
                 texts[row.id] = self._plain.text(row, kind, max(0.0, row.lease_for - spent), key).encode()
             except Exception as error:
                 if from_exception(error).status == 503:
@@ -130,11 +130,15 @@ class Delivery:
                 poison.append(excess)
         return texts, poison
 
-    async def _loose_keys(self, rows: Sequence[ClaimedRow], trusted: str | None) -> Mapping[int, str | KeyTrouble]:
+    async def _loose_keys(
+        self, rows: Sequence[ClaimedRow], trusted: str | None
+    ) -> Mapping[tuple[str, str], str | KeyTrouble]:
+        """The keys that events without a run need, by owner and model."""
         if trusted is None:
             return {}
-        models = ((row.id, row.owner, self._plain.model_of(row)) for row in rows if row.run_id is None)
-        return await keys_of(self._keys, models, trusted)
+        return await keys_of(
+            self._keys, {(row.owner, self._plain.model_of(row)) for row in rows if row.run_id is None}, trusted
+        )
 
     async def _of_runs(self, rows: Sequence[ClaimedRow], trusted: str | None) -> Sequence[Claimed | PermanentFailure]:
         return await with_keys(self._keys, rows, await self._details(rows), trusted) if rows else ()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
@@ -45,25 +46,35 @@ class Plain:
         self._providers = providers
         self._types: OrderedDict[UUID, Shown] = OrderedDict()
         self._models: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self._last = datetime.fromtimestamp(0, UTC), ""
 
     def model_of(self, row: ClaimedRow) -> str:
         """The model that answers an event."""
         return row.model or self._default_model
 
-    async def shown(self, row: ClaimedRow) -> Shown:
-        """What is shown of the event's type. Its version was found by the claim, or is looked for now."""
+    def _moment(self, when: datetime) -> str:
+        """A time as text. The leases of one claim all end at one moment."""
+        if when != self._last[0]:
+            self._last = when, when.isoformat()
+        return self._last[1]
+
+    def known(self, row: ClaimedRow) -> Shown | None:
+        """What is shown of the event's type; None where `shown` must look for it."""
         if stands_alone(row.payload):
             return NO_TYPE
-        version_id = row.version_id
         if _named_otherwise(row.event_type):
+            return None
+        return NO_TYPE if row.version_id is None else self._types.get(row.version_id)
+
+    async def shown(self, row: ClaimedRow) -> Shown:
+        """The same. Its version was found by the claim, or is looked for now."""
+        known = self.known(row)
+        if known is not None:
+            return known
+        if row.version_id is None or _named_otherwise(row.event_type):
             return await self._resolved(row)
-        if version_id is None:
-            return NO_TYPE
-        known = self._types.get(version_id)
-        if known is None:
-            async with self._pool.acquire() as conn:
-                known = self._keep(await catalog.by_version(conn, version_id))
-        return known
+        async with self._pool.acquire() as conn:
+            return self._keep(await catalog.by_version(conn, row.version_id))
 
     def text(self, row: ClaimedRow, shown: Shown, lease_for: float, key: str | None = None) -> str:
         """One event as JSON, as `contract.events.Claimed` has it."""
@@ -71,7 +82,7 @@ class Plain:
         return (
             f'{{"id":{row.id},"event_type":{_quoted(row.event_type)},"status":"processing","priority":{row.priority},'
             f'"data":{row.payload},"run_id":null,"step":null,"ordinal":null,"seat":null,"turn":null,"phase":null,'
-            f'"lease_no":{row.lease_no},"lease_until":"{row.lease_until.isoformat()}","lease_for":{lease_for:.3f},'
+            f'"lease_no":{row.lease_no},"lease_until":"{self._moment(row.lease_until)}","lease_for":{lease_for:.3f},'
             f'"attempt":{row.attempt},"try":{row.failures + 1},"view":null,{shown.members},'
             f'"model":{head}{row.id}{tail},"key":{"null" if key is None else json.dumps(key)}}}'
         )

@@ -18,7 +18,8 @@ class ClaimedRow(NamedTuple):
     `payload` is "" where it is too long to come with the claim; it has been fetched where others see the row.
     `version_id`: of an event without a run, the version that the name of its event type finds. `at_seq`: the end of its
     run's log when its step opened; it stays while the event is leased. `plan_version`: how often the run's choices were
-    made; a plan that is kept from before is an old one. `slot`: which row of the claim it is.
+    made; a plan that is kept from before is an old one. `slot`: which of the claim's polls it is for,
+    from 1 on.
     """
 
     id: int

@@ -73,6 +73,7 @@ async def open_queue(
 ) -> AsyncIterator[Queue]:
     """Claims are served for as long as the block lasts; parked ones are answered when `stopping` is set."""
     lines = open_lines(settings)
+    await lines.open()
     loose = Loose(
         pool, bell, Combiner(lines), terms=terms, default_limit=settings.default_limit, retry_base=settings.retry_base
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -60,12 +61,12 @@ async def test_a_ring_below_the_mark_lowers_it_also_while_a_claim_runs(bench: Be
     assert claimer._mark == below._replace(id=posted[0] - 1), "a place above changes nothing"
     honest = claimer._claim
 
-    async def slow(slots: list[Poll], above: Place, excluded: object) -> list[ClaimedRow]:
-        rows = await honest(slots, above, excluded)
+    async def slow(*asked: Any) -> list[ClaimedRow]:
+        rows: list[ClaimedRow] = await honest(*asked)
         claimer.ring(below)
         return rows
 
-    claimer._claim = slow  # type: ignore[method-assign]
+    claimer._claim = slow  # type: ignore[method-assign, assignment]
     async with claim(bench, engine, 2) as poll:
         assert poll.ids == posted[2:]
     assert claimer._mark == below._replace(id=posted[0] - 1)
@@ -102,11 +103,11 @@ async def test_a_statement_that_fails_after_one_that_worked_delivers_what_there_
     honest = Claimer._claim
     calls = []
 
-    async def second_fails(self: Claimer, slots: list[Poll], above: Place, excluded: object) -> list[ClaimedRow]:
-        calls.append(len(slots))
+    async def second_fails(self: Claimer, polls: list[Poll], seats: bytes, *more: Any) -> list[ClaimedRow]:
+        calls.append(len(seats))
         if len(calls) > 1:
             raise ConnectionResetError("cut")
-        return await honest(self, slots, above, excluded)
+        return await honest(self, polls, seats, *more)
 
     monkeypatch.setattr(Claimer, "_claim", second_fails)
     async with claim(bench, engine, 57) as poll:
@@ -122,8 +123,8 @@ async def test_a_claim_that_is_cancelled_while_its_statement_runs_goes_back(
     honest = Claimer._claim
     claimed, go_on = asyncio.Event(), asyncio.Event()
 
-    async def slow(self: Claimer, slots: list[Poll], above: Place, excluded: object) -> list[ClaimedRow]:
-        rows = await honest(self, slots, above, excluded)
+    async def slow(self: Claimer, *asked: Any) -> list[ClaimedRow]:
+        rows = await honest(self, *asked)
         claimed.set()
         await go_on.wait()
         return rows

@@ -12,7 +12,7 @@ from tests.integration.queue.bench import Bench, done, until
 from pyscrai_api.deps import open_deps
 from pyscrai_api.loops.promote import Promote
 from pyscrai_api.queue.claimer import LOOK_AGAIN
-from pyscrai_api.queue.plain import Plain, Shown
+from pyscrai_api.queue.plain import Plain
 from pyscrai_api.queue.ports import ClaimedRow
 from pyscrai_api.queue.store import NewRow, enqueue_step
 
@@ -236,14 +236,14 @@ async def test_an_answer_is_bounded_and_the_rest_goes_back(bench: Bench) -> None
 
 async def test_a_poison_event_does_not_stop_its_lane(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     posted = await bench.post(3)
-    honest = Plain.shown
+    honest = Plain.text
 
-    async def shown(self: Plain, row: ClaimedRow) -> Shown:
+    def text(self: Plain, row: ClaimedRow, *more: Any) -> str:
         if row.id == posted[1]:
             raise RuntimeError("this one cannot be built")
-        return await honest(self, row)
+        return honest(self, row, *more)
 
-    monkeypatch.setattr(Plain, "shown", shown)
+    monkeypatch.setattr(Plain, "text", text)
     engine = await bench.engine()
     events = await bench.claim(engine)
     assert [event["id"] for event in events] == [posted[0], posted[2]]

@@ -44,11 +44,11 @@ async def test_dead_entries_are_not_walked(bench: Bench) -> None:
     assert claimer is not None
     mark = claimer._mark
     assert mark is not None, "full claims leave a mark"
-    arguments = ["actor", [uuid4()] * 5, [uuid4()] * 5, [60.0] * 5]
+    arguments = ["actor", [uuid4()], [uuid4()], [60.0]]
     await bench.post(5)
     async with bench.deps.pool.acquire() as conn:
-        below = await pages(conn, claim_text(5), *arguments, *BOTTOM, None, None)
-        above = await pages(conn, claim_text(5), *arguments, *mark, None, None)
+        below = await pages(conn, claim_text(5), *arguments, *BOTTOM, None, None, bytes(5))
+        above = await pages(conn, claim_text(5), *arguments, *mark, None, None, bytes(5))
     assert above < below / 2, (above, below)
     after = await finish_of_five(bench, engine)
     assert after < 2 * before, (after, before)

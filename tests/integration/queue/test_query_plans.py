@@ -125,7 +125,7 @@ async def test_a_claim_begins_at_its_mark(full: asyncpg.Connection) -> None:
     """The mark is part of the index condition, so that what lies below it is not walked."""
     await full.execute(f"PREPARE guarded AS {claim_text(5)}")
     text = "\n".join(row[0] for row in await full.fetch(
-        "EXPLAIN EXECUTE guarded('lane1', NULL, NULL, NULL, 4::smallint, 100, 100, NULL, NULL)"
+        "EXPLAIN EXECUTE guarded('lane1', NULL, NULL, NULL, 4::smallint, 100, 100, NULL, NULL, NULL)"
     ))  # fmt: skip
     condition = next(line for line in text.splitlines() if "Index Cond" in line and "lane" in line)
     assert "ROW(rank, pass, id) > ROW(" in condition

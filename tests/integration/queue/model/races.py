@@ -46,5 +46,5 @@ async def claims_never_meet(dsn: str) -> None:
 
 async def _claim(conn: asyncpg.Connection) -> list[asyncpg.Record]:
     slot = [uuid4()], [uuid4()], [60.0]
-    rows: list[asyncpg.Record] = await conn.fetch(claim_text(1), "race", *slot, *BOTTOM, None, None)
+    rows: list[asyncpg.Record] = await conn.fetch(claim_text(1), "race", *slot, *BOTTOM, None, None, bytes(1))
     return rows
