@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
+import yaml
 from tests.integration.queue.bench import Bench, failed, until
 
 from pyscrai_api.app import create_app
@@ -16,6 +19,9 @@ from pyscrai_api.health.facts import HOT, read
 from pyscrai_api.loops.all import all_running
 from pyscrai_api.queue.depths import Depths
 from pyscrai_api.settings import Settings
+
+ROOT = Path(__file__).parents[3]
+METRIC = re.compile(r"\bpyscrai_(?!api\b)[a-z_]+[a-z]")
 
 
 async def lines(bench: Bench) -> dict[str, dict[str, Any]]:
@@ -157,6 +163,32 @@ async def test_the_figures_are_in_the_metrics(bench: Bench) -> None:
     assert 'pyscrai_table_live_rows{table="queue"}' in page
     assert 'pyscrai_index_bytes{index="ix_queue_ready"}' in page
     assert 'pyscrai_queue_oldest_ready_seconds{lane="actor"}' in page
+
+
+async def test_docs_and_alerts_name_only_metrics_that_there_are(bench: Bench) -> None:
+    """And the docs name every one of the queue's and the report's."""
+    await bench.post(2)
+    engine = await bench.engine()
+    (event,) = await bench.claim(engine, 1)
+    await bench.finish(engine, failed(event))
+    bench.deps.queue.tally.refused("actor")
+    async with all_running(bench.deps):
+        await until(lambda: len(bench.deps.metrics.loops) >= 10)
+        page = (await bench.http.get("/metrics")).text
+    there = {line.split()[2] for line in page.splitlines() if line.startswith("# TYPE pyscrai_")}
+    alerts = (ROOT / "deploy/alerts.yml").read_text("utf-8")
+    rules = [rule for group in yaml.safe_load(alerts)["groups"] for rule in group["rules"]]
+    assert len({rule["alert"] for rule in rules}) == len(rules) >= 8
+    for rule in rules:
+        assert set(METRIC.findall(rule["expr"])) <= there, rule["expr"]
+        assert rule["annotations"]["summary"]
+    docs = (ROOT / "docs/operating.md").read_text("utf-8")
+    section = docs[docs.index("## Metrics") :]
+    named = set(METRIC.findall(section))
+    tables = {f"pyscrai_table{end}" for end in re.findall(r"`(_\w+)`", section)}
+    assert named | tables <= there | {"pyscrai_table_live_rows"}, (named | tables) - there
+    missing = {name for name in there if not name.endswith("_created")} - named - tables
+    assert missing == set()
 
 
 async def test_lost_leases_are_counted_once_swept(bench: Bench) -> None:
