@@ -33,7 +33,6 @@ class Direct:
         self._encrypted = address.scheme == "https"
         self._host = address.hostname
         self._port = address.port or (443 if self._encrypted else 80)
-        self._start = f"{address.scheme}://{address.netloc}"
         self._named = f"host: {address.netloc}\r\naccept: */*\r\nuser-agent: pyscrai\r\n"
         self._silence = silence
         self._idle: list[Connection] = []
@@ -123,7 +122,8 @@ class Direct:
         return connection
 
     def _encoded(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> bytes:
-        target = quote(url.removeprefix(self._start).partition("#")[0], safe=_AS_IT_STANDS) or "/"
+        path = url.partition("#")[0].partition("://")[2].partition("/")[2]
+        target = "/" + quote(path, safe=_AS_IT_STANDS)
         head = f"{method} {target} HTTP/1.1\r\n{self._named}"
         for name, value in headers.items():
             head += f"{name}: {value}\r\n"

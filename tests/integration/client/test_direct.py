@@ -23,7 +23,7 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 async def test_what_is_sent() -> None:
-    async with serving(well) as server, Http(server.url + "/base/", token="t") as http:
+    async with serving(well) as server, Http(server.url.upper() + "/base/", token="t") as http:
         assert await http.request("POST", "/runs/a b/ä", json={"x": 1}, params={"q": "a&b", "all": True, "no": None})
         await http.request("POST", "/runs")
         await http.request("GET", "/runs", params={"id": ["1", "2"], "limit": 3})

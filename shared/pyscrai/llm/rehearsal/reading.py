@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pyscrai.llm.rehearsal.words import bare, sentences
 
@@ -38,6 +38,7 @@ _HEADINGS = {
 }
 RESULTS = "what your tools have answered"
 """Below this heading everything is quoted, its headings too, up to the next one of the second level."""
+_HEADING = {"#": re.compile(r"^(#{1,6})\s+(.+?)\s*#*$"), "*": re.compile(r"^(\*\*)(.+?):?\*\*:?$")}
 _CAPITAL = re.compile(r"[A-Z][\w'’-]+")
 _BEGUN = re.compile(r"[a-z,;]")
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(.+)$")
@@ -78,6 +79,12 @@ class Asked:
     about: dict[str, str] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=1024)
+def _section(heading: str) -> str:
+    """What stands below a heading: the headings of a prompt are the same in every turn."""
+    return next((name for name, said in _HEADINGS.items() if re.search(said, heading, re.I)), heading.lower())
+
+
 class Sheet:
     """A prompt, read. Everything is empty where the prompt does not say it."""
 
@@ -90,7 +97,7 @@ class Sheet:
     def _read(self, text: str) -> None:
         here = "lead"
         for line in text.splitlines():
-            heading = re.match(r"^(#{1,6})\s+(.+?)\s*#*$", line) or re.match(r"^(\*\*)(.+?):?\*\*:?$", line)
+            heading = _HEADING[line[0]].match(line) if line[:1] in _HEADING else None
             quoted = here == RESULTS and heading is not None and heading[1] != "##"
             if heading is None or quoted:
                 self.sections.setdefault(here, []).append(line)
@@ -99,7 +106,7 @@ class Sheet:
             elif heading[1] == "#" and not self.title:
                 self.title, here = heading[2], "lead"
             else:
-                here = next((k for k, p in _HEADINGS.items() if re.search(p, heading[2], re.I)), heading[2].lower())
+                here = _section(heading[2])
 
     def items(self, name: str) -> list[str]:
         """The list under a heading, else its lines."""
