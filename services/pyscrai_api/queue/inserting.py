@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from pyscrai.contract.events import Event
 from pyscrai_api.database import Connection
+from pyscrai_api.errors import Unavailable
 from pyscrai_api.lines import Lines
-from pyscrai_api.queue.fairness import Fairness, Lasts, Stream
+from pyscrai_api.queue.fairness import Fairness, Lasts, Seen, Stream
 from pyscrai_api.queue.preparing import Kind, Prepared
 from pyscrai_api.queue.statements import sql
 from pyscrai_api.queue.states import Live
-from pyscrai_api.queue.store import Place, Woken, seen_of
+from pyscrai_api.queue.store import Place, Woken
 
 _ID, _DATA = 2**52 - 1, '{"@":1}'
 """Stand for the id and the payload while the rest of an answer is written."""
+
+
+_BETWEEN = "\x1e"
+"""Between payloads: canonical JSON has no control character."""
 
 
 class Made(NamedTuple):
@@ -53,19 +57,15 @@ async def insert(
                 await stack.enter_async_context(conn.transaction())
             for kind, places in kinds.items():
                 rows = await _insert(conn, kind, items, places, numbers, begin[kind.stream], fairness)
-                for place, row in rows:
-                    made[place] = Made(row["id"], row["state"], row["created_at"], True)
-                if rows:
-                    given[kind.stream] = _furthest(given.get(kind.stream), items, rows)
-                    ready += _first(kind.stream, rows)
+                for place, event_id, state in zip(rows.places, rows.ids, rows.states, strict=True):
+                    made[place] = Made(event_id, state, rows.created_at, True)
+                given[kind.stream] = _furthest(given.get(kind.stream), items, rows)
+                ready += _first(kind.stream, rows)
     finally:
         for stream, lasts in taken.items():
             fairness.gave(stream, lasts, given.get(stream))
     known = await _known(conn, [item for item, one in zip(items, made, strict=True) if one is None])
-    return [
-        one or Made(known[item.kind.stream.owner, item.dedupe_key], 0, None, False)
-        for item, one in zip(items, made, strict=True)
-    ], ready
+    return [one or known[item.kind.stream.owner, item.dedupe_key] for item, one in zip(items, made, strict=True)], ready
 
 
 def _numbered(items: Sequence[Prepared]) -> tuple[list[int], dict[Stream, list[int]]]:
@@ -80,20 +80,32 @@ def _numbered(items: Sequence[Prepared]) -> tuple[list[int], dict[Stream, list[i
     return numbers, counts
 
 
-def _furthest(before: Lasts | None, items: Sequence[Prepared], rows: Sequence[tuple[int, Any]]) -> Lasts:
+class _Rows(NamedTuple):
+    """What one statement made: columns, and the place of each among the items."""
+
+    places: Sequence[int]
+    ids: Sequence[int]
+    states: Sequence[int]
+    passes: Sequence[int]
+    created_at: datetime
+
+
+def _furthest(before: Lasts | None, items: Sequence[Prepared], rows: _Rows) -> Lasts:
     """The last passes that a stream was given."""
-    now = max((row["pass"] for place, row in rows if items[place].run_at is None), default=0)
-    later = max((row["pass"] for place, row in rows if items[place].run_at is not None), default=0)
-    return Lasts(now, later) if before is None else Lasts(max(before.now, now), max(before.later, later))
+    now, later = (0, 0) if before is None else before
+    for place, pass_ in zip(rows.places, rows.passes, strict=True):
+        if items[place].run_at is None:
+            now = max(now, pass_)
+        else:
+            later = max(later, pass_)
+    return Lasts(now, later)
 
 
-def _first(stream: Stream, rows: Sequence[tuple[int, Any]]) -> list[Woken]:
+def _first(stream: Stream, rows: _Rows) -> list[Woken]:
     """Where the first of what may start is; the bell needs no more of them."""
-    places = [(row["pass"], row["id"]) for _, row in rows if row["state"] == Live.READY]
-    if not places:
-        return []
-    pass_, event_id = min(places)
-    return [Woken(event_id, stream.lane, Place(stream.rank, pass_, event_id))]
+    columns = zip(rows.passes, rows.ids, rows.states, strict=True)
+    first = min(((pass_, event_id) for pass_, event_id, state in columns if state == Live.READY), default=None)
+    return [] if first is None else [Woken(first[1], stream.lane, Place(stream.rank, *first))]
 
 
 async def _insert(
@@ -104,34 +116,45 @@ async def _insert(
     numbers: Sequence[int],
     begin: Lasts,
     fairness: Fairness,
-) -> list[tuple[int, Any]]:
-    """The rows that were made, each with the place of its item."""
+) -> _Rows:
     stream = kind.stream
     level = fairness.level(stream.lane, stream.rank)
-    keyed = any(items[place].dedupe_key is not None for place in places)
-    rows = await conn.fetch(
-        sql("enqueue", "once" if keyed else "loose"),
-        *(*stream, kind.event_type, kind.model, kind.max_failures, level.floor, level.top, *begin, fairness.by_owner),
-        *([numbers[place] for place in places], [items[place].payload for place in places]),
-        [items[place].run_at for place in places],
-        *([[items[place].dedupe_key for place in places]] if keyed else []),
-    )
-    if rows:
-        fairness.saw(stream.lane, stream.rank, seen_of(rows))
+    common = (*stream, kind.event_type, kind.model, kind.max_failures, level.floor, level.top, *begin)
+    own = [items[place] for place in places]
+    nth = [numbers[place] for place in places]
+    keys = [item.dedupe_key for item in own]
+    times = [item.run_at for item in own]
+    keyed = any(key is not None for key in keys)
+    each = (nth, [item.payload for item in own], times, keys) if keyed else _short(nth, own, times)
+    (row,) = await conn.fetch(sql("enqueue", "once" if keyed else "loose"), *common, fairness.by_owner, *each)
+    ids, states, passes = row["ids"] or [], row["states"] or [], row["passes"] or []
+    if ids:
+        ready = [pass_ for pass_, state in zip(passes, states, strict=True) if state == Live.READY]
+        seen = Seen(row["low"], row["found"], min(ready, default=None), max(passes))
+        fairness.saw(stream.lane, stream.rank, seen)
     if keyed:
         place_of = {(numbers[place], items[place].run_at is not None): place for place in places}
-        return [(place_of[row["number"], row["timed"]], row) for row in rows]
+        places = [place_of[which] for which in zip(row["numbers"] or [], row["timed"] or [], strict=True)]
     # Ids are drawn in the order of the items.
-    return list(zip(places, sorted(rows, key=itemgetter("id")), strict=True))
+    return _Rows(places, ids, states, passes, row["created_at"])
 
 
-async def _known(conn: Connection | Lines, items: Sequence[Prepared]) -> dict[tuple[str, str | None], int]:
-    """The events that have the dedupe keys of these."""
-    found: dict[tuple[str, str | None], int] = {}
+def _short(numbers: list[int], items: Sequence[Prepared], times: list[datetime | None]) -> tuple[Any, ...]:
+    """The items of a statement without dedupe keys, as `loose` takes them."""
+    plain = numbers == list(range(1, len(numbers) + 1))
+    text = _BETWEEN.join([item.payload for item in items])
+    return (None if plain else numbers, text, times if any(times) else None)
+
+
+async def _known(conn: Connection | Lines, items: Sequence[Prepared]) -> dict[tuple[str, str | None], Made]:
+    """The events that have the dedupe keys of these. Raises Unavailable where one has just been forgotten."""
+    found: dict[tuple[str, str | None], Made] = {}
     for owner in dict.fromkeys(item.kind.stream.owner for item in items):
         keys = [item.dedupe_key for item in items if item.kind.stream.owner == owner]
         for row in await conn.fetch(sql("enqueue", "deduped"), owner, keys):
-            found[owner, row["dedupe_key"]] = row["id"]
+            found[owner, row["dedupe_key"]] = Made(row["id"], 0, None, False)
+        if any((owner, key) not in found for key in keys):
+            raise Unavailable("an event with this dedupe_key has just been forgotten; try again")
     return found
 
 

@@ -171,8 +171,9 @@ async def enqueue_step(
     max_failures: int,
     max_losses: int,
     fairness: Fairness | None = None,
-) -> tuple[list[int], int]:
-    """Insert the events of a step in one statement. Returns their ids, in order, and the run's new last pass.
+) -> tuple[list[int], int, list[Woken]]:
+    """Insert the events of a step in one statement. Returns their ids, in order, the run's new last pass, and what is
+    ready now.
 
     `fairness`: what this process remembers of lanes; without it they are looked at from the bottom.
     """
@@ -192,7 +193,8 @@ async def enqueue_step(
         by_place.setdefault((row["lane"], row["rank"]), []).append(row)
     for (lane, rank), rows_there in by_place.items():
         fairness.saw(lane, rank, seen_of(rows_there))
-    return [row["id"] for row in made], max((row["pass"] for row in made), default=last_pass)
+    ready = [woken(row) for row in made if row["state"] == Live.READY]
+    return [row["id"] for row in made], max((row["pass"] for row in made), default=last_pass), ready
 
 
 def seen_of(rows: Sequence[Any]) -> Seen:
@@ -274,7 +276,7 @@ async def hand_back_rows(conn: Connection, engine_id: UUID, items: Sequence[Hand
 async def expire_rows(conn: Connection, ids: Sequence[int]) -> list[ExpiredRow]:
     """Take back those of `ids` whose lease is still over; rows that somebody holds are left for the next sweep."""
     rows = await conn.fetch(sql("finish", "expire"), ids)
-    return [ExpiredRow(row["id"], row["lease_no"], row["died"], None if row["died"] else _woken(row)) for row in rows]
+    return [ExpiredRow(row["id"], row["lease_no"], row["died"], None if row["died"] else woken(row)) for row in rows]
 
 
 async def cancel_rows(conn: Connection, run_id: UUID) -> list[LeaseEnded]:
@@ -289,7 +291,7 @@ async def redrive_rows(conn: Connection, ids: Sequence[int], *, failures: int = 
 
 async def redriven(conn: Connection, ids: Sequence[int], *, failures: int = 3, losses: int = 10) -> list[Woken]:
     """The same, with where they are ready."""
-    return [_woken(row) for row in await conn.fetch(sql("control", "redrive"), ids, failures, losses)]
+    return [woken(row) for row in await conn.fetch(sql("control", "redrive"), ids, failures, losses)]
 
 
 async def discard_rows(conn: Connection, ids: Sequence[int]) -> list[int]:
@@ -299,12 +301,12 @@ async def discard_rows(conn: Connection, ids: Sequence[int]) -> list[int]:
 
 async def release_held(conn: Connection, run_id: UUID) -> list[Woken]:
     """All held events of a run made ready."""
-    return [_woken(row) for row in await conn.fetch(sql("control", "release_run"), run_id)]
+    return [woken(row) for row in await conn.fetch(sql("control", "release_run"), run_id)]
 
 
 async def release_needs(conn: Connection, ids: Sequence[int]) -> list[Woken]:
     """Those of `ids` that are held made ready."""
-    return [_woken(row) for row in await conn.fetch(sql("control", "release"), ids)]
+    return [woken(row) for row in await conn.fetch(sql("control", "release"), ids)]
 
 
 async def move_pool(conn: Connection, run_id: UUID, pool: str | None) -> set[str]:
@@ -347,21 +349,22 @@ def _once(items: Iterable[I]) -> list[I]:
     return list(first.values())
 
 
-def first_of_lanes(woken: Iterable[Woken | None]) -> dict[str, Place]:
+def first_of_lanes(rows: Iterable[Woken | None]) -> dict[str, Place]:
     """The first place of each lane: what to ring with."""
     first: dict[str, Place] = {}
-    for row in woken:
+    for row in rows:
         if row is not None:
             first[row.lane] = min(row.place, first.get(row.lane, row.place))
     return first
 
 
 def _handed_back(row: Any) -> EndedRow:
-    woken = _woken(row) if row["state"] == Live.READY else None
-    return EndedRow(row["id"], "done", True, row["lease_no"], row["state"] == Live.DEAD, woken)
+    ready = woken(row) if row["state"] == Live.READY else None
+    return EndedRow(row["id"], "done", True, row["lease_no"], row["state"] == Live.DEAD, ready)
 
 
-def _woken(row: Any) -> Woken:
+def woken(row: Any) -> Woken:
+    """A row of a statement that gives id, lane, rank and pass."""
     return Woken(row["id"], row["lane"], Place(row["rank"], row["pass"], row["id"]))
 
 

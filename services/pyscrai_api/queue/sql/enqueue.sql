@@ -44,8 +44,10 @@ FROM queued JOIN item ON item.id = queued.id JOIN low ON low.lane = queued.lane 
 ORDER BY item.ordinal;
 
 -- name: loose  events without a run that have in common: $1 owner, $2 lane, $3 rank, $4 event type, $5 model, $6
--- max_failures. Of the lane: $7 floor, $8 top, and of its owner there $9 last pass, $10 that of those that have a time, and $11
--- whether owners share evenly. Each: $12 its number, $13 payload, $14 run_at
+-- max_failures. Of the lane: $7 floor, $8 top. Of its owner there: $9 last pass, $10 that of those that have a time. $11
+-- whether owners share evenly. Each: $12 its number, NULL where it is its place, $13 payloads with U+001E between them,
+-- which no canonical text has, $14 run_at, NULL where none has one. Arrays cost the client more than all else that it
+-- does here, and so do rows: one comes back, with the columns as arrays in the order of the events
 WITH low AS MATERIALIZED (
   SELECT seen.pass IS NOT NULL AS found,
     coalesce(seen.pass, $8::bigint, (SELECT max(r.last_pass) FROM runs r WHERE r.status = 'running'), 0) AS pass,
@@ -59,8 +61,9 @@ WITH low AS MATERIALIZED (
     OFFSET 0
   ) AS seen
 ), item AS MATERIALIZED (
-  SELECT nextval('events_id_seq'::regclass) AS id, i.*
-  FROM unnest((SELECT $12::int[]), $13::text[], $14::timestamptz[]) AS i (number, payload, run_at)
+  SELECT nextval('events_id_seq'::regclass) AS id, i.payload, coalesce(($12::int[])[i.place], i.place) AS number,
+    ($14::timestamptz[])[i.place] AS run_at
+  FROM string_to_table($13::text, U&'\001E') WITH ORDINALITY AS i (payload, place)
 ), made AS (
   INSERT INTO events (id, event_type, priority, payload, model, owner, created_by)
   OVERRIDING SYSTEM VALUE
@@ -73,7 +76,10 @@ WITH low AS MATERIALIZED (
   FROM item CROSS JOIN low
   RETURNING id, state, pass
 )
-SELECT queued.*, low.pass AS low, low.found, now() AS created_at FROM queued CROSS JOIN low;
+SELECT made.*, low.pass AS low, low.found, now() AS created_at FROM low CROSS JOIN (
+  SELECT array_agg(id) AS ids, array_agg(state) AS states, array_agg(pass) AS passes
+  FROM (SELECT * FROM queued ORDER BY id) AS in_order
+) AS made;
 
 -- name: once  as `loose`, where some have a dedupe_key ($15): one that is taken makes nothing, and `deduped` finds what is
 -- there. Apart, because a conflict that may come costs every row more
@@ -107,8 +113,14 @@ WITH low AS MATERIALIZED (
   FROM made JOIN item ON item.id = made.id CROSS JOIN low
   RETURNING id, state, pass
 )
-SELECT item.number, item.run_at IS NOT NULL AS timed, queued.*, low.pass AS low, low.found, now() AS created_at
-FROM queued JOIN item ON item.id = queued.id CROSS JOIN low;
+SELECT made.*, low.pass AS low, low.found, now() AS created_at FROM low CROSS JOIN (
+  SELECT array_agg(id) AS ids, array_agg(state) AS states, array_agg(pass) AS passes, array_agg(number) AS numbers,
+    array_agg(timed) AS timed
+  FROM (
+    SELECT queued.*, item.number, item.run_at IS NOT NULL AS timed
+    FROM queued JOIN item ON item.id = queued.id ORDER BY queued.id
+  ) AS in_order
+) AS made;
 
 -- name: deduped  what is there under dedupe keys
 SELECT dedupe_key, id FROM events WHERE owner = $1 AND dedupe_key = ANY($2::text[]);
