@@ -86,6 +86,7 @@ class TemplateRow(Base, table=True):
         CheckConstraint("type IN ('agents', 'scenarios', 'event-types')", name="type"),
         CheckConstraint("visibility IN ('private', 'shared')", name="visibility"),
         CheckConstraint("latest >= 1", name="latest"),
+        Index("ix_templates_name", "type", "name"),
         Index("ix_templates_alias", "type", "alias", postgresql_where=text("alias IS NOT NULL")),
         Index("ix_templates_label", "type", "label", postgresql_where=text("label IS NOT NULL")),
     )

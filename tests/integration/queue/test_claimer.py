@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.integration.queue.bench import Bench, until
 
-from pyscrai_api.queue.claimer import Claimer, Key, Poll
+from pyscrai_api.queue.claimer import FEW, Claimer, Key, Poll
 from pyscrai_api.queue.claimers import Claimers
 from pyscrai_api.queue.ports import ClaimedRow
 from pyscrai_api.queue.store import Place
@@ -170,3 +170,97 @@ async def test_lanes_that_nobody_polls_are_forgotten(bench: Bench) -> None:
         async with claim(bench, engine, 1, key=(f"actor:p{number}", None)):
             pass
     assert len(bench.deps.queue.claimers._claimers) < 70
+
+
+async def test_one_event_for_very_many_polls_costs_what_it_costs_for_few(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engines = [await bench.engine() for _ in range(4)]
+    honest = Claimer._claim
+    asked: list[int] = []
+
+    async def counted(self: Claimer, polls: list[Poll], seats: bytes, *more: Any) -> list[ClaimedRow]:
+        asked.append(len(seats))
+        return await honest(self, polls, seats, *more)
+
+    async def take(number: int) -> list[int]:
+        async with claim(bench, engines[number % 4], 5, wait=30) as poll:
+            return poll.ids
+
+    parked = [asyncio.create_task(take(number)) for number in range(300)]
+    claimer = await until(lambda: (found := bench.deps.queue.claimers._claimers) and next(iter(found.values())))
+    await until(lambda: len(claimer._polls) == 300 and not claimer._asking and not claimer._due)
+    monkeypatch.setattr(Claimer, "_claim", counted)
+    (posted,) = await bench.post()
+    assert await parked[0] == [posted], "the oldest"
+    assert max(asked) == FEW
+    many = await bench.post(600)
+    found = [event for answer in await asyncio.gather(*parked[1:61]) for event in answer]
+    assert set(found) <= set(many)
+    assert len(set(found)) == len(found)
+    assert max(asked) > FEW, "while there is as much as was asked for, twice as much is asked for"
+    for task in parked:
+        task.cancel()
+    await asyncio.gather(*parked, return_exceptions=True)
+    await until(lambda: not claimer._polls and not bench.deps.queue.claimers.parked)
+    assert len(claimer._deadlines) < 1000
+
+
+async def test_a_deadline_asks_the_database_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = await bench.engine()
+    honest = Claimer._claim
+    asked = []
+
+    async def counted(self: Claimer, *more: Any) -> list[ClaimedRow]:
+        asked.append(asyncio.get_running_loop().time())
+        return await honest(self, *more)
+
+    monkeypatch.setattr(Claimer, "_claim", counted)
+    began = asyncio.get_running_loop().time()
+    async with claim(bench, engine, 1, wait=0.2) as poll:
+        assert poll.ids == []
+    assert asyncio.get_running_loop().time() - began >= 0.2
+    assert len(asked) == 1
+
+
+async def test_an_engine_that_is_let_go_gets_nothing_more(bench: Bench) -> None:
+    engine, other = await bench.engine(), await bench.engine()
+
+    async def take(name: str) -> list[int]:
+        async with claim(bench, name, 5, wait=30) as poll:
+            return poll.ids
+
+    first, second = asyncio.create_task(take(engine)), asyncio.create_task(take(other))
+    claimers = bench.deps.queue.claimers
+    await until(lambda: claimers.parked == 2)
+    claimers.let_go(UUID(engine))
+    assert await first == []
+    posted = await bench.post()
+    assert await second == posted
+
+
+async def test_what_is_excluded_stays_and_a_paused_lane_gives_nothing(bench: Bench) -> None:
+    one, two = await bench.post(2, event_type="one"), await bench.post(2, event_type="two")
+    engine = UUID(await bench.engine())
+    excluded: list[Any] = [("one",)]
+
+    class Stopped:
+        def excluded(self, lane: str) -> Any:
+            return excluded[0]
+
+    claimers = Claimers(bench.deps.pool, bench.deps.queue.delivery.give_back, Stopped())
+    gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def take(key: Key) -> list[int]:
+        async with claimers.claim(
+            key, engine_id=engine, claim_id=uuid4(), most=9, lease_seconds=60, wait=0, gone=gone
+        ) as poll:
+            poll.delivered = True
+            return poll.ids
+
+    assert await take(("actor", frozenset({"one"}))) == []
+    assert await take(("actor", None)) == two
+    excluded[0] = None
+    assert await take(("actor", None)) == []
+    excluded[0] = ()
+    assert await take(("actor", frozenset({"one"}))) == one

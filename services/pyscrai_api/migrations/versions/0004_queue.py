@@ -38,6 +38,8 @@ def upgrade() -> None:
     op.create_index(
         "ix_queue_paused", "queue", ["event_type", "lane", "id"], postgresql_where=sa.text("state = 5 AND paused")
     )
+    # A claim looks for what the name of an event type means, whoever has written it.
+    op.create_index("ix_templates_name", "templates", ["type", "name"])
     # A finish looks for open calls only where one was reserved under the lease.
     op.add_column("queue", sa.Column("called", sa.Integer(), nullable=True))
     op.execute(
@@ -49,6 +51,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("ALTER TABLE queue RESET (vacuum_truncate)")
+    op.drop_index("ix_templates_name", "templates")
     op.drop_column("queue", "called")
     op.execute("UPDATE queue SET state = 2 WHERE state = 5 AND paused")
     op.drop_index("ix_queue_paused", "queue")
