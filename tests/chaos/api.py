@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
+import threading
 from pathlib import Path
 from types import FrameType
 
@@ -19,8 +19,8 @@ BLOCK = "CHAOS_BLOCK"
 
 
 def stand_still(number: int, frame: FrameType | None) -> None:
-    """In the main thread, between two steps of whatever it does."""
-    time.sleep(float(Path(os.environ[BLOCK]).read_text("utf-8")))
+    """In the main thread, between two steps of whatever it does. (`time.sleep` fails under libfaketime.)"""
+    threading.Event().wait(float(Path(os.environ[BLOCK]).read_text("utf-8")))
 
 
 if __name__ == "__main__":

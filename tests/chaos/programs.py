@@ -44,8 +44,8 @@ class Programs:
         self._folder = folder
         self._url = url
 
-    def api(self, name: str, port: int, dsn: str) -> Spec:
-        """A replica on that port, with that way to the database."""
+    def api(self, name: str, port: int, dsn: str, more: Mapping[str, str]) -> Spec:
+        """A replica on that port, with that way to the database; `more` is of its own environment."""
         config = self._config
         block = block_file(self._folder, name)
         block.write_text("1\n", "utf-8")
@@ -59,7 +59,8 @@ class Programs:
             "PYSCRAI_LOG_LEVEL": "warning",
             BLOCK: str(block),
         }
-        return self._spec(name, "api", [sys.executable, "-m", "tests.chaos.api"], settings | dict(config.api_settings))
+        settings |= {**config.api_settings, **more}
+        return self._spec(name, "api", [sys.executable, "-m", "tests.chaos.api"], settings)
 
     def engine(self, name: str, kind: Kind, argv: Sequence[str], more: Mapping[str, str]) -> Spec:
         """An engine; `more` is of its own environment."""

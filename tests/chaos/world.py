@@ -36,7 +36,8 @@ STEP = 0.05
 @dataclass(frozen=True, kw_only=True)
 class WorldConfig:
     """Times in seconds. `keep_logs`: a folder for the logs, which otherwise go with the world; `skewed`: the share of
-    engines whose wall clock is off by hours; `disk_mb` holds for root, whose disk alone can be filled."""
+    engines whose wall clock is off by hours, as is that of the last of several replicas, unless it is 0; `disk_mb`
+    holds for root, whose disk alone can be filled."""
 
     seed: int = 1
     keep_logs: Path | None = None
@@ -199,25 +200,31 @@ async def world(config: WorldConfig) -> AsyncIterator[World]:
 
 async def _populate(made: World, ports: list[int], chance: random.Random, stack: AsyncExitStack) -> None:
     config, programs = made.config, Programs(made.config, made.folder, made.url)
+    faketime = library()
+    if faketime is None:
+        made.notes.append("clocks off by hours: skipped, libfaketime is not installed")
+
+    def wrong_clock(name: str) -> dict[str, str]:
+        if faketime is None:
+            return {}
+        made.clocks[name] = Clock(made.folder / "clocks" / name, chance)
+        return made.clocks[name].environment(faketime)
+
     for number in range(1, config.replicas + 1):
         wire = await stack.enter_async_context(
             Wire(made.postgres.port, made.ledger.did, random.Random(f"wire {number} {config.seed}"))
         )
-        port = port_below_clients(chance)
-        member = made.roster.add(programs.api(f"api-{number}", port, made.postgres.app_dsn(wire.port)))
-        made.replicas.append(Replica(member, port, wire))
+        port, name = port_below_clients(chance), f"api-{number}"
+        # One of several: no replica's clock may matter either.
+        more = wrong_clock(name) if config.skewed and number > 1 and number == config.replicas else {}
+        replica = made.roster.add(programs.api(name, port, made.postgres.app_dsn(wire.port), more))
+        made.replicas.append(Replica(replica, port, wire))
         ports.append(port)
-    faketime = library()
-    if faketime is None:
-        made.notes.append("clocks off by hours: skipped, libfaketime is not installed")
     wanted: list[tuple[str, Kind, str]] = [
         (f"light-{n}", "engine", "tests.chaos.light") for n in range(1, config.light_engines + 1)
     ]
     for kind, count in config.real_engines.items():
         wanted += [(f"{kind}-{n}", "real_engine", f"pyscrai_{kind}") for n in range(1, count + 1)]
     for name, engine_kind, module in wanted:
-        more: dict[str, str] = {}
-        if faketime is not None and chance.random() < config.skewed:
-            made.clocks[name] = Clock(made.folder / "clocks" / name, chance)
-            more = made.clocks[name].environment(faketime)
+        more = wrong_clock(name) if chance.random() < config.skewed else {}
         made.roster.add(programs.engine(name, engine_kind, [sys.executable, "-m", module], more))
