@@ -82,7 +82,7 @@ class Stage:
                 )
                 for i in range(number)
             ]
-            _, last = await enqueue_step(
+            _, last, _ = await enqueue_step(
                 self.connection, run, rows, step=at["step"], last_pass=at["last_pass"], owner=owner,
                 max_failures=3, max_losses=10,
             )  # fmt: skip

@@ -43,7 +43,7 @@ async def release_affordable(run: LockedRun, wider: WiderLimits) -> bool:
     fitting = len(needs) if least is None else affordable([need for _, need in needs], least.free)
     if fitting:
         woken = await release_needs(run.conn, [event for event, _ in needs[:fitting]])
-        run.lanes |= {row.lane for row in woken}
+        run.woke(woken)
         run.short_of_money = fitting < len(needs)
     elif not run.open_calls:
         await _pause(run, needs, limits)
@@ -55,7 +55,7 @@ async def release_all(run: LockedRun) -> None:
     if not run.short_of_money:
         return
     woken = await release_needs(run.conn, [event for event, _ in await _needs(run)])
-    run.lanes |= {row.lane for row in woken}
+    run.woke(woken)
     run.short_of_money = False
 
 

@@ -128,7 +128,7 @@ async def _enqueue(run: LockedRun, plan: Plan, work: list[Work], fairness: Fairn
         )
         for ordinal, item in enumerate(work)
     ]
-    ids, run.last_pass = await enqueue_step(
+    ids, run.last_pass, ready = await enqueue_step(
         run.conn,
         run.id,
         rows,
@@ -141,7 +141,7 @@ async def _enqueue(run: LockedRun, plan: Plan, work: list[Work], fairness: Fairn
     )
     run.phase, run.open = work[0].phase, len(rows)
     await asking.ask(run, work, ids, by_people)
-    run.lanes |= {row.lane for row in rows if row.state == Live.READY}
+    run.woke(ready)
 
 
 def _turn_ended(entries: list[Entry]) -> bool:

@@ -35,7 +35,9 @@ from pyscrai_api.runs.plans import Plans
 
 T = TypeVar("T")
 Work = Callable[[LockedRun], Awaitable[T]]
-_READY_LANES = "SELECT DISTINCT lane FROM queue WHERE run_id = $1 AND state = 2"
+_READY = """
+SELECT DISTINCT ON (lane) id, lane, rank, pass FROM queue WHERE run_id = $1 AND state = 2 ORDER BY lane, rank, pass, id
+"""
 _DEAD = "SELECT id, event_type, seat FROM events WHERE id = ANY($1) ORDER BY id"
 
 
@@ -95,8 +97,8 @@ class RunEvents:
         """What may only be known once the transaction has committed."""
         if done is not None:
             self.committer.committed(run.id, done)
-        for lane in run.lanes:
-            self._bell.ring_lane(lane)
+        for lane, place in run.lanes.items():
+            self._bell.ring_lane(lane, place)
         if self.observer is not None and (run.lost or run.died):
             self.observer.lost(run.lost)
             self.observer.died(run.died)
@@ -253,7 +255,7 @@ class RunEvents:
 
 async def ring_ready(run: LockedRun) -> None:
     """Ring, after the commit, every lane in which the run has something ready."""
-    run.lanes |= {row["lane"] for row in await run.conn.fetch(_READY_LANES, run.id)}
+    run.woke(store.woken(row) for row in await run.conn.fetch(_READY, run.id))
 
 
 def _finish_row(item: Finish) -> store.FinishRow:

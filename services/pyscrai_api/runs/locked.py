@@ -7,7 +7,7 @@ by id, then money), so the values read with it stay true until the transaction e
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -24,7 +24,7 @@ from pyscrai_api.money.account import TODAY, Account
 from pyscrai_api.money.purses import flush, let_go, warning, worth_a_warning
 from pyscrai_api.money.recorded import Memory
 from pyscrai_api.money.standing import Standing
-from pyscrai_api.queue.store import HandBack
+from pyscrai_api.queue.store import HandBack, Place, Woken, first_of_lanes
 
 log = structlog.get_logger(__name__)
 
@@ -59,10 +59,10 @@ WITH appended AS (
 class LockedRun(Account):
     """One run, locked by the transaction of `conn`. Change the fields, `log` lines, then `save` once.
 
-    `waiting`: how many of the `open` events wait for a person. `lanes` are rung after the commit, when it is told too
-    which leases were `lost` and which events have `died`. `recorded`: the step
-    of a replay has moves of people, to be taken from its recording. `short_of_money`: some event may be held for want
-    of it. `warned_at`: the limit that people were warned of.
+    `waiting`: how many of the `open` events wait for a person. `lanes` are rung after the commit, each with the first
+    place that is ready there, when it is told too which leases were `lost` and which events have `died`. `recorded`:
+    the step of a replay has moves of people, to be taken from its recording. `short_of_money`: some event may be held
+    for want of it. `warned_at`: the limit that people were warned of.
     """
 
     id: UUID
@@ -88,7 +88,7 @@ class LockedRun(Account):
     seed: int
     branch_seq: int | None
     waiting: int
-    lanes: set[str] = field(default_factory=set)
+    lanes: dict[str, Place] = field(default_factory=dict)
     recorded: bool = False
     lost: list[int] = field(default_factory=list)
     died: list[int] = field(default_factory=list)
@@ -97,6 +97,12 @@ class LockedRun(Account):
     @property
     def terminal(self) -> bool:
         return self.status in TERMINAL
+
+    def woke(self, woken: Iterable[Woken]) -> None:
+        """Ring the lanes of these, which are ready now. Without their place, claims that are beyond it would come back
+        to them after a second only."""
+        for lane, place in first_of_lanes(woken).items():
+            self.lanes[lane] = min(place, self.lanes.get(lane, place))
 
     @property
     def running(self) -> bool:

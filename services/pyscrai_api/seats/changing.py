@@ -83,7 +83,7 @@ class Changing:
             run.log("seat_changed", {"seat": seat, "human": False, "by": by, **model}, seat=seat)
             waits = await people.waiting_of(run.conn, run.id, seat)
             woken = await people.to_model(run.conn, waits, "released", by)
-            run.lanes |= {row.lane for row in woken}
+            run.woke(woken)
             await go_on(run, self._terms, self._play, len(woken), finished=0)
 
         await self._change(run_id, seat, work)

@@ -64,7 +64,7 @@ class Deadlines:
                     finished += await people.submit(run.conn, _waits([one])[0], one.proposed, None, "approved")
             moving = _waits([one for one in of["model"] if one.proposed is None])
             woken = await people.to_model(run.conn, moving, "to_model", None)
-            run.lanes |= {row.lane for row in woken}
+            run.woke(woken)
             await go_on(run, self._terms, self._play, finished + len(woken), finished=finished)
 
         await self._events.change(run_id, work, if_free=True, to_play=True)

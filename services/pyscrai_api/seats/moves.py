@@ -97,7 +97,7 @@ class Moves:
 
         async def back(run: LockedRun) -> int:
             woken = await people.to_model(run.conn, [waits], "sent_back", by, [remark])
-            run.lanes |= {row.lane for row in woken}
+            run.woke(woken)
             return len(woken)
 
         row = await self._under_lock(run_id, asked.event_id, back, finishes=False)

@@ -93,7 +93,7 @@ async def test_events_of_a_run_are_not_cancelled_one_by_one(bench: Bench) -> Non
     run = await bench.run()
     async with bench.deps.pool.acquire() as conn, conn.transaction():
         rows = [NewRow(ordinal=0, event_type="decide", lane="actor", payload="{}")]
-        (event_id,), _ = await enqueue_step(
+        (event_id,), *_ = await enqueue_step(
             conn, run, rows, step=1, last_pass=0, owner="local", max_failures=3, max_losses=10
         )
         await conn.execute("UPDATE runs SET open = 1, step = 1 WHERE id = $1", run)

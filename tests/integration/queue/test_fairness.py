@@ -33,7 +33,7 @@ async def enqueue(
     """Events of a run, as a step puts them into the queue. Returns them, and the run's last pass."""
     rows = [NewRow(ordinal=n, event_type="prompt", lane=LANE, payload='{"prompt":"hello"}') for n in range(events)]
     async with bench.deps.pool.acquire() as conn, conn.transaction():
-        ids, last = await enqueue_step(
+        ids, last, _ = await enqueue_step(
             conn,
             run,
             rows,

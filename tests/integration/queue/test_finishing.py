@@ -274,7 +274,7 @@ async def of_a_run(bench: Bench) -> tuple[UUID, int]:
     run = await bench.run()
     async with bench.deps.pool.acquire() as conn, conn.transaction():
         rows = [NewRow(ordinal=0, event_type="decide", lane="actor", payload="{}", phase="decision", turn=1)]
-        (event_id,), _ = await enqueue_step(
+        (event_id,), *_ = await enqueue_step(
             conn, run, rows, step=1, last_pass=0, owner="local", max_failures=3, max_losses=10
         )
         await conn.execute("UPDATE runs SET open = 1, step = 1 WHERE id = $1", run)

@@ -80,7 +80,7 @@ async def test_leases_of_runs_are_swept_under_the_runs_lock(bench: Bench) -> Non
     run = await bench.run()
     async with bench.deps.pool.acquire() as conn, conn.transaction():
         rows = [NewRow(ordinal=i, event_type="decide", lane="actor", payload="{}") for i in range(3)]
-        ids, _ = await enqueue_step(conn, run, rows, step=1, last_pass=0, owner="local", max_failures=3, max_losses=10)
+        ids, *_ = await enqueue_step(conn, run, rows, step=1, last_pass=0, owner="local", max_failures=3, max_losses=10)
         await conn.execute("UPDATE runs SET open = 3, step = 1 WHERE id = $1", run)
         await conn.execute(
             "UPDATE queue SET state = 3, lease_no = 1, claims = 1, engine_id = gen_random_uuid(), "

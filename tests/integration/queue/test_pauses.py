@@ -49,7 +49,7 @@ async def step_of(bench: Bench, run: Any, kinds: list[str]) -> list[int]:
     """Events of a run that was made by hand."""
     async with bench.deps.pool.acquire() as conn, conn.transaction():
         rows = [NewRow(ordinal=i, event_type=kind, lane="actor", payload="{}") for i, kind in enumerate(kinds)]
-        ids, _ = await enqueue_step(conn, run, rows, step=1, last_pass=0, owner="local", max_failures=3, max_losses=10)
+        ids, *_ = await enqueue_step(conn, run, rows, step=1, last_pass=0, owner="local", max_failures=3, max_losses=10)
         await conn.execute("UPDATE runs SET open = $2, step = 1 WHERE id = $1", run, len(ids))
     return ids
 
