@@ -345,6 +345,26 @@ class QueueMachine(RuleBasedStateMachine):
             self.model.end(name)
         self._advance()
 
+    @rule(
+        kind=st.sampled_from([*TYPES, *TYPES, "decide", ""]), lane=st.sampled_from(["", *LANES]),
+        verb=st.sampled_from(["pause", "resume", "resume", "resume", "move", "move"]),
+    )  # fmt: skip
+    def operator(self, kind: str, lane: str, verb: str) -> None:
+        """Types and lanes are stopped and go on; the loop that holds and releases gets to it, or does not yet."""
+        self.operate(verb, *(min(self.model.pauses) if verb == "resume" and self.model.pauses else (lane, kind)))
+
+    def operate(self, verb: str, lane: str, kind: str) -> None:
+        if verb == "move":
+            self.service.move()
+            self.model.move()
+        elif verb == "pause":
+            self.service.get("PUT", "/queue/pauses", {"lane": lane, "event_type": kind})
+            self.model.pauses.add((lane, kind))
+        else:
+            answer = self.service.ask("DELETE", f"/queue/pauses?lane={lane}&event_type={kind}")
+            assert answer.status_code == (204 if (lane, kind) in self.model.pauses else 404)
+            self.model.pauses.discard((lane, kind))
+
     # ── what must be so ──
 
     @invariant()

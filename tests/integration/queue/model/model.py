@@ -109,6 +109,8 @@ class Model:
     """Of a lane and rank: the highest place that was the lowest once, and the highest that was given."""
     lasts: dict[tuple[str, int, bool], int] = field(default_factory=dict)
     """Of events without a run, in a lane and rank, with a time or without: the last place that was given."""
+    pauses: set[tuple[str, str]] = field(default_factory=set)
+    """Lanes and types that are paused; empty: all."""
     waits: dict[int, float] = field(default_factory=dict)
     """Of events that are tried again: the shortest wait that was promised; jitter makes it up to a quarter longer."""
 
@@ -121,7 +123,12 @@ class Model:
     def offered(self, lane: str, types: Iterable[str] | None) -> list[Event]:
         """What a claim may take, the first first."""
         ready = [e for e in self.live(State.READY) if e.lane == lane and (types is None or e.type in types)]
-        return sorted((e for e in ready if self._plays(e)), key=lambda e: e.order)
+        return sorted((e for e in ready if self._plays(e) and not self.paused(e)), key=lambda e: e.order)
+
+    def paused(self, event: Event, *, whole: bool = True) -> bool:
+        """Whether it is not to be given out: its type, there or everywhere; with `whole`, its lane too."""
+        kinds = ("", event.type) if whole else (event.type,)
+        return any((lane, kind) in self.pauses for lane in ("", event.lane) for kind in kinds)
 
     def places(self, lane: str, rank: int, last: int, count: int, *, ready: bool = True) -> range:
         """Where so many new events of a key stand whose last place is `last`: behind the first that is ready and not
@@ -272,6 +279,15 @@ class Model:
         for event in self.live(State.READY):
             if event.run is not None and not self._plays(event):
                 event.state = State.HELD
+
+    def move(self) -> None:
+        """What is ready and of a paused type is held; what is held and is not, goes on where its run plays."""
+        for event in self.live():
+            paused = self.paused(event, whole=False)
+            if event.state == State.READY and paused:
+                event.state = State.HELD
+            elif event.state == State.HELD and not paused and self._plays(event):
+                event.state = State.READY
 
     # ── people ──
 

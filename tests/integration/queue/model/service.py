@@ -63,7 +63,7 @@ class FreshClaimers:
         self.remembering = False
 
     def claim(self, *args: Any, **more: Any) -> AbstractAsyncContextManager[Poll]:
-        fresh = Claimers(self._deps.pool, self._deps.queue.delivery.give_back)
+        fresh = Claimers(self._deps.pool, self._deps.queue.delivery.give_back, self._deps.queue.pauses)
         return (self._kept if self.remembering else fresh).claim(*args, **more)
 
 
@@ -122,6 +122,10 @@ class Service:
             queue, runs = self.deps.queue, self.deps.run_finisher
             self.do(queue.loose.sweep(ids) if run is None else runs.sweep_run(UUID(run), ids))
 
+    def move(self) -> None:
+        """What is paused is held, and what is not any more is let go."""
+        self.do(self.deps.queue.pauses.move())
+
     def silence(self) -> None:
         self.do(Silence(pool=self.deps.pool).run_once())
         self.deps.queue.engines.claimants.forget()  # as a second later
@@ -149,7 +153,8 @@ class Service:
 
     def empty(self) -> None:
         """As new: nothing happened yet."""
-        self.execute("TRUNCATE events, queue, outcomes, attempts, runs, engines, budgets, purses CASCADE")
+        self.execute("TRUNCATE events, queue, outcomes, attempts, runs, engines, budgets, purses, pauses CASCADE")
+        self.do(self.deps.queue.pauses.refresh())
         self.deps.runs.forget()
 
 

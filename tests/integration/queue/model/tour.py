@@ -53,6 +53,9 @@ class Guide:
     def people(self, verb: str, event: Event | None = None) -> None:
         self.then(self.machine.correct, verb, event)
 
+    def operate(self, verb: str, lane: str = "", kind: str = "") -> None:
+        self.then(self.machine.operate, verb, lane, kind)
+
     def command(self, verb: str, run: str) -> None:
         self.then(self.machine.order, run, verb)
 
@@ -262,6 +265,56 @@ def dead_letters_of_runs(g: Guide) -> None:
     g.say(g.first, "completed", *left, shift=-1)
 
 
+def pauses(g: Guide) -> None:
+    """Of a type in one lane, a type, a lane, everything; held and released by a pass that may come late."""
+    one, two = TYPES
+    for lane, kind in ((LANES[0], one), ("", one), (LANES[0], ""), ("", "")):
+        g.put(2)
+        g.put(1, kind=two)
+        g.put(1, LANES[1])
+        held = g.take(g.first, 1)
+        g.operate("pause", lane, kind)
+        g.take(g.first, 5)
+        g.take(g.second, 5, one)
+        g.take(g.other_lane, 5)
+        g.put(1, LANES[1])
+        g.operate("move")
+        g.say(g.first, "failed", *held, wait=2000.0)
+        g.operate("move")
+        g.wait(4, promote=True)
+        g.take(g.first, 5)
+        g.operate("move")
+        g.operate("resume", lane, kind)
+        g.take(g.first, 5)
+        g.operate("move")
+        for name in (g.first, g.second, g.other_lane):
+            g.take(name, 9)
+            g.say(name, "completed", *g.model.held(name))
+        assert not g.model.live(), f"something is left after {lane!r}, {kind!r}"
+
+
+def paused_runs(g: Guide) -> None:
+    """The type of a run's events is paused; the run is paused and goes on meanwhile, and after it."""
+    run = g.run()
+    g.operate("pause", "", "decide")
+    g.operate("move")
+    g.take(g.first, 5)
+    for between in ((), ("move",), ("resume", "move")):
+        g.command("pause", run)
+        g.wait(0, promote=True)
+        for step in between:
+            g.operate(step, "", "decide") if step == "resume" else g.operate(step)
+        g.command("resume", run)
+        g.take(g.first, 5)
+        g.operate("move")
+    g.say(g.first, "completed", *g.model.held(g.first))
+    g.operate("pause", "", "decide")
+    g.operate("move")
+    g.command("cancel", run)
+    g.operate("resume", "", "decide")
+    g.operate("move")
+
+
 def time_of_a_lane(g: Guide) -> None:
     """It never goes back: not where the lane is empty, nor where an old event is tried again."""
     g.put()
@@ -278,8 +331,8 @@ def time_of_a_lane(g: Guide) -> None:
 
 
 WALKS: tuple[Walk, ...] = (
-    order_and_priority, time_of_a_lane, fence, claims_repeated, failures, losses, heartbeats, busy, engines, runs,
-    standing_runs, dead_letters_of_runs,
+    order_and_priority, pauses, paused_runs, time_of_a_lane, fence, claims_repeated, failures, losses, heartbeats, busy,
+    engines, runs, standing_runs, dead_letters_of_runs,
 )  # fmt: skip
 
 
