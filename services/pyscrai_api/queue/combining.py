@@ -49,14 +49,20 @@ class _Batch:
     characters: int = 0
     late: bool = False
 
-    def takes(self, item: Success) -> bool:
-        if not self.lines:
-            return True
-        return len(self.lines) < MOST and self.characters + len(item.text) <= MOST_CHARACTERS
-
-    def add(self, engine_id: UUID, item: Success) -> None:
-        self.lines[item.event_id] = item.lease_no, engine_id, item.text
-        self.characters += len(item.text)
+    def take(self, engine_id: UUID, items: Sequence[Success], first: int, mine: set[int]) -> int:
+        """Take `items` from number `first` on, as long as there is room; returns the number of the next one, and adds
+        to `mine` what was taken. What is here already is passed over."""
+        lines = self.lines
+        for number in range(first, len(items)):
+            event_id, lease_no, text = items[number]
+            if event_id in lines:
+                continue
+            if lines and (len(lines) >= MOST or self.characters + len(text) > MOST_CHARACTERS):
+                return number
+            lines[event_id] = lease_no, engine_id, text
+            self.characters += len(text)
+            mine.add(event_id)
+        return len(items)
 
 
 class Combiner:
@@ -76,21 +82,19 @@ class Combiner:
         Who goes away meanwhile leaves the work to be done. An event that another request of this moment names too is
         done for at most one of them.
         """
-        batches: dict[_Batch, set[int]] = {}
-        for item in items:
-            batch = self._gathering[-1] if self._gathering else None
-            if batch is not None and item.event_id in batch.lines:
-                continue
-            if batch is None or not batch.takes(item):
-                batch = _Batch(self._loop.create_future())
-                self._gathering.append(batch)
-            batch.add(engine_id, item)
-            batches.setdefault(batch, set()).add(item.event_id)
+        batches: list[tuple[_Batch, set[int]]] = []
+        taken = 0
+        while taken < len(items):
+            if not self._gathering or batches:  # what takes no more is sent as it is
+                self._gathering.append(_Batch(self._loop.create_future()))
+            batch, mine = self._gathering[-1], set[int]()
+            batches.append((batch, mine))
+            taken = batch.take(engine_id, items, taken, mine)
         if not self._called:
             self._called = True
             self._loop.call_soon(self._start)  # who comes at this very moment comes along
         done: frozenset[int] = frozenset()
-        for batch, mine in batches.items():
+        for batch, mine in batches:
             # Shielded: a request that is given up must not take the others' answer with it.
             done |= (await asyncio.shield(batch.done)) & mine
         return done

@@ -87,7 +87,11 @@ class Finishing:
         self, engine_id: UUID, items: Sequence[Finish], calls: Sequence[CallRecord], refuse_large: bool
     ) -> dict[int, Finished]:
         """What is to be told of events that are not simply done; `items` name each at most once."""
-        once = {item.event_id: item for item in items if _in_range(item.event_id, item.lease_no or 0)}
+        once = {
+            item.event_id: item
+            for item in items
+            if 0 < item.event_id <= BIGGEST_ID and 0 <= (item.lease_no or 0) <= BIGGEST_NUMBER
+        }
         wanted = set(once)
         if calls:
             calls = [call for call in calls if _in_range(call.event_id, call.lease_no, call.call)]
