@@ -57,12 +57,20 @@ class EngineApi:
         return registered
 
     async def heartbeat(
-        self, leases: Sequence[tuple[int, int]], *, status: str = "active", timeout: float | None = None
+        self,
+        leases: Sequence[tuple[int, int]],
+        *,
+        workload: int | None = None,
+        status: str = "active",
+        timeout: float | None = None,
     ) -> HeartbeatAnswer:
-        """Renew exactly the leases (event, number) that are worked on. NotFound: register again."""
+        """Renew exactly the leases (event, number) that are held. NotFound: register again.
+
+        `workload`: how many of them are still worked on, by default all.
+        """
         beat = Heartbeat(
             status=status,
-            current_workload=len(leases),
+            current_workload=len(leases) if workload is None else workload,
             leases=[HeldLease(event_id=event_id, lease_no=lease_no) for event_id, lease_no in leases],
         )
         path = f"/engine-instances/{self.engine_id}/heartbeat"

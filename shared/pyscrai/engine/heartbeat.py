@@ -57,7 +57,9 @@ class Heart:
         sent_at = self._leases.clock()
         self._metrics.request("heartbeat")
         try:
-            answer = await self._api.heartbeat(listed, status=status, timeout=registered.lease_seconds / 2)
+            answer = await self._api.heartbeat(
+                listed, workload=self._leases.in_slots, status=status, timeout=registered.lease_seconds / 2
+            )
         except (NotFound, Unauthorized, Forbidden):
             await self._registration.again(registered.id)
             return True

@@ -182,10 +182,12 @@ class Reports:
 
     def __init__(self) -> None:
         self.finishes: list[Finish | None] = []
+        self.told = asyncio.Event()
         self.held: asyncio.Future[str] | None = None
 
     def report(self, lease: Lease, finish: Finish | None, calls: list[CallRecord]) -> Awaitable[str]:
         self.finishes.append(finish)
+        self.told.set()
         answer = self.held or asyncio.get_running_loop().create_future()
         if self.held is None:
             answer.set_result("done")
@@ -235,8 +237,7 @@ async def test_what_is_abandoned_says_nothing_more(reporting: bool) -> None:
     await handler.begun.wait()
     if reporting:
         worker.cut_off()
-        while not reports.finishes:
-            await asyncio.sleep(0)
+        await reports.told.wait()
     said = len(reports.finishes)
     assert said == int(reporting)
     await worker.abandon()

@@ -124,6 +124,8 @@ async def test_the_next_events_do_not_wait_for_the_last_report(bench: Bench, api
         assert len(engine.leases) == 4
         assert engine.leases.free == 0
         assert len(api.queue) == 2
+        await api.until(lambda: len(api.bodies("beat")[-1]["leases"]) == 4)
+        assert api.bodies("beat")[-1]["current_workload"] == 0
         held.set()
         await api.until(lambda: len(reported(api)) == 6)
     assert sorted(finish["event_id"] for finish in reported(api)) == [1, 2, 3, 4, 5, 6]
