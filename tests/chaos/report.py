@@ -110,7 +110,7 @@ def summary(facts: Mapping[str, Any]) -> str:
         "network    " + ", ".join(f"{number} {name}" for name, number in facts["network"].items()),
         f"events     {ended} ended: {light['found']} light, {of_runs} of {runs['found']} runs",
         f"compared   {runs['digests_compared']} digests with undisturbed ones, {facts['words']} words of the API",
-        f"longest silence {facts['longest_silence']:.1f} s",
+        f"waits      {_waits(facts)}; longest time in which nothing ended: {facts['longest_silence']:.1f} s",
     ]
     lines += [f"not done   {note}" for note in facts["notes"]]
     lines += [f"VIOLATION  {text}" for text in facts["violations_named"]]
@@ -150,6 +150,7 @@ def generated(facts: Mapping[str, Any]) -> str:
                 ("model calls reserved and settled", f"{runs['calls']:,}"),
                 ("words of the API to engines that were checked", f"{facts['words']:,}"),
                 ("posts that were made twice on purpose", f"{light['doubled']:,}"),
+                ("from the post of a light event to its end: median, 99 %, longest", _waits(facts)),
                 ("longest time in which nothing ended, in seconds", f"{facts['longest_silence']:.1f}"),
                 ("seconds until everything had ended after the last fault", f"{seconds['drain']:.0f}"),
             ],
@@ -171,6 +172,10 @@ def generated(facts: Mapping[str, Any]) -> str:
     if facts["violations"]:
         parts.append("\n".join(f"- {text}" for text in facts["violations_named"]) + "\n")
     return "\n" + "\n".join(parts) + "\n"
+
+
+def _waits(facts: Mapping[str, Any]) -> str:
+    return " / ".join(f"{seconds:.2f}" for seconds in facts["waits"]) + " s"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
