@@ -354,3 +354,20 @@ async def test_a_prior_authorization_with_tools(desk: Desk) -> None:
     assert (await desk.refused("GET", f"/runs/{run['id']}/documents/nothing"))["status"] == 404
     insurer = await desk.log(run, seat="insurer")
     assert not [entry for entry in insurer if entry["kind"] == "tool_call" and entry["seat"] == "clinic"]
+
+
+async def test_a_step_rings_its_lane_with_the_place_where_it_begins(desk: Desk) -> None:
+    """A claim that remembers a later place goes back to it at once; rung without one, it would after a second."""
+    rung: list[tuple[str, tuple[int, ...]]] = []
+    desk.deps.bell.listen_lanes(lambda lane, place: rung.append((lane, tuple(place or ()))))
+    run = await desk.start()
+    first = "SELECT rank, pass, id FROM queue WHERE state = 2 ORDER BY rank, pass, id LIMIT 1"
+    place = tuple(await desk.deps.pool.fetchrow(first))
+    assert rung == [("actor", place)]
+    await desk.ok("POST", f"/runs/{run['id']}/pause")
+    await desk.ok("POST", f"/runs/{run['id']}/resume")
+    assert rung[1:] == [("actor", place)]
+    await desk.work(("actor",))
+    lane, begins = rung[-1]
+    assert begins == tuple(await desk.deps.pool.fetchrow(first))
+    assert lane != "actor"
