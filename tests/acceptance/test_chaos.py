@@ -10,7 +10,7 @@ import pytest
 from tests.chaos.ledger import KINDS
 from tests.chaos.load import LoadPlan
 from tests.chaos.plays import PlaysPlan
-from tests.chaos.report import facts_of, generated, summary
+from tests.chaos.report import BEGIN, END, facts_of, generated, summary, write
 from tests.chaos.schedule import SHORT, storm
 from tests.chaos.suite import play
 from tests.chaos.world import WorldConfig, world
@@ -43,4 +43,8 @@ def test_nothing_is_lost_under_fire(tmp_path: Path) -> None:
     assert network["cut before its answer"]  # type: ignore[index]
     assert light["acknowledged"] == light["sent"] > 500  # type: ignore[index]
     assert runs["digests_compared"] > 0  # type: ignore[index]
-    assert "**0 violations.**" in generated(facts)
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write(page, facts)
+    assert page.read_text() == f"before\n{BEGIN}\n{generated(facts)}{END}\nafter\n"
+    assert "**0 violations.**" in page.read_text()

@@ -150,7 +150,7 @@ def generated(facts: Mapping[str, Any]) -> str:
                 ("model calls reserved and settled", f"{runs['calls']:,}"),
                 ("words of the API to engines that were checked", f"{facts['words']:,}"),
                 ("posts that were made twice on purpose", f"{light['doubled']:,}"),
-                ("from the post of a light event to its end: median, 99 %, longest", _waits(facts)),
+                ("from the post of a plain light event to its end: median, 99 %, longest", _waits(facts)),
                 ("longest time in which nothing ended, in seconds", f"{facts['longest_silence']:.1f}"),
                 ("seconds until everything had ended after the last fault", f"{seconds['drain']:.0f}"),
             ],

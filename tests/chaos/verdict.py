@@ -47,7 +47,8 @@ SELECT q.id, q.run_id, q.lane, q.state, q.lease_no, q.error FROM queue q ORDER B
 """
 _TIMES = """
 WITH light AS (
-  SELECT e.created_at, o.finished_at, e.payload::json ->> 'do' = '{}' AS plain, o.state = 1 AS done FROM events e
+  SELECT e.created_at, o.finished_at,
+    e.payload::json ->> 'do' = '{}' AND e.priority = 5 AS plain, o.state = 1 AS done FROM events e
   JOIN outcomes o ON o.event_id = e.id WHERE e.run_id IS NULL
 ), gaps AS (
   SELECT finished_at - lag(finished_at) OVER (ORDER BY finished_at) AS gap FROM light
@@ -143,7 +144,8 @@ async def _conserved(connection: asyncpg.Connection, figures: dict[str, Any]) ->
 
 
 async def _times(connection: asyncpg.Connection) -> dict[str, Any]:
-    """The longest time in which no light event ended, and from post to end: median, 99 %, longest; in seconds."""
+    """The longest time in which no light event ended, and from post to end, where nothing but a result was asked
+    for at the usual priority: median, 99 %, longest; in seconds."""
     row = await connection.fetchrow(_TIMES)
     waits = [round(float(seconds), 3) for seconds in row["waits"] or ()]
     return {"longest_silence": float(row["silence"] or 0), "waits": waits}
