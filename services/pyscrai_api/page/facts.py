@@ -15,7 +15,7 @@ from pyscrai_api.money.prices import today
 from pyscrai_api.money.spending import costs
 from pyscrai_api.page.money import DAYS, MODELS
 from pyscrai_api.people.pools import may_see_lane
-from pyscrai_api.queue.statements import sql
+from pyscrai_api.queue.depths import Depths
 from pyscrai_api.queue.states import Live
 from pyscrai_api.runs import reading
 from pyscrai_api.seats.reading import inbox
@@ -81,8 +81,9 @@ class Facts:
     by_model: Costs
 
 
-async def look(pool: Pool, owner: str, *, links: bool) -> Facts:
+async def look(pool: Pool, depths: Depths, owner: str, *, links: bool) -> Facts:
     """Everything as it stands now."""
+    counted = await depths.look()
     lanes = {name: Lane(name=name) for name in KINDS}
     async with pool.acquire() as conn:
         for row in await conn.fetch(_ENGINES):
@@ -92,9 +93,11 @@ async def look(pool: Pool, owner: str, *, links: bool) -> Facts:
             there = lanes[row["lane"]]
             there.engines, there.draining = row["active"], row["draining"]
             there.room, there.seen = int(row["room"]), row["seen"]
-        for row in await conn.fetch(sql("loops", "depth")):
-            if may_see_lane(owner, row["lane"]):
-                lanes.setdefault(row["lane"], Lane(name=row["lane"])).events[Live(row["state"])] = row["events"]
+        for (name, _), states in counted.events.items():
+            if may_see_lane(owner, name):
+                there = lanes.setdefault(name, Lane(name=name))
+                for state, events in states.items():
+                    there.events[state] = there.events.get(state, 0) + events
         counts = {row["status"]: row["runs"] for row in await conn.fetch(_COUNTS, owner)}
         asks = await inbox(conn, owner, run_id=None, seat=None, after=None, limit=RUNS)
         page = await reading.list_runs(conn, owner, scenario=None, status=None, after=None, limit=RUNS)

@@ -19,6 +19,8 @@ PAGES = 2000
 """Pages that are read at most: 16 MB, some 60,000 events."""
 SHARE = 20
 """So many times as long as counting took, it is not counted again."""
+CHEAP = 0.02
+"""Seconds; what takes less is counted anew for whoever wants to know it now."""
 
 Kind = tuple[str, str]
 """Lane and event type."""
@@ -52,7 +54,7 @@ class Depths:
         """What was counted at most so many seconds ago, or `SHARE` times as long as that took."""
         async with self._counting:
             last, now = self._last, self._clock()
-            if last is None or now - last.at > max(at_most, SHARE * last.took):
+            if last is None or now - last.at > max(at_most, SHARE * last.took if last.took > CHEAP else 0.0):
                 last = self._last = await self._count(now)
             return last
 

@@ -18,7 +18,7 @@ router = APIRouter()
 @router.get("/", response_class=HTMLResponse, include_in_schema=False)
 async def page(shared: Shared, who: Who) -> HTMLResponse:
     """What is running, the queue, the latest runs."""
-    facts = await look(shared.pool, who.owner, links=shared.settings.token is None)
+    facts = await look(shared.pool, shared.queue.depths, who.owner, links=shared.settings.token is None)
     return _answer(html.page(facts))
 
 

@@ -84,6 +84,3 @@ DELETE FROM engines WHERE id IN (
     AND NOT EXISTS (SELECT FROM queue q WHERE q.engine_id = e.id AND q.state = 3)
   ORDER BY e.id LIMIT $2 FOR UPDATE SKIP LOCKED)
 RETURNING id;
-
--- name: depth  live events by lane and state
-SELECT lane, state, count(*) AS events FROM queue GROUP BY lane, state;
