@@ -51,7 +51,7 @@ class WorldConfig:
     retry_base: float = 0.2
     pool_size: int = 8
     max_connections: int = 90
-    disk_mb: int = 1536
+    disk_mb: int = 4096
     skewed: float = 0.25
     api_settings: Mapping[str, str] = field(default_factory=dict)
     engine_settings: Mapping[str, str] = field(default_factory=dict)

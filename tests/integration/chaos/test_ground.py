@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.chaos.clocks import Clock, library
+from tests.chaos.disk import disk
 from tests.conftest import ROOT
 
 HARNESS = """
@@ -104,3 +105,17 @@ def wait_until_off(process: subprocess.Popen[str], hours: float) -> None:
             return
         assert time.monotonic() < end, f"off by {off / 3600:.2f} hours, not by {hours}"
         time.sleep(0.02)
+
+
+def test_a_full_disk_has_room_again(tmp_path: Path) -> None:
+    with disk(tmp_path / "disk", 64) as own:
+        if not own.own:
+            pytest.skip("only root can have a disk of its own")
+        file = own.place / "file"
+        file.write_bytes(bytes(1_000_000))
+        own.fill()
+        with pytest.raises(OSError, match="No space"), file.open("ab") as more:
+            more.write(bytes(1_000_000))
+        own.free()
+        file.write_bytes(bytes(10_000_000))
+        assert file.stat().st_size == 10_000_000
