@@ -25,6 +25,14 @@ def post(cli: Cli, *more: str, code: int = 0) -> Any:
     return answer(cli, "events", "post", "--lane", "actor", "--payload", '{"prompt": "Say hello."}', *more, code=code)
 
 
+def test_the_doctor_looks_at_queue_and_database(cli: Cli) -> None:
+    found = {line["name"]: line for line in answer(cli, "doctor", "--no-start")}
+    for name in ("Queue: engines", "Queue: loops", "Database: autovacuum", "Database: oldest snapshot"):
+        assert found[name]["state"] == "ok", found[name]
+    assert sum(name.startswith(("Queue: ", "Database: ")) for name in found) >= 15
+    assert "Database: connections" in cli("doctor", "--no-start").stdout
+
+
 def test_a_type_is_paused_and_goes_on(cli: Cli) -> None:
     paused = answer(cli, "events", "pause", "prompt", "--lane", "actor", "--reason", "a new prompt")
     assert (paused["event_type"], paused["lane"], paused["reason"]) == ("prompt", "actor", "a new prompt")

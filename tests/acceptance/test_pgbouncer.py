@@ -107,3 +107,9 @@ def test_a_run_through_pgbouncer(dsn: str, tmp_path: Path, direct_line: bool) ->
         assert (ended["status"], ended["log_digest"]) == ("completed", expected["log_digest"])
         made = machines.post("/events", {"engine_type": "other", "data": {"prompt": "x"}})
         assert machines.get(f"/events/{made['id']}")["status"] == "queued"
+        report = machines.get("/health/report")
+        assert {line["section"] for line in report["lines"]} == {"queue", "database"}
+        assert {lane["lane"] for lane in machines.get("/queue")["lanes"]} >= {"actor", "other"}
+        machines.put("/queue/pauses", {"event_type": "prompt", "reason": "through a pooler"})
+        until("it is held", lambda: machines.get(f"/events/{made['id']}")["state"] == "held")
+        assert machines.get("/queue/pauses")[0]["held"] == 1
