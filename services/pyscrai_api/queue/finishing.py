@@ -17,7 +17,6 @@ import structlog
 from pyscrai.contract.events import CallRecord, Finish, FinishAnswer, Finished, Grant, Reserve
 from pyscrai_api.database import Pool
 from pyscrai_api.money.providers import Providers
-from pyscrai_api.queue.checking import WITHOUT_SCHEMA as WITHOUT_SCHEMA
 from pyscrai_api.queue.checking import Checked, Checking, Place
 from pyscrai_api.queue.engines import BIGGEST_ID, BIGGEST_NUMBER, Held
 from pyscrai_api.queue.loose import Loose

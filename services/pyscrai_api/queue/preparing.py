@@ -18,8 +18,8 @@ from pyscrai.domain.model_names import UnknownModel, parse
 from pyscrai_api.catalog.store import Pin
 from pyscrai_api.errors import Invalid, TooLarge
 from pyscrai_api.people.pools import check_lane
+from pyscrai_api.queue.checking import WITHOUT_SCHEMA
 from pyscrai_api.queue.fairness import Stream
-from pyscrai_api.queue.finishing import WITHOUT_SCHEMA
 from pyscrai_api.queue.lanes import is_lane
 
 PAYLOAD_BYTES = 64 * 1024
