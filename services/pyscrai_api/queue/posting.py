@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pyscrai.contract.events import NewEvent
@@ -23,6 +24,8 @@ from pyscrai_api.queue.reading import event_texts
 from pyscrai_api.queue.store import Woken, first_of_lanes
 
 MOST_POSTED = 1000
+LATE, AT_ONCE = 0.1, 4
+"""Seconds after which those who wait do not wait any longer for a statement under way; and how many there may be."""
 FEW = 100
 """So many events of a request may go into a statement with those of others."""
 
@@ -46,7 +49,8 @@ class Posting:
         self._entrance = entrance
         self._fairness = fairness
         self._waiting: deque[_Waiting] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self._going: set[asyncio.Task[None]] = set()
+        self._late = 0
 
     async def post(self, owner: str, posted: Sequence[NewEvent], key: Key | None, *, many: bool) -> Answer:
         """Enqueue events. 201 with the events; one whose dedupe_key is taken is answered with what is there (200).
@@ -68,8 +72,8 @@ class Posting:
 
     async def close(self) -> None:
         """Wait for what has been taken on."""
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
+        while self._going:
+            await asyncio.gather(*self._going, return_exceptions=True)
 
     async def _once(self, owner: str, new: list[Draft], key: Key, many: bool) -> Answer:
         woken: list[Woken] = []
@@ -92,9 +96,22 @@ class Posting:
         if len(self._waiting) >= MOST_WAITING:
             raise Unavailable("very many requests wait here to bring work; try again")
         self._waiting.append(request)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._serve(), name="posting")
+        self._go()
         return await request.answer
+
+    def _go(self) -> None:
+        """Serve who waits, unless somebody is at it and not late: one connection that hangs stops nobody else."""
+        if self._waiting and len(self._going) <= self._late and len(self._going) < AT_ONCE:
+            self._going.add(asyncio.create_task(self._serve_until_none_waits(), name="posting"))
+
+    async def _serve_until_none_waits(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            await self._serve()
+        finally:
+            # In the very step in which nobody waits any more, so that whoever comes next finds nobody at it.
+            self._going.discard(task)
 
     async def _serve(self) -> None:
         while self._waiting:
@@ -104,7 +121,26 @@ class Posting:
                 if not request.answer.done():  # else whoever asked has gone
                     requests.append(request)
                     events += len(request.drafts)
-            await self._serve_all(requests)
+            with self._watched():
+                await self._serve_all(requests)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Another statement may begin while this one is late."""
+        late = False
+
+        def be_late() -> None:
+            nonlocal late
+            late = True
+            self._late += 1
+            self._go()
+
+        timer = asyncio.get_running_loop().call_later(LATE, be_late)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self._late -= late
 
     async def _serve_all(self, requests: list[_Waiting]) -> None:
         """Answer each; where together it does not go, each by itself, so that none suffers from another."""

@@ -28,7 +28,7 @@ from pyscrai_api.queue.overview import overview
 from pyscrai_api.queue.pauses import Pauses
 from pyscrai_api.queue.plain import Plain
 from pyscrai_api.queue.ports import RunDeadLetters, RunFinisher
-from pyscrai_api.queue.posting import Posting
+from pyscrai_api.queue.posting import AT_ONCE, Posting
 from pyscrai_api.queue.tally import Tally
 from pyscrai_api.settings import Settings
 
@@ -81,8 +81,8 @@ async def open_queue(
     plain = Plain(pool, settings.default_model, terms.providers.declared)
     delivery = Delivery(pool, runs, finishing, keys, plain)
     events = Events(pool, bell, loose)
-    line_in = open_lines(settings, 1)
-    posting = Posting(bell, entrance, fairness, line_in)
+    lines_in = open_lines(settings, AT_ONCE)
+    posting = Posting(bell, entrance, fairness, lines_in)
     pauses = Pauses(pool, bell, lambda engine_id: claimers.let_go(engine_id))
     claimers = Claimers(lines, delivery.give_back, pauses)
     silence = bell.listen_lanes(claimers.ring)
@@ -115,7 +115,7 @@ async def open_queue(
         silence()
         deafen()
         await posting.close()
-        await line_in.close()
+        await lines_in.close()
         await claimers.close()
         await loose.combiner.close()
         await lines.close()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from tests.integration.queue.bench import Bench, done, until
@@ -20,6 +21,7 @@ from pyscrai_api.app import create_app
 from pyscrai_api.deps import open_deps
 from pyscrai_api.errors import QueueFull as Refused
 from pyscrai_api.queue.filling import FAR, Filling
+from pyscrai_api.runs.places import lock_owner
 from pyscrai_api.settings import Settings
 
 MOST = 20
@@ -187,6 +189,27 @@ async def test_a_flood_of_producers_leaves_connections_to_consumers(bench: Bench
     finally:
         await lock.rollback()
         await pool.release(holder)
+    assert {answer.status_code for answer in await asyncio.gather(*flood)} == {201}
+
+
+async def test_a_flood_of_runs_leaves_connections_to_consumers(bench: Bench) -> None:
+    """Who starts runs waits for the lock of their owner, with a connection."""
+    await bench.call("POST", "/templates/scenarios", crowd(2, 2), 201)
+    await bench.post(5)
+    engine = await bench.engine()
+    other = await asyncpg.connect(bench.deps.settings.database_url)
+    lock = other.transaction()
+    await lock.start()
+    await lock_owner(other, "local")
+    flood = [asyncio.create_task(bench.http.post("/api/v1/runs", json={"scenario": "crowd"})) for _ in range(8)]
+    try:
+        await until(lambda: other.fetchval(WAITING))
+        events = await bench.claim(engine, 5)
+        assert set(await bench.finish(engine, *[done(event) for event in events])) == {"done"}
+        assert not any(task.done() for task in flood)
+    finally:
+        await lock.rollback()
+        await other.close()
     assert {answer.status_code for answer in await asyncio.gather(*flood)} == {201}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from tests.integration.queue.bench import Bench
+from tests.integration.queue.bench import Bench, until
 
 from pyscrai.contract.events import Event
 from pyscrai_api.catalog import store as catalog
@@ -138,3 +138,22 @@ async def test_the_catalog_is_asked_once_for_all(bench: Bench) -> None:
     assert answer.status_code == 201, answer.text
     assert asked == [1]
     assert json.loads(answer.text)[0]["event_type"] == "prompt"
+
+
+async def test_a_statement_that_hangs_does_not_keep_the_others(bench: Bench) -> None:
+    free = asyncio.Event()
+
+    async def hanging(conn: Any, items: Any, fairness: Any) -> Any:
+        if "slow" in items[0].payload:
+            await free.wait()
+        return await insert(conn, items, fairness)
+
+    with patch.object(posting, "insert", hanging):
+        slow = asyncio.create_task(bench.http.post("/api/v1/events", json={**NEW, "data": {"prompt": "slow"}}))
+        await until(lambda: bench.deps.queue.posting._going)
+        others = await asyncio.gather(*(bench.http.post("/api/v1/events", json=NEW) for _ in range(5)))
+        assert {answer.status_code for answer in others} == {201}
+        assert not slow.done()
+        free.set()
+        assert (await slow).status_code == 201
+    await until(lambda: bench.deps.queue.posting._late == 0)
