@@ -27,19 +27,6 @@ KINDS = {
     "postgres": "PostgreSQL, the whole server",
     "backend": "one backend of PostgreSQL, which restarts all",
 }
-FAULTS = {
-    "freeze_engine": "engine frozen beyond its lease, and thawed",
-    "freeze_api": "API replica frozen, and thawed",
-    "block_api": "an API replica's event loop blocked",
-    "cut_lines": "connections to PostgreSQL cut",
-    "cut_in_doubt": "a connection cut at COMMIT, so that nobody knows",
-    "terminate_backends": "sessions ended by the server",
-    "jump_clock": "an engine's wall clock moved by hours",
-    "fill_disk": "PostgreSQL's disk full",
-    "lock_table": "a table locked until statements time out",
-    "crowd_out": "no connection left at the server",
-    "hold_snapshot": "the oldest snapshot held open",
-}
 
 
 def facts_of(world: World, judged: Judged, seed: int, minutes: float) -> dict[str, Any]:
@@ -94,7 +81,7 @@ def machine() -> str:
 
 
 def _commit() -> str:
-    told = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    told = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     return told.stdout.strip() or "unknown"
 
 
@@ -162,7 +149,7 @@ def generated(facts: Mapping[str, Any]) -> str:
             [(name, f"{kills[kind]:,}", f"{held[kind]:,}") for kind, name in KINDS.items()]
             + [("**together**", f"**{kills['all']:,}**", f"**{held['all']:,}**")],
         ),
-        _table(("other faults", "times"), [(FAULTS.get(name, name), f"{n:,}") for name, n in facts["faults"].items()]),
+        _table(("other faults", "times"), [(name, f"{n:,}") for name, n in facts["faults"].items()]),
         _table(
             ("network: what became of requests", "times"), [(name, f"{n:,}") for name, n in facts["network"].items()]
         ),
