@@ -144,4 +144,6 @@ def shown(record: Record) -> str:
         parts.append(f"p50 {record['p50']:.2f} ms  p99 {record['p99']:.2f} ms  of {record['jobs']}")
     if "seconds" in record and "rate" not in record:
         parts.append(f"{record['seconds']:.3f} s")
+    if "shares" in record:
+        parts += [f"{part} {share:.0%}" for part, share in list(record["shares"].items())[:3]]
     return "  ".join(parts)

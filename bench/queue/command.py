@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.queue import drains, engines, enqueues, fairness, histories, latencies, page, snapshots, wholes
+from bench.queue import drains, engines, enqueues, fairness, histories, latencies, page, profiles, snapshots, wholes
 from bench.queue.bench import FULL, QUICK, TINY, Bench, Sizes
 from bench.queue.facts import facts
 from bench.queue.postgres import postgres
@@ -21,7 +21,7 @@ from bench.queue.tables import all_tables
 
 ROOT = Path(__file__).parents[2]
 RAW = ROOT / "build" / "bench"
-SECTIONS = (drains, enqueues, latencies, histories, snapshots, engines, fairness, wholes)
+SECTIONS = (drains, enqueues, latencies, histories, snapshots, engines, fairness, wholes, profiles)
 
 
 def main(arguments: Sequence[str]) -> int:

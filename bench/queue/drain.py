@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,13 @@ class Meter:
         )
 
 
+Watch = Callable[[Api], AbstractContextManager[None]]
+
+
+def _nobody(_running: Api) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 class Unfinished(Exception):
     """The workers did not get through in time."""
 
@@ -86,10 +93,12 @@ async def drain(
     dsn: str,
     jobs: int,
     longest: float = LONGEST,
+    watch: Watch = _nobody,
 ) -> Cost:
     """Work off the `jobs` jobs that are in the database, with one worker process per entry of `options`.
 
-    After `longest` seconds what was done until then counts. Raises Unfinished where that is next to nothing.
+    After `longest` seconds what was done until then counts. `watch`: who looks at the API meanwhile. Raises Unfinished
+    where next to nothing was done.
     """
     with ExitStack() as stack:
         running = stack.enter_context(api(dsn)) if system.serves else None
@@ -97,6 +106,8 @@ async def drain(
         workers = stack.enter_context(Workers(command, [{**each, **address} for each in options]))
         workers.wait_ready()
         before = await Meter.read(postgres, connection, running)
+        if running is not None:
+            stack.enter_context(watch(running))
         workers.go()
         await _until_over(workers, system, connection, jobs, longest)
         after = await Meter.read(postgres, connection, running)

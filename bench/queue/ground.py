@@ -55,8 +55,9 @@ class Ground:
         *,
         tidy: bool = True,
         longest: float = LONGEST,
+        **more: Any,
     ) -> Cost:
-        """Fill it with jobs and let workers drain it. `tidy`: vacuumed and checkpointed in between."""
+        """Fill it with jobs and let workers drain it. `tidy`: vacuumed and checkpointed in between. The rest: `drain`."""
         dsn = await self.dsn()
         connection = await asyncpg.connect(dsn, command_timeout=300)
         try:
@@ -66,7 +67,7 @@ class Ground:
             if tidy:
                 await settled(self.system, connection)
             return await drain(
-                self.postgres, connection, self.system, command, options, dsn=dsn, jobs=jobs, longest=longest
+                self.postgres, connection, self.system, command, options, dsn=dsn, jobs=jobs, longest=longest, **more
             )
         finally:
             await connection.close()

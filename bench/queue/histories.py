@@ -10,7 +10,8 @@ from bench.queue.results import Record
 from bench.queue.systems.base import STATES
 
 SECTION = "history"
-LONGEST = 20.0
+ROUNDS = 2
+LONGEST = 15.0
 """Seconds after which what was done until then counts: some would take an hour."""
 
 
@@ -46,7 +47,7 @@ async def measure(bench: Bench) -> None:
             ground = Ground(bench.postgres, consumer.system, f"history {consumer.system.name} {state}")
             grounds.append(ground)
             cases[case(consumer, state)] = burdened(bench, ground, consumer, state, many[state])
-        await bench.rounds(SECTION, cases)
+        await bench.rounds(SECTION, cases, rounds=min(ROUNDS, bench.sizes.rounds))
         for ground in grounds:
             await ground.drop()
 

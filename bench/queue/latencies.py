@@ -22,7 +22,7 @@ from bench.queue.systems.ours import Ours
 
 SECTION = "latency"
 JOBS, WARM_UP = 300, 20
-SETTLING = 2.0
+SETTLING = 1.5
 """Seconds for workers to become idle."""
 LONGEST = 60.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.queue import drains, engines, enqueues, fairness, histories, latencies, snapshots, wholes
+from bench.queue import drains, engines, enqueues, fairness, histories, latencies, profiles, snapshots, wholes
 from bench.queue.results import Results
 from bench.queue.targets import Target, targets
 
@@ -36,7 +36,7 @@ def all_tables(found: Results) -> list[Table]:
     for section, title in TITLES.items():
         if found.cases(section):
             tables.append(_latencies(found, title) if section == latencies.SECTION else _costs(found, section, title))
-    return tables
+    return tables + [_profile(found, case) for case in found.cases(profiles.SECTION)]
 
 
 def _targets(rows: list[Target]) -> Table:
@@ -46,6 +46,15 @@ def _targets(rows: list[Target]) -> Table:
         ("what", "target", "measured", "met", "ours / theirs"),
         [(row.what, row.goal, row.share or "not measured", word[row.met], row.note) for row in rows],
     )
+
+
+def _profile(found: Results, case: str) -> Table:
+    title = f"Where the API's time goes: {case}"
+    columns = ("part", "share of its CPU")
+    if (why := found.error(profiles.SECTION, case)) is not None:
+        return Table(title, columns, [(why,)])
+    shares: dict[str, float] = found.all(profiles.SECTION, case)[-1]["shares"]
+    return Table(title, columns, [(part, f"{share:.1%}") for part, share in shares.items()])
 
 
 def _latencies(found: Results, title: str) -> Table:

@@ -13,7 +13,7 @@ from bench.queue.work.session import Session, work
 
 Send = Callable[[list[dict[str, Any]]], Awaitable[object]]
 """Enqueues jobs in one go, and returns when they are durable."""
-SHORTEST, LONGEST = 0.020, 0.060
+SHORTEST, LONGEST = 0.010, 0.030
 
 
 async def main(session: Session) -> None:
@@ -41,7 +41,7 @@ async def flood(session: Session, sends: list[Send], jobs: int, batch: int) -> N
 
 
 async def paced(session: Session, send: Send, number: int, warm_up: int) -> None:
-    """Single jobs with a pause of 20 to 60 ms before each; those of the warm-up do not say when they were sent."""
+    """Single jobs with a pause of 10 to 30 ms before each; those of the warm-up do not say when they were sent."""
     for i in range(warm_up + number):
         await asyncio.sleep(SHORTEST + (LONGEST - SHORTEST) * (i * 7 % 20) / 19)
         await send([payload(i, time.monotonic_ns() if i >= warm_up else 0)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bench.queue import consumers, drains, page
+from bench.queue import consumers, drains, page, profiles
 from bench.queue.bench import rotated
 from bench.queue.page import BEGIN, END
 from bench.queue.results import Results
@@ -97,3 +97,20 @@ def test_each_round_has_another_order() -> None:
     orders = [rotated(cases, number) for number in range(3)]
     assert all(sorted(order) == cases for order in orders)
     assert len({order[0] for order in orders}) == 3
+
+
+def test_a_profile_says_who_works_in_whose_code() -> None:
+    ours = "main (pyscrai_api/__main__.py:1);serve (pyscrai_api/serve.py:2)"
+    stacks = [
+        f"{ours};run (asyncio/runners.py:3) 50",
+        f"{ours};run (asyncio/runners.py:3);claim (pyscrai_api/queue/claimer.py:9);fetch (asyncpg/pool.py:4) 30",
+        f"{ours};run (asyncio/runners.py:3);claim (pyscrai_api/queue/claimer.py:7) 15",
+        f"{ours};run (asyncio/runners.py:3);claim (pyscrai_api/queue/claimer.py:7);get (h11/x.py:1) 5",
+    ]
+    assert profiles.shares("\n".join(stacks)) == {
+        "asyncio": 0.5,
+        "pyscrai_api/queue/claimer.py → asyncpg": 0.3,
+        "pyscrai_api/queue/claimer.py": 0.15,
+        "pyscrai_api/queue/claimer.py → other libraries": 0.05,
+        "everything else": 0,
+    }
