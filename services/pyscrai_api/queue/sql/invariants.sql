@@ -175,6 +175,10 @@ WHERE c.state = 1 AND (q.id IS NULL OR q.state <> 3 OR q.lease_no <> c.lease_no)
   AND NOT EXISTS (SELECT FROM attempts a WHERE a.event_id = c.event_id AND a.lease_no = c.lease_no AND a.kind = 3
     AND a.ended_at > now() - interval '5 minutes');
 
+-- name: open_calls_are_marked  a finish of an event without a run looks for open calls only where its row says so
+SELECT q.id, q.lease_no, q.called FROM queue q JOIN calls c ON c.event_id = q.id AND c.lease_no = q.lease_no
+WHERE q.run_id IS NULL AND q.state = 3 AND c.state = 1 AND q.called IS DISTINCT FROM q.lease_no;
+
 -- name: calls_belong_to_their_run  a call is booked where its event belongs
 SELECT c.event_id, c.run_id, e.run_id AS of_event FROM calls c JOIN events e ON e.id = c.event_id
 WHERE c.run_id IS DISTINCT FROM e.run_id;
