@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
 
 MOST = 4
 """Statements at once; more wait. What is asked here combines many requests in one statement."""
+
+CLOSE_SECONDS = 5.0
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
@@ -58,4 +61,5 @@ class Lines:
         """Close the lines that are free, and each other one when it comes back."""
         self._closed = True
         while self._free:
-            await self._free.pop().close()
+            with suppress(TimeoutError):  # it has been cut then
+                await self._free.pop().close(timeout=CLOSE_SECONDS)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
@@ -20,10 +19,12 @@ from pyscrai_api.database import Pool
 from pyscrai_api.errors import NotFound
 from pyscrai_api.money.provider_limits import Declared
 from pyscrai_api.queue.checking import WITHOUT_SCHEMA
-from pyscrai_api.queue.ports import ClaimedRow
+from pyscrai_api.queue.ports import ClaimedRow, moment
 
 REMEMBERED = 500
 _ALONE = '{"prompt":'
+_PROMPT, _DATA = (f'"{key}"' for key in WITHOUT_SCHEMA)
+_NO_RUN = ',"run_id":null,"step":null,"ordinal":null,"seat":null,"turn":null,"phase":null,"lease_no":'
 _SEED = "\x00"
 
 
@@ -45,18 +46,12 @@ class Plain:
         self._default_model = default_model
         self._providers = providers
         self._types: OrderedDict[UUID, Shown] = OrderedDict()
-        self._models: OrderedDict[str, tuple[str, str]] = OrderedDict()
-        self._last = datetime.fromtimestamp(0, UTC), ""
+        self._models: OrderedDict[str | None, tuple[str, str]] = OrderedDict()
+        self._lease = 0.0, 0.0, ""
 
     def model_of(self, row: ClaimedRow) -> str:
         """The model that answers an event."""
         return row.model or self._default_model
-
-    def _moment(self, when: datetime) -> str:
-        """A time as text. The leases of one claim all end at one moment."""
-        if when != self._last[0]:
-            self._last = when, when.isoformat()
-        return self._last[1]
 
     def known(self, row: ClaimedRow) -> Shown | None:
         """What is shown of the event's type; None where `shown` must look for it."""
@@ -78,13 +73,14 @@ class Plain:
 
     def text(self, row: ClaimedRow, shown: Shown, lease_for: float, key: str | None = None) -> str:
         """One event as JSON, as `contract.events.Claimed` has it."""
-        head, tail = self._model(row.model or self._default_model)
+        head, tail = self._models.get(row.model) or self._model(row.model)
+        number, until = row.id, row.lease_until
+        if self._lease[0] != until or self._lease[1] != lease_for:  # the leases of one claim all end at one moment
+            self._lease = until, lease_for, f'"lease_until":"{moment(until)}","lease_for":{lease_for:.3f}'
         return (
-            f'{{"id":{row.id},"event_type":{_quoted(row.event_type)},"status":"processing","priority":{row.priority},'
-            f'"data":{row.payload},"run_id":null,"step":null,"ordinal":null,"seat":null,"turn":null,"phase":null,'
-            f'"lease_no":{row.lease_no},"lease_until":"{self._moment(row.lease_until)}","lease_for":{lease_for:.3f},'
-            f'"attempt":{row.attempt},"try":{row.failures + 1},"view":null,{shown.members},'
-            f'"model":{head}{row.id}{tail},"key":{"null" if key is None else json.dumps(key)}}}'
+            f'{{"id":{number},{_kind(row.event_type, row.priority)}{row.payload}{_NO_RUN}{row.lease_no},'
+            f'{self._lease[2]},"attempt":{row.attempt},"try":{row.failures + 1},"view":null,{shown.members},'
+            f'"model":{head}{number}{tail},"key":{"null" if key is None else json.dumps(key)}}}'
         )
 
     async def _resolved(self, row: ClaimedRow) -> Shown:
@@ -101,25 +97,24 @@ class Plain:
             self._types.popitem(last=False)
         return found
 
-    def _model(self, name: str) -> tuple[str, str]:
+    def _model(self, named: str | None) -> tuple[str, str]:
         """The model's choice, as it stands before and behind the seed, which is the event's number."""
-        found = self._models.get(name)
-        if found is None:
-            timeout = self._providers.timeout_of(name)
-            choice = ModelChoice(id=name, max_tokens=DEFAULT_MAX_TOKENS, timeout=timeout).model_dump()
-            text = json.dumps({**choice, "seed": _SEED}, separators=(",", ":"))
-            head, _, tail = text.partition(json.dumps(_SEED))
-            found = self._models[name] = head, tail
-            if len(self._models) > REMEMBERED:
-                self._models.popitem(last=False)
-        return found
+        name = named or self._default_model
+        timeout = self._providers.timeout_of(name)
+        choice = ModelChoice(id=name, max_tokens=DEFAULT_MAX_TOKENS, timeout=timeout).model_dump()
+        text = json.dumps({**choice, "seed": _SEED}, separators=(",", ":"))
+        head, _, tail = text.partition(json.dumps(_SEED))
+        self._models[named] = head, tail
+        if len(self._models) > REMEMBERED:
+            self._models.popitem(last=False)
+        return head, tail
 
 
 def stands_alone(payload: str) -> bool:
     """Whether a payload (canonical JSON) is asked as it is, so that its event type says nothing."""
     if payload.startswith(_ALONE):
         return True
-    if not any(f'"{key}"' in payload for key in WITHOUT_SCHEMA):
+    if _PROMPT not in payload and _DATA not in payload:
         return False
     data = json.loads(payload)
     return any(key in data for key in WITHOUT_SCHEMA)
@@ -138,5 +133,5 @@ def _members(canonical: str) -> str:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _quoted(text: str) -> str:
-    return json.dumps(text)
+def _kind(event_type: str, priority: int) -> str:
+    return f'"event_type":{json.dumps(event_type)},"status":"processing","priority":{priority},"data":'

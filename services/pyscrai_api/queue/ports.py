@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -12,8 +12,9 @@ from pyscrai.contract.events import CallRecord, Claimed, Finish, Finished, Grant
 
 
 class ClaimedRow(NamedTuple):
-    """A leased event, in the order in which the statements of claims give it. `lease_for`: seconds left; `waited`:
-    seconds that it was ready.
+    """A leased event, in the order in which the statements of claims give it. `lease_until`: in seconds
+    since 1970 (a time costs more to read than all the rest); `lease_for`: seconds left; `waited`: seconds that it was
+    ready.
 
     `payload` is "" where it is too long to come with the claim; it has been fetched where others see the row.
     `version_id`: of an event without a run, the version that the name of its event type finds. `at_seq`: the end of its
@@ -31,7 +32,7 @@ class ClaimedRow(NamedTuple):
     payload: str
     priority: int
     lease_no: int
-    lease_until: datetime
+    lease_until: float
     lease_for: float
     attempt: int
     failures: int
@@ -81,6 +82,11 @@ class Observer(Protocol):
     def died(self, event_ids: Iterable[int]) -> None:
         """Events became dead letters."""
         ...
+
+
+def moment(seconds: float) -> str:
+    """A time in seconds since 1970, as the wire has it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 class RunFinisher(Protocol):

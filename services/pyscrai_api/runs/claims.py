@@ -20,7 +20,7 @@ from pyscrai.domain.work import EventType, Work
 from pyscrai_api.database import Connection, Pool
 from pyscrai_api.errors import from_exception
 from pyscrai_api.money.provider_limits import Declared
-from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure
+from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure, moment
 from pyscrai_api.queue.statements import sql
 from pyscrai_api.runs.folds import Folds
 from pyscrai_api.runs.plans import Plans
@@ -135,7 +135,7 @@ def _claimed(
         turn=item.turn,
         phase=item.phase,
         lease_no=item.lease_no,
-        lease_until=item.lease_until.isoformat(),
+        lease_until=moment(item.lease_until),
         lease_for=item.lease_for,
         attempt=item.attempt,
         try_no=item.failures + 1,

@@ -18,7 +18,7 @@ from pyscrai_api.money.provider_limits import Declared, ProviderLimits
 from pyscrai_api.queue.plain import NO_TYPE, Plain, Shown, _members, stands_alone
 from pyscrai_api.queue.ports import ClaimedRow
 
-WHEN = datetime(2026, 11, 20, 12, 30, 1, 250_000, tzinfo=UTC)
+WHEN = datetime(2026, 11, 20, 12, 30, 1, 250_123, tzinfo=UTC).timestamp()
 KINDS = {
     "none": None,
     "decide": EventType(
@@ -39,9 +39,10 @@ def expected(row: ClaimedRow, kind: EventType | None, lease_for: float, key: str
     model = ModelChoice(id=row.model or "rehearsal", seed=row.id, timeout=timeout)
     prompt = None if kind is None else Prompt(renderer=kind.renderer, system=kind.system, user=kind.prompt)
     schema = dict(kind.result_schema) or None if kind else None
+    until = datetime.fromtimestamp(row.lease_until, UTC).isoformat()
     claimed = Claimed(
         id=row.id, event_type=row.event_type, priority=row.priority, data=json.loads(row.payload),
-        lease_no=row.lease_no, lease_until=row.lease_until.isoformat(), lease_for=lease_for, attempt=row.attempt,
+        lease_no=row.lease_no, lease_until=until, lease_for=lease_for, attempt=row.attempt,
         try_no=row.failures + 1, prompt=prompt, result_schema=schema, model=model, key=key,
     )  # fmt: skip
     return json.loads(claimed.model_dump_json(by_alias=True))
@@ -79,6 +80,8 @@ def test_any_payload_is_spliced_in_as_it_is(data: dict[str, Any]) -> None:
 
 def test_the_end_of_a_lease_is_its_own() -> None:
     plain = Plain(NO_POOL, "rehearsal", Declared())
-    later = WHEN.replace(minute=31)
-    for when in (WHEN, later, later, WHEN):
-        assert json.loads(plain.text(row(lease_until=when), NO_TYPE, 20.0))["lease_until"] == when.isoformat()
+    for when, seconds in ((WHEN, 20.0), (WHEN + 60, 20.0), (WHEN + 60, 20.0), (WHEN + 60, 5.0), (WHEN, 5.0)):
+        found = json.loads(plain.text(row(lease_until=when), NO_TYPE, seconds))
+        assert datetime.fromisoformat(found["lease_until"]).timestamp() == when
+        assert found["lease_for"] == seconds
+    assert json.loads(plain.text(row(), NO_TYPE, 5.0))["lease_until"] == "2026-11-20T12:30:01.250123+00:00"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from pyscrai_api.queue.claimer import SIZES, Poll, claim_text, seating
 from pyscrai_api.queue.ports import ClaimedRow
 
-NOW = datetime(2026, 11, 20, tzinfo=UTC)
+NOW = 1_795_000_000.0
 
 
 def poll(most: int, *ids: int) -> Poll:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,7 +14,7 @@ from pyscrai_api.queue.states import Live
 from pyscrai_api.queue.tally import MOST_SERIES, REMEMBERED, Tally, lane_label
 
 ENGINE = uuid4()
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = 1_795_000_000.0
 
 
 def row(event_id: int, kind: str = "a", waited: float = 0.002) -> ClaimedRow:

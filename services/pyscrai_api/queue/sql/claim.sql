@@ -30,7 +30,7 @@ SELECT q.id, q.run_id, q.event_type, e.owner, e.model,
       AND t.archived_at IS NULL
     ORDER BY CASE t.owner WHEN e.owner THEN 0 WHEN 'builtin' THEN 2 ELSE 1 END, t.id LIMIT 1) END AS version_id,
   CASE WHEN octet_length(e.payload) <= 8192 THEN e.payload ELSE '' END AS payload,
-  e.priority, q.lease_no, q.lease_until, ($4::float8[])[q.slot] AS lease_for, q.claims AS attempt, q.failures,
+  e.priority, q.lease_no, date_part('epoch', q.lease_until) AS lease_until, ($4::float8[])[q.slot] AS lease_for, q.claims AS attempt, q.failures,
   date_part('epoch', q.leased_at - coalesce(q.run_at, e.created_at)) AS waited,
   e.step, e.ordinal, e.seat, e.turn, e.phase, r.at_seq, r.plan_version, q.slot, q.rank, q.pass
 FROM taken q JOIN events e ON e.id = q.id LEFT JOIN runs r ON r.id = q.run_id
@@ -43,7 +43,7 @@ SELECT q.id, q.run_id, q.event_type, e.owner, e.model,
     WHERE t.type = 'event-types' AND t.name = q.event_type AND (t.owner = e.owner OR t.visibility = 'shared')
       AND t.archived_at IS NULL
     ORDER BY CASE t.owner WHEN e.owner THEN 0 WHEN 'builtin' THEN 2 ELSE 1 END, t.id LIMIT 1) END AS version_id,
-  e.payload, e.priority, q.lease_no, q.lease_until,
+  e.payload, e.priority, q.lease_no, date_part('epoch', q.lease_until) AS lease_until,
   greatest(0, date_part('epoch', q.lease_until - now())) AS lease_for, q.claims AS attempt, q.failures,
   date_part('epoch', q.leased_at - coalesce(q.run_at, e.created_at)) AS waited,
   e.step, e.ordinal, e.seat, e.turn, e.phase, r.at_seq, r.plan_version, 0 AS slot, q.rank, q.pass
