@@ -129,4 +129,5 @@ SELECT dedupe_key, id FROM events WHERE owner = $1 AND dedupe_key = ANY($2::text
 -- row takes more than 80 bytes
 SELECT CASE WHEN pg_relation_size('queue') / 80 * 2 < $2::bigint THEN pg_relation_size('queue') / 80 ELSE
   (SELECT count(*) FROM (SELECT FROM queue q WHERE q.lane = $1 AND q.state = 2 LIMIT $2 + 1) AS ready)
-  + (SELECT count(*) FROM (SELECT FROM queue q WHERE q.state = 1 AND q.lane = $1 LIMIT $2 + 1) AS scheduled) END;
+  + (SELECT count(*) FROM (SELECT FROM queue q WHERE q.state = 1 AND q.lane = $1 LIMIT $2 + 1) AS scheduled)
+  + (SELECT count(*) FROM (SELECT FROM queue q WHERE q.state = 5 AND q.paused AND q.lane = $1 LIMIT $2 + 1) AS paused) END;
