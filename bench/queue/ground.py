@@ -57,7 +57,7 @@ class Ground:
         longest: float = LONGEST,
         **more: Any,
     ) -> Cost:
-        """Fill it with jobs and let workers drain it. `tidy`: vacuumed and checkpointed in between. The rest: `drain`."""
+        """Fill it with jobs and let workers drain it. `tidy`: vacuumed and checkpointed before. The rest: `drain`."""
         dsn = await self.dsn()
         connection = await asyncpg.connect(dsn, command_timeout=300)
         try:

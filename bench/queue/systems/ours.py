@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar
 
 import asyncpg
@@ -15,12 +16,13 @@ OWNER = "local"
 _FILL = """
 WITH made AS (
   INSERT INTO events (event_type, payload, owner, created_by)
-  SELECT 'step', replace($1, '"i":0,', '"i":' || g || ','), 'local', 'local' FROM generate_series(1, $2::int) g
+  SELECT $3, replace($1, '"i":0,', '"i":' || g || ','), 'local', 'local' FROM generate_series(1, $2::int) g
   RETURNING id
 )
-INSERT INTO queue (id, lane, event_type, state, rank, pass, run_at)
-SELECT id, 'bench', 'step', $3::smallint, 4, 1, $4::timestamptz FROM made
+INSERT INTO queue (id, lane, event_type, state, rank, pass, run_at, paused)
+SELECT id, 'bench', $3, $4::smallint, 4, 1, now() + $5::interval, $6::bool FROM made
 """
+_PAUSE = "INSERT INTO pauses (lane, event_type, reason, by) VALUES ('bench', 'stopped', 'a benchmark', 'local')"
 _FINISHED = """
 WITH made AS (
   INSERT INTO events (event_type, payload, owner, created_by)
@@ -37,7 +39,7 @@ class Ours:
     """Over HTTP; also the ground for its SQL alone."""
 
     name: ClassVar[str] = "ours"
-    tables: ClassVar[tuple[str, ...]] = ("events", "queue", "outcomes", "attempts")
+    tables: ClassVar[tuple[str, ...]] = ("events", "queue", "outcomes", "attempts", "pauses")
     states: ClassVar[tuple[str, ...]] = ("clean", "finished", "future", "held")
     counts_late: ClassVar[bool] = False
     serves: ClassVar[bool] = True
@@ -48,16 +50,16 @@ class Ours:
         return dsn
 
     async def fill(self, connection: asyncpg.Connection, number: int) -> None:
-        await connection.execute(_FILL, text(0), number, READY, None)
+        await connection.execute(_FILL, text(0), number, "step", READY, None, None)
 
     async def burden(self, connection: asyncpg.Connection, state: str, number: int) -> None:
         if state == "finished":
             await connection.execute(_FINISHED, text(0), number)
         elif state == "future":
-            tomorrow = await connection.fetchval("SELECT now() + interval '1 day'")
-            await connection.execute(_FILL, text(0), number, SCHEDULED, tomorrow)
+            await connection.execute(_FILL, text(0), number, "step", SCHEDULED, timedelta(days=1), None)
         else:
-            await connection.execute(_FILL, text(0), number, HELD, None)
+            await connection.execute(_PAUSE)
+            await connection.execute(_FILL, text(0), number, "stopped", HELD, None, True)
 
     async def unfinished(self, connection: asyncpg.Connection) -> bool:
         found = "SELECT EXISTS (SELECT FROM queue WHERE state = 2) OR EXISTS (SELECT FROM queue WHERE state = 3)"
