@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
+import pytest
 from tests.integration.runs.desk import Desk, crowd, done, reply
+
+from pyscrai_api.queue.ports import DeadOfRun
 
 
 async def blocked(desk: Desk, **choices: Any) -> tuple[dict[str, Any], list[int]]:
@@ -77,3 +82,22 @@ async def test_several_runs_at_once(desk: Desk) -> None:
     assert {*answer["resumed"], *more["resumed"]} == {run["id"] for run, _ in runs}
     for run, _ in runs:
         assert (await desk.play(run))["status"] == "completed"
+
+
+async def test_a_run_that_cannot_be_dealt_with_does_not_keep_the_others(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (broken, _), (fine, ids) = await blocked(desk), await blocked(desk)
+    redrive = desk.deps.runs.letters.redrive
+
+    async def breaks(run_id: UUID, event_ids: Sequence[int]) -> DeadOfRun:
+        if str(run_id) == broken["id"]:
+            raise RuntimeError("out of order")
+        return await redrive(run_id, event_ids)
+
+    monkeypatch.setattr(desk.deps.runs.letters, "redrive", breaks)
+    answer = await desk.ok("POST", "/events/dead/redrive", {})
+    assert (answer["matched"], answer["redriven"], answer["resumed"]) == (4, ids, [fine["id"]])
+    assert await status(desk, broken) == "blocked"
+    monkeypatch.undo()
+    assert (await desk.ok("POST", "/events/dead/redrive", {}))["resumed"] == [broken["id"]]
