@@ -133,6 +133,7 @@ class Claimer:
         """Nobody waits for a poll any more. What is just being claimed for it goes back when it comes."""
         if poll in self._polls and poll not in self._asking:
             self._drop(poll)
+            self._wake.set()
 
     def let_go(self, poll: Poll) -> None:
         """Answer a poll with what it has, at once or when the statement that runs is over."""
