@@ -418,7 +418,7 @@ class QueueRow(Base, table=True):
 
     rank = 9 − priority. `lost_engine` may still finish a lease that was swept, until somebody claims.
     `need`: held because so much money was not there. `paused`: held because its type is paused.
-    `called`: the last lease under which an event without a run reserved a model call; others need no look for open ones.
+    `called`: the last lease under which an event without a run reserved a model call; only it may have open ones.
     """
 
     __tablename__ = "queue"
