@@ -170,16 +170,19 @@ class QueueMachine(RuleBasedStateMachine):
     def claim_again(self, who: int, which: int, most: int) -> None:
         """The answer to a claim was lost: the same is asked once more, also long after."""
         if self.claims:
-            self.take(self.names[who], f"c{self.claims - which % min(self.claims, 4)}", most, None)
+            self.take(self.names[who], f"c{self.claims - which % min(self.claims, 4)}", most, None, repeat=1)
 
     def _claim_anew(self, who: int, most: int, kind: str | None, *, marked: bool) -> str:
         self.claims += 1
-        self.take(self.names[who], f"c{self.claims}", most, kind, marked=marked)
+        self.take(self.names[who], f"c{self.claims}", most, kind, marked=marked, repeat=0)
         return self.names[who]
 
-    def take(self, name: str, claim: str, most: int, kind: str | None, *, marked: bool = False) -> None:
+    def take(
+        self, name: str, claim: str, most: int, kind: str | None, *, marked: bool = False, repeat: int | None = None
+    ) -> None:
         self.service.claimers.remembering = marked
-        body = {"engine_id": name, "claim_id": claim, "max": most, "event_types": [kind] if kind else None}
+        types = [kind] if kind else None
+        body = {"engine_id": name, "claim_id": claim, "max": most, "event_types": types, "repeat": repeat}
         answer = self.service.ask("POST", "/events/claim", body)
         engine, held = self.model.engines[name], self.model.held(name, claim)
         if engine.status == "gone":
