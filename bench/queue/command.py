@@ -17,7 +17,7 @@ from bench.queue.bench import FULL, QUICK, TINY, Bench, Sizes
 from bench.queue.facts import facts
 from bench.queue.postgres import postgres
 from bench.queue.results import Results
-from bench.queue.tables import all_tables
+from bench.queue.tables import NOT_MEASURED, all_tables
 
 ROOT = Path(__file__).parents[2]
 RAW = ROOT / "build" / "bench"
@@ -54,10 +54,10 @@ async def measured(console: Console, sizes: Sizes, only: Sequence[str], file: Pa
 
 
 def shown(console: Console, found: Results) -> None:
-    """The targets on the terminal; the other tables go to the page."""
+    """The targets that were measured, on the terminal; the other tables go to the page."""
     table = all_tables(found)[0]
     drawn = Table(*table.columns, title=table.title, box=None, pad_edge=False, title_justify="left")
-    for row in table.rows:
+    for row in [row for row in table.rows if row[2] != NOT_MEASURED]:
         drawn.add_row(*(Text(cell.strip("*")) for cell in row))
     console.print()
     console.print(drawn)

@@ -8,6 +8,7 @@ from bench.queue import drains, engines, enqueues, fairness, histories, latencie
 from bench.queue.results import Results
 from bench.queue.targets import Target, targets
 
+NOT_MEASURED = "not measured"
 COSTS = ("client", "server", "postgres", "cpu", "wal")
 TITLES = {
     drains.SECTION: "Working off a full queue",
@@ -44,7 +45,7 @@ def _targets(rows: list[Target]) -> Table:
     return Table(
         "Targets",
         ("what", "target", "measured", "met", "ours / theirs"),
-        [(row.what, row.goal, row.share or "not measured", word[row.met], row.note) for row in rows],
+        [(row.what, row.goal, row.share or NOT_MEASURED, word[row.met], row.note) for row in rows],
     )
 
 

@@ -39,7 +39,7 @@ class Ours:
     """Over HTTP; also the ground for its SQL alone."""
 
     name: ClassVar[str] = "ours"
-    tables: ClassVar[tuple[str, ...]] = ("events", "queue", "outcomes", "attempts", "pauses")
+    tables: ClassVar[tuple[str, ...]] = ("events", "queue", "outcomes", "attempts", "pauses", "engines")
     states: ClassVar[tuple[str, ...]] = ("clean", "finished", "future", "held")
     counts_late: ClassVar[bool] = False
     serves: ClassVar[bool] = True
