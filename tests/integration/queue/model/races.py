@@ -44,6 +44,25 @@ async def claims_never_meet(dsn: str) -> None:
             await connection.close()
 
 
+async def rows_go_to_their_polls(dsn: str) -> None:
+    """One claim for two polls, of what is not excluded. Raises AssertionError where a row goes astray."""
+    conn = await asyncpg.connect(dsn)
+    try:
+        ids = sorted(row["id"] for row in await conn.fetch(_POST))
+        await conn.execute("UPDATE queue SET event_type = 'two' WHERE id = $1", ids[1])
+        engines, claims = [uuid4(), uuid4()], [uuid4(), uuid4()]
+        rows = await conn.fetch(
+            claim_text(2), "race", engines, claims, [60.0, 90.0], *BOTTOM, None, ["two"], bytes([1, 0])
+        )
+        assert [(row["id"], row["slot"], row["lease_for"]) for row in rows] == [(ids[0], 2, 90.0), (ids[2], 1, 60.0)]
+        kept = await conn.fetch("SELECT engine_id, claim_id, state FROM queue WHERE id = ANY($1) ORDER BY id", ids)
+        assert [tuple(row) for row in kept] == [
+            (engines[1], claims[1], 3), (None, None, 2), (engines[0], claims[0], 3),
+        ]  # fmt: skip
+    finally:
+        await conn.close()
+
+
 async def _claim(conn: asyncpg.Connection) -> list[asyncpg.Record]:
     slot = [uuid4()], [uuid4()], [60.0]
     rows: list[asyncpg.Record] = await conn.fetch(claim_text(1), "race", *slot, *BOTTOM, None, None, bytes(1))

@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.integration.queue.model.finishes import finishes_stand
 from tests.integration.queue.model.machine import QueueMachine
 from tests.integration.queue.model.mutants import FEW, MUTANTS, Mutant, broken
-from tests.integration.queue.model.races import claims_never_meet
+from tests.integration.queue.model.races import claims_never_meet, rows_go_to_their_polls
 from tests.integration.queue.model.service import Service
 from tests.integration.queue.model.test_model import QUICK
 from tests.integration.queue.model.tour import walk_all
@@ -27,6 +27,8 @@ def suite(service: Service, dsn: str) -> None:
     """All that looks at the queue's SQL here."""
     asyncio.run(claims_never_meet(dsn))
     service.empty()
+    asyncio.run(rows_go_to_their_polls(dsn))
+    service.empty()
     asyncio.run(finishes_stand(dsn))
     service.empty()
     walk_all(service)
@@ -40,6 +42,11 @@ def test_two_claims_never_meet(service: Service, dsn: str) -> None:
 
 def test_quick_finishes_do_what_is_theirs(service: Service, dsn: str) -> None:
     asyncio.run(finishes_stand(dsn))
+    service.empty()
+
+
+def test_rows_of_a_claim_go_to_their_polls(service: Service, dsn: str) -> None:
+    asyncio.run(rows_go_to_their_polls(dsn))
     service.empty()
 
 
