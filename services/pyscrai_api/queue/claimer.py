@@ -193,7 +193,13 @@ class Claimer:
     async def _attempt(self) -> bool:
         """One statement for as many rows as may be there, and as polls have room for. Returns whether nothing more is
         ready."""
-        excluded = () if self._pauses is None else self._pauses.excluded(self.lane)
+        excluded: Sequence[str] | None = ()
+        if self._pauses is not None:
+            try:
+                await self._pauses.fresh()
+            except Exception as error:
+                return self._failed(tuple(self._polls), error)
+            excluded = self._pauses.excluded(self.lane)
         polls, seats = ([], b"") if excluded is None else seating(self._polls, self._most())
         if not polls:
             return True
@@ -205,10 +211,7 @@ class Claimer:
         try:
             rows = await self._claim(polls, seats, above, excluded or None)
         except Exception as error:
-            log.warning("claim_failed", lane=self.lane, error=str(error) or type(error).__name__)
-            self._asking = []
-            self._fail(polls, error)
-            return True
+            return self._failed(polls, error)
         self._asking = []
         for row in rows:
             poll = polls[row.slot - 1]
@@ -266,6 +269,13 @@ class Claimer:
             poll = heapq.heappop(self._deadlines)[2]
             if poll in self._polls:
                 self._reply(poll)
+
+    def _failed(self, polls: Iterable[Poll], error: Exception) -> bool:
+        """The database did not answer these polls. Nothing more can be had now."""
+        log.warning("claim_failed", lane=self.lane, error=str(error) or type(error).__name__)
+        self._asking = []
+        self._fail(polls, error)
+        return True
 
     def _fail(self, polls: Iterable[Poll], error: Exception) -> None:
         for poll in polls:

@@ -10,6 +10,7 @@ process that has not heard yet can hold nothing for a pause that is over but for
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -50,6 +51,7 @@ class Pauses:
         self._engines: set[UUID] = set()
         self._waiting: dict[UUID, set[asyncio.Future[None]]] = {}
         self._look = asyncio.Event()
+        self._read_at = -KNOWN
         self._reading = asyncio.Lock()
         self.wake = asyncio.Event()
 
@@ -60,6 +62,12 @@ class Pauses:
         if lane in self._lanes or "" in self._lanes:
             return None
         return self._types.get(lane) or self._types.get("", NOTHING)
+
+    async def fresh(self) -> None:
+        """Look again first, where what is known is old: after a process was stopped and let go on, its first claim must
+        not come before its first look."""
+        if time.monotonic() - self._read_at >= KNOWN:
+            await self.refresh()
 
     @property
     def count(self) -> int:
@@ -102,7 +110,9 @@ class Pauses:
     async def refresh(self) -> None:
         """Read what is paused."""
         async with self._reading:  # one after the other: an older answer never hides a newer one
+            asked_at = time.monotonic()
             self._take(await self._pool.fetch(sql("operating", "stopped")))
+            self._read_at = asked_at
 
     def _take(self, found: Sequence[Any]) -> None:
         rows = frozenset((row["lane"], row["event_type"]) for row in found if row["engine_id"] is None)

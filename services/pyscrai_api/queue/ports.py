@@ -67,6 +67,10 @@ class Validator(Protocol):
 class Exclusions(Protocol):
     """What is not to be given out, because operators have stopped it (`pauses`)."""
 
+    async def fresh(self) -> None:
+        """Return when what is known is of this moment, or nearly. Raises what the database does."""
+        ...
+
     def excluded(self, lane: str) -> Sequence[str] | None:
         """The event types of a lane that are not to be claimed now, mostly none; None: nothing of the lane is."""
         ...

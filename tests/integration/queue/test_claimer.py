@@ -245,6 +245,9 @@ async def test_what_is_excluded_stays_and_a_paused_lane_gives_nothing(bench: Ben
     excluded: list[Any] = [("one",)]
 
     class Stopped:
+        async def fresh(self) -> None:
+            """It always knows."""
+
         def excluded(self, lane: str) -> Any:
             return excluded[0]
 

@@ -217,6 +217,17 @@ async def test_another_replica_hears_of_it(bench: Bench, other: Bench) -> None:
     await until(lambda: other.deps.queue.pauses.excluded("actor") == ())
 
 
+async def test_a_replica_that_was_stopped_for_a_while_looks_before_it_gives_out(bench: Bench, other: Bench) -> None:
+    await bench.post(3)
+    engine = await other.engine()
+    await bench.deps.pool.execute("INSERT INTO pauses (lane, event_type, reason, by) VALUES ('actor', '', 'r', 'me')")
+    # As after SIGSTOP and SIGCONT: what it knows is old, and nobody has told it anything.
+    other.deps.queue.pauses._read_at -= 60
+    assert await other.claim(engine, 3) == []
+    await resume(other, lane="actor")
+    assert len(await other.claim(engine, 3)) == 3
+
+
 async def test_claims_that_run_while_a_type_is_paused_lose_nothing(bench: Bench, other: Bench) -> None:
     """Two replicas give out, hold and release at random; afterwards each event was finished once."""
     posted = await bench.post(200, event_type="a") + await bench.post(200, event_type="b")
