@@ -163,15 +163,14 @@ class Light:
 
 async def _read(receive: Receive) -> bytes:
     """The whole body. Raises Invalid where the client goes before its end, which nobody hears."""
-    body = b""
+    parts: list[bytes] = []
     while True:
         message = await receive()
         if message["type"] != "http.request":
             raise Invalid("the body ended before its end")
-        part: bytes = message.get("body", b"")
-        body = body + part if body else part
+        parts.append(message.get("body", b""))
         if not message.get("more_body", False):
-            return body
+            return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

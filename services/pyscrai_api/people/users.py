@@ -30,7 +30,9 @@ _PAGE = "SELECT name, created_by, created_at FROM users ORDER BY name"
 _ONE = "SELECT name, created_by, created_at FROM users WHERE name = $1"
 _REMOVE = "DELETE FROM users WHERE name = $1 RETURNING name"
 _REMOVE_KEYS = "DELETE FROM model_keys WHERE owner = $1"
-_STOP_ENGINES = "UPDATE engines SET status = 'gone', current_workload = 0 WHERE owner = $1 AND status <> 'gone'"
+_STOP_ENGINES = (
+    "UPDATE engines SET status = 'gone', current_workload = 0 WHERE owner = $1 AND status <> 'gone' RETURNING id"
+)
 _UNDER_WAY = """
 SELECT id, status = 'pending' AND step = 0 AS unbegun FROM runs
 WHERE owner = $1 AND status IN ('pending', 'running', 'waiting') ORDER BY status, id
@@ -80,8 +82,8 @@ class Users:
             raise _unknown(name)
         return _shown(row)
 
-    async def remove(self, name: str) -> None:
-        """The token is good for nothing from now on, the keys are gone, the engines are told to stop.
+    async def remove(self, name: str) -> list[UUID]:
+        """The token is good for nothing from now on, the keys are gone, the engines are told to stop; returns which.
 
         What they made stays, and is theirs again should the name be added again. Raises NotFound.
         """
@@ -89,7 +91,7 @@ class Users:
             if await conn.fetchval(_REMOVE, name) is None:
                 raise _unknown(name)
             await conn.execute(_REMOVE_KEYS, name)
-            await conn.execute(_STOP_ENGINES, name)
+            return [row["id"] for row in await conn.fetch(_STOP_ENGINES, name)]
 
 
 def _shown(row: Any) -> User:

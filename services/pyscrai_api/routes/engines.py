@@ -95,5 +95,7 @@ async def heartbeat(engine_id: str, beat: Heartbeat, shared: Shared, who: Who) -
 async def leave(engine_id: str, shared: Shared, who: Who) -> Response:
     """An engine goes; what it still holds goes back to its lane."""
     wanted = await own_engine(engine_id, shared, who)
-    await shared.queue.finishing.hand_back(wanted, await shared.queue.engines.leave(wanted))
+    held = await shared.queue.engines.leave(wanted)
+    shared.queue.claimers.let_go(wanted)
+    await shared.queue.finishing.hand_back(wanted, held)
     return Response(status_code=204)

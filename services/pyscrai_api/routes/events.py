@@ -151,7 +151,8 @@ async def _claim(
             spent = asyncio.get_running_loop().time() - poll.began
             body = await queue.delivery.answer(engine_id, poll.rows, spent=spent, trusted=trusted)
             # Nothing awaits between this look and the answer's first byte.
-            poll.delivered = not client.left()
+            # One of several repeats may go; what another one has got stays with the engine.
+            poll.delivered = not client.left() or poll.delivered
             queue.tally.claimed(engine.lane, poll.rows)
             return _json(body)
 

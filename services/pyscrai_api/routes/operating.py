@@ -65,8 +65,9 @@ async def pause(wanted: NewPause, shared: Shared, who: Operator) -> Pause:
 async def resume(shared: Shared, who: Operator, lane: Lane = "", event_type: Type = "") -> Response:
     """End a pause: its events are given out again. 404 where there is none."""
     if not await shared.queue.pauses.end(lane.lower(), event_type, who.owner):
-        what = f"events of type {event_type!r}" if event_type else "events"
-        raise NotFound(f"{what} in {f'lane {lane!r}' if lane else 'all lanes'} are not paused")
+        what = f"events of type {event_type!r}" if event_type else "all events"
+        where = f"in lane {lane!r}" if lane else "in all lanes; one of a single lane ends where that lane is named"
+        raise NotFound(f"there is no pause of {what} {where}")
     return Response(status_code=204)
 
 
@@ -81,6 +82,9 @@ async def stop_engine(
     engine_id: str, verb: Literal["pause", "resume", "drain"], shared: Shared, who: Who
 ) -> EngineInstance:
     """`pause`: it stays and gets nothing; `resume`; `drain`: it finishes what it has, and leaves."""
-    changed = await shared.queue.engines.stop(await own_engine(engine_id, shared, who), STOPS[verb])
+    wanted = await own_engine(engine_id, shared, who)
+    changed = await shared.queue.engines.stop(wanted, STOPS[verb])
+    if verb != "resume":
+        shared.queue.claimers.let_go(wanted)
     await shared.queue.pauses.changed()
     return changed

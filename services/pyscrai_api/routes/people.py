@@ -51,7 +51,9 @@ async def remove(name: str, shared: Shared, who: Admin) -> Response:
     await shared.users.get(name)
     # Before, so that a request that was cut off can be repeated; and after, for what they began meanwhile.
     await _stop(shared, name, who)
-    await shared.users.remove(name)
+    for engine_id in await shared.users.remove(name):
+        shared.queue.engines.claimants.forget(engine_id)
+        shared.queue.claimers.let_go(engine_id)
     await _stop(shared, name, who)
     return Response(status_code=204)
 

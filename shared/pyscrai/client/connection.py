@@ -45,8 +45,8 @@ class Connection(asyncio.Protocol):
 
         Raises NoAnswer. A connection whose request was given up is closed: the answer may come yet.
         """
-        assert self.free
-        assert self._transport is not None
+        if self._transport is None or not self.free:
+            raise NoAnswer("the connection was closed before the request was sent")
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self._answer = answer
         self._silence, self._patient = seconds, patient

@@ -15,9 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.integration.client.sockets import OK, Asked, serving, well
 
+from pyscrai.client.connection import Connection
 from pyscrai.client.direct import KEPT, MOST, Direct
 from pyscrai.client.errors import ApiUnreachable, Conflict, Unavailable
 from pyscrai.client.http import Http
+from pyscrai.client.route import NoAnswer
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -143,6 +145,16 @@ async def test_a_connection_that_was_closed_meanwhile_is_not_used() -> None:
             assert isinstance(http._route, Direct)
             await asyncio.wait([connection.lost for connection in http._route._open], timeout=60)
             assert server.connections == number
+
+
+async def test_a_connection_that_is_closed_before_it_is_used_brings_no_answer() -> None:
+    async with serving(well) as server:
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(lambda: Connection(loop), "127.0.0.1", server.port)
+        connection.abort()
+        await connection.lost
+        with pytest.raises(NoAnswer, match="closed"):
+            await connection.exchange(b"GET / HTTP/1.1\r\n\r\n", 1, patient=True)
 
 
 async def test_a_fresh_connection_that_says_nothing_is_not_tried_again() -> None:
