@@ -35,7 +35,7 @@ from pyscrai_api.settings import LOOPBACK_NAMES, Settings
 
 LOCAL_OWNER = "local"
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Probes and scrapers call by address, without a token; these say nothing of what is in the database."""
+"""Probes and scrapers call by address, without a token; these say how much there is of what, and name nobody."""
 PAGE = "/"
 """The one address that a person opens in a browser, which can ask for a password but cannot send a token."""
 JSON = re.compile(r"^application/(?:json|[\w.-]+\+json)\s*(?:;|$)", re.IGNORECASE)

@@ -108,12 +108,16 @@ class IdempotencyMismatch(Unprocessable):
 
 
 class QueueFull(ApiError):
-    """A lane has as much to do as may wait in it; the problem also has `lane`, `depth` and `limit`."""
+    """A lane has no room for `count` more events; the problem also has `lane`, `depth` and `limit`."""
 
     status, code, title = 429, "queue_full", "The queue is full"
 
-    def __init__(self, lane: str, depth: int, limit: int, retry_after: int) -> None:
-        detail = f"{depth} events wait in the lane {lane!r}; more are taken while there are less than {limit}"
+    def __init__(self, lane: str, depth: int, limit: int, retry_after: int, count: int = 1) -> None:
+        if count > limit:
+            detail = f"{count} events at once never fit into a lane that takes {limit}: send less at a time"
+        else:
+            room = f"{count} more would be more than {limit}" if count > 1 else f"it takes no more than {limit}"
+            detail = f"{depth} events wait in the lane {lane!r}; {room}"
         headers = {"Retry-After": str(retry_after)}
         super().__init__(detail, headers=headers, lane=lane, depth=depth, limit=limit)
 

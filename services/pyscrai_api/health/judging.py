@@ -58,12 +58,13 @@ def of_queue(
 def served(lanes: list[LaneState]) -> HealthLine:
     """Lanes with work that nobody does."""
     deserted = [one for one in lanes if one.depth.ready and not one.paused and not _alive(one)]
-    names = ", ".join(f"{one.lane} ({one.depth.ready} ready)" for one in deserted)
+    names = ", ".join(f"{one.lane} ({one.depth.ready} ready{_resting(one)})" for one in deserted)
     oldest = max((one.oldest_ready or 0.0 for one in deserted), default=0.0)
     return _line(
         "queue", "Engines", _state(oldest if deserted else 0.0, 0.0, OLD) if deserted else "ok",
         f"nobody serves {names}" if deserted else "every lane with work has an engine",
-        "Start engines for these lanes: pyscrai engine TYPE. Or pause what is not to be done.",
+        "Start engines for these lanes: pyscrai engine TYPE, or let paused ones go on: pyscrai engines resume ID. Or "
+        "pause what is not to be done.",
         deserted_lanes=len(deserted),
     )  # fmt: skip
 
@@ -249,6 +250,11 @@ def wraparound(server: Server) -> HealthLine:
 
 def _alive(lane: LaneState) -> bool:
     return bool(lane.engines.get("active"))
+
+
+def _resting(lane: LaneState) -> str:
+    number = lane.engines.get("paused")
+    return f", {number} paused" if number else ""
 
 
 def _state(figure: float, warn: float, bad: float) -> HealthState:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
-from pyscrai.contract.operating import HealthReport, QueueState
+from pyscrai.contract.operating import HealthReport, LaneState, QueueState
 from pyscrai_api.access import LOCAL_OWNER
 from pyscrai_api.database import Pool
 from pyscrai_api.health.facts import Facts, read
 from pyscrai_api.health.judging import of_database, of_queue
 from pyscrai_api.metrics import Metrics
+from pyscrai_api.queue.filling import Fill
 from pyscrai_api.queue.service import Queue
 
 SHARE = 20
@@ -53,7 +54,7 @@ class Health:
             state = QueueState(lanes=[], pauses=[], seconds_old=0)
             hidden.append("lanes: the queue could not be counted in time; look at the lock waits")
         filling, tally, now = self._queue.entrance.filling, self._queue.tally, time.monotonic()
-        most = filling.most
+        counted = None if hidden != facts.hidden else state.lanes
         queue = of_queue(
             state.lanes,
             state.pauses,
@@ -61,6 +62,21 @@ class Health:
             claims=tally.claims,
             losses=tally.losses,
             loops={name: (now - at, every) for name, (at, every) in self._metrics.loops.items()},
-            filled={} if not most else {lane: fill.depth / most for lane, fill in filling.lanes.items()},
+            filled=filled(counted, filling.lanes, filling.most),
         )
         return HealthReport(lines=[*queue, *of_database(facts)], hidden=hidden), facts
+
+
+def filled(lanes: Sequence[LaneState] | None, known: Mapping[str, Fill], most: int | None) -> dict[str, float]:
+    """By lane, which share of `most` waits there. `known`: what this process saw when it was last posted to, which may
+    be long ago, so it says no more than how much of what is held is held for a pause. `lanes` None: nobody counted."""
+    if not most:
+        return {}
+    if lanes is None:
+        return {lane: fill.depth / most for lane, fill in known.items()}
+    shares = {}
+    for one in lanes:
+        least = one.depth.ready + one.depth.scheduled
+        seen = known[one.lane].depth if one.lane in known else least
+        shares[one.lane] = max(least, min(seen, least + one.depth.held)) / most
+    return shares

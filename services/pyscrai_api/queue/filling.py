@@ -162,7 +162,7 @@ class Filling:
         else:
             over = fill.depth + count - self.most
             seconds = ceil(min(LONGEST_WAIT, over / fill.drain)) if fill.drain > 0 else LONGEST_WAIT
-        return QueueFull(lane, fill.depth, self.most, max(1, seconds))
+        return QueueFull(lane, fill.depth, self.most, max(1, seconds), count)
 
     def _stale(self, fill: Fill) -> bool:
         return self._clock() - fill.at >= self._interval(fill)

@@ -22,6 +22,8 @@ Exit code 1 where a line says fail. Warnings are things that only some uses
 need. Keys are never shown, only which ones are set.
 """
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+LEFT = 30
+"""Columns of sign and name: the longest name, and room beside it."""
 
 
 @click.command(epilog=EPILOG)
@@ -78,9 +80,8 @@ def _print(talk: Talk, line: Line) -> None:
     paper = talk.paper
     sign = {"ok": paper.glyphs.ok, "warn": paper.glyphs.warn, "fail": paper.glyphs.fail}[line.state]
     head = Text.assemble((f"{sign:<2} ", STYLES[line.state]), (line.name, "bold"))
-    left = 22
-    body = fill(line.detail, paper.width - left - 4, paper.glyphs)
+    body = fill(line.detail, paper.width - LEFT - 4, paper.glyphs)
     if line.todo:
-        body += fill(line.todo, paper.width - left - 4, paper.glyphs, STYLES[line.state])
-    for text in columns([head], body, indent=0, left_width=left):
+        body += fill(line.todo, paper.width - LEFT - 4, paper.glyphs, STYLES[line.state])
+    for text in columns([head], body, indent=0, left_width=LEFT):
         paper.line(text)

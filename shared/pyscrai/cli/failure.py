@@ -49,7 +49,7 @@ def _describe(error: BaseException) -> tuple[str, str, int]:
     if isinstance(error, client.UnpricedModel):
         return error.code, "Declare its price: --price MODEL=IN,OUT in US dollars per million tokens.", FAILED
     if isinstance(error, client.QueueFull):
-        return error.code, "Engines have to catch up first: see `pyscrai events list`, and try again later.", FAILED
+        return error.code, "Engines have to catch up first: see `pyscrai events lanes`, and try again later.", FAILED
     if isinstance(error, client.ApiError):
         return error.code, _field_errors(error), FAILED
     if isinstance(error, sdk.NoSuchRun | sdk.ScenarioNotFound):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 DONE = {"redrive": "back to work", "discard": "given up"}
+WOULD = {"redrive": "would go back to work", "discard": "would be given up"}
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -125,7 +126,13 @@ def _bulk(talk: Talk, where: Where, how: Literal["redrive", "discard"], wanted: 
             chosen = DeadFilter(ids=ids or None, run_id=await run_id_of(at, run), **wanted)
             done = await _in_batches(at, talk, chosen, how)
         _told(talk, done, how, dry_run=chosen.dry_run)
-        return FAILED if ids and not done.matched else OK
+        named = len(set(ids))
+        missing = named - done.matched if ids else 0
+        if missing and not talk.json:
+            which = f"Event {ids[0]} is no dead letter" if named == 1 else f"{missing} of {named} are no dead letters"
+            yours = "" if chosen.everybody else " of yours"
+            talk.say(f"{which}{yours}, or not of those that were meant: see pyscrai events dead", "yellow")
+        return FAILED if missing else OK
 
     return run_async(work)
 
@@ -156,7 +163,7 @@ def _told(talk: Talk, done: DeadDone, how: Literal["redrive", "discard"], *, dry
         talk.result(done.model_dump(mode="json", exclude={"next"}))
         return
     if dry_run:
-        talk.out.print(f"{count(done.matched, 'dead letter')} would be {DONE[how]}", markup=False)
+        talk.out.print(f"{count(done.matched, 'dead letter')} {WOULD[how]}", markup=False)
         return
     ids = done.redriven if how == "redrive" else done.discarded
     named = f": {', '.join(map(str, ids))}" if 0 < len(ids) <= 20 else ""

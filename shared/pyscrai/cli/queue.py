@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -135,7 +136,7 @@ async def _drained(talk: Talk, calls: Any, pause: Pause, timeout: float) -> Paus
     while not pause.drained and anyio.current_time() < end:
         if pause.leased != told:
             told = pause.leased
-            talk.say(f"{count(told, 'event')} still being worked on …")
+            talk.say(f"{count(told, 'event')} still being worked on …" if told else "Until every API knows of it …")
         await anyio.sleep(LOOK_AGAIN)
         found: list[Pause] = await calls.pauses()
         mine = [one for one in found if (one.lane, one.event_type) == (pause.lane, pause.event_type)]
@@ -177,7 +178,7 @@ def _shown(talk: Talk, pause: Pause) -> None:
     at_work = f"{count(pause.leased, 'event')} still being worked on" if pause.leased else "nothing is being worked on"
     words = [*([pause.event_type] if pause.event_type else []), *(["--lane", pause.lane] if pause.lane else [])]
     talk.say(f"{_name(pause.event_type, pause.lane, capital=True)} are paused; {at_work}.", "")
-    talk.say(f"To go on: pyscrai events resume {' '.join(words) or '--all'}")
+    talk.say(f"To go on: pyscrai events resume {shlex.join(words) or '--all'}")
 
 
 def _lanes(talk: Talk, state: QueueState) -> None:

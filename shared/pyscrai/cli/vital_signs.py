@@ -104,10 +104,17 @@ async def _ready(api: Api) -> Line:
 
 
 async def _engines(api: Api) -> Line:
-    engines = await api.engines(status="active")
-    counts = {kind: sum(e.engine_type == kind and e.pool is None for e in engines) for kind in _kinds()}
+    engines = [e for e in await api.engines() if e.engine_type in _kinds() and e.pool is None]
+    counts = {kind: sum(e.engine_type == kind and e.status == "active" for e in engines) for kind in _kinds()}
     missing = [kind for kind, number in counts.items() if not number]
     detail = ", ".join(f"{number} {kind}" for kind, number in counts.items())
+    paused = [e for e in engines if e.status == "paused"]
+    if paused:
+        detail += f"; paused: {', '.join(e.engine_type for e in paused)}"
+    resting = [e for e in paused if e.engine_type in missing]
+    if resting:
+        todo = f"Runs will wait for {', '.join(missing)}: pyscrai engines resume {resting[0].id}"
+        return Line(name="Engines", state="warn", detail=detail, todo=todo)
     if missing:
         todo = f"Runs will wait for {', '.join(missing)}: pyscrai engine {missing[0]}"
         return Line(name="Engines", state="warn", detail=detail, todo=todo)

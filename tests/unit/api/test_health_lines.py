@@ -9,6 +9,8 @@ import pytest
 from pyscrai.contract.operating import Depth, HealthLine, LaneState, Pause
 from pyscrai_api.health import judging
 from pyscrai_api.health.facts import Facts, Holder, Index, Server, Table, Transaction
+from pyscrai_api.health.report import filled
+from pyscrai_api.queue.filling import Fill
 
 MB = 2**20
 
@@ -65,6 +67,29 @@ def test_pauses_dead_letters_and_room() -> None:
     assert [seen(judging.dead_letters([lane(dead=number)])) for number in (0, 1)] == ["ok", "warn"]
     assert [seen(judging.full({"actor": share})) for share in (0.79, 0.8, 1.0)] == ["ok", "warn", "bad"]
     assert seen(judging.full({})) == "ok"
+
+
+@pytest.mark.parametrize(
+    ("counted", "seen_when_posted_to", "share"),
+    [
+        ({"ready": 2, "scheduled": 1}, None, 0.3),
+        ({"ready": 2}, 10, 0.2),  # it has been emptied since
+        ({"ready": 2, "held": 5}, 10, 0.7),
+        ({"ready": 2, "held": 5}, 4, 0.4),  # three of those that are held wait for a run, not for a pause
+        ({"ready": 9}, 4, 0.9),  # another process was posted to
+    ],
+)
+def test_room_is_what_the_lane_has_now(counted: dict[str, int], seen_when_posted_to: int | None, share: float) -> None:
+    there = lane("actor", oldest=None, paused=False, **counted)
+    known = {} if seen_when_posted_to is None else {"actor": Fill(seen_when_posted_to, 0.0, 0.0)}
+    assert filled([there], known, 10) == {"actor": share}
+    assert filled(None, known, 10) == {name: fill.counted / 10 for name, fill in known.items()}
+    assert filled([there], known, None) == {}
+
+
+def test_engines_that_are_paused_are_named() -> None:
+    line = judging.served([lane(ready=5, engines={"paused": 2}, oldest=3)])
+    assert (line.state, line.detail) == ("warn", "nobody serves actor (5 ready, 2 paused)")
 
 
 @pytest.mark.parametrize(
