@@ -11,6 +11,8 @@ from bench.queue.systems.base import STATES
 
 SECTION = "history"
 ROUNDS = 2
+QUICKLY = ("ours", "pgqueuer")
+"""Who is enough for a quick picture."""
 LONGEST = 15.0
 """Seconds after which what was done until then counts: some would take an hour."""
 
@@ -39,6 +41,8 @@ async def measure(bench: Bench) -> None:
     """Every consumer drains its queue in each state, each state in a database of its own."""
     many = rows(bench.sizes)
     for consumer in measured_consumers():
+        if bench.sizes.quick and not bench.only and consumer.system.name not in QUICKLY:
+            continue
         grounds: list[Ground] = []
         cases: dict[str, Measure] = {}
         for state in STATES:

@@ -12,6 +12,7 @@ from bench.queue.bench import Bench, Measure
 from bench.queue.consumers import Consumer
 from bench.queue.drain import Cost
 from bench.queue.ground import Ground, record
+from bench.queue.histories import QUICKLY
 from bench.queue.results import Record
 
 SECTION = "snapshot"
@@ -31,6 +32,8 @@ async def measure(bench: Bench) -> None:
     for number in range(1 if bench.sizes.quick else ROUNDS):
         # The others show what happens to such a queue; one round of a minute is enough for that.
         for consumer in measured_consumers()[: None if number == 0 else 1]:
+            if bench.sizes.quick and not bench.only and consumer.system.name not in QUICKLY:
+                continue
             if any(bench.wants(SECTION, case(consumer, phase)) for phase in PHASES):
                 await phases(bench, consumer, number)
 
