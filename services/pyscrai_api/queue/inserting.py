@@ -55,7 +55,7 @@ async def insert(
         async with AsyncExitStack() as stack:
             if len(kinds) > 1 and not isinstance(conn, Lines) and not conn.is_in_transaction():
                 await stack.enter_async_context(conn.transaction())
-            for kind, places in kinds.items():
+            for kind, places in _in_order(kinds, items):
                 rows = await _insert(conn, kind, items, places, numbers, begin[kind.stream], fairness)
                 for place, event_id, state in zip(rows.places, rows.ids, rows.states, strict=True):
                     made[place] = Made(event_id, state, rows.created_at, True)
@@ -66,6 +66,15 @@ async def insert(
             fairness.gave(stream, lasts, given.get(stream))
     known = await _known(conn, [item for item, one in zip(items, made, strict=True) if one is None])
     return [one or known[item.kind.stream.owner, item.dedupe_key] for item, one in zip(items, made, strict=True)], ready
+
+
+def _in_order(kinds: dict[Kind, list[int]], items: Sequence[Prepared]) -> list[tuple[Kind, list[int]]]:
+    """The kinds as they are written one after the other. With dedupe keys always in one order, as the keys are within
+    each: else two requests that make the same events wait for each other until PostgreSQL ends one of them."""
+    found = list(kinds.items())
+    if len(found) > 1 and any(item.dedupe_key is not None for item in items):
+        found.sort(key=lambda each: (each[0].stream, each[0].event_type, each[0].model or "", each[0].max_failures))
+    return found
 
 
 def _numbered(items: Sequence[Prepared]) -> tuple[list[int], dict[Stream, list[int]]]:

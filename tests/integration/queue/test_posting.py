@@ -157,3 +157,16 @@ async def test_a_statement_that_hangs_does_not_keep_the_others(bench: Bench) -> 
         free.set()
         assert (await slow).status_code == 201
     await until(lambda: bench.deps.queue.posting._late == 0)
+
+
+async def test_the_same_events_of_many_kinds_in_any_order_are_made_once_and_nobody_is_sent_away(bench: Bench) -> None:
+    """Their keys are locked in one order: else the two lock each other out, and PostgreSQL ends one."""
+    for attempt in range(4):
+        events = [
+            {"engine_type": "actor", "data": {"prompt": "x"}, "priority": 1 + i % 8, "dedupe_key": f"{attempt}-{i}"}
+            for i in range(64)
+        ]
+        orders = events, events[::-1], events[32:] + events[:32], events
+        posts = [bench.http.post("/api/v1/events", json={"events": each}) for each in orders]
+        assert [answer.status_code for answer in await asyncio.gather(*posts)] == [201] * 4
+    assert await bench.deps.pool.fetchval("SELECT count(*) FROM events") == 4 * 64
