@@ -22,6 +22,7 @@ from pyscrai_api.errors import ApiError, from_exception, problem
 from pyscrai_api.layers import Paths, Watch
 from pyscrai_api.light import Light
 from pyscrai_api.loops.all import all_running
+from pyscrai_api.openapi import with_problems
 from pyscrai_api.routes import (
     batches,
     branches,
@@ -57,6 +58,12 @@ class Service(FastAPI):
     def __init__(self, settings: Settings, **more: Any) -> None:
         super().__init__(**more)
         self._settings = settings
+
+    def openapi(self) -> dict[str, Any]:
+        """The description of the API, with the errors as they are."""
+        if self.openapi_schema is None:
+            self.openapi_schema = with_problems(super().openapi())
+        return self.openapi_schema
 
     def build_middleware_stack(self) -> ASGIApp:
         """Our layers, the one that turns errors into answers, and the routes."""
