@@ -26,18 +26,22 @@ from pyscrai_api.queue.store import Woken, first_of_lanes
 MOST_POSTED = 1000
 LATE, AT_ONCE = 0.1, 4
 """Seconds after which those who wait do not wait any longer for a statement under way; and how many there may be."""
+MOST_CHARACTERS = 4 * 1024 * 1024
+"""Of payloads in a statement with those of others, so that one who posts much holds nobody up; one request may have
+more."""
 FEW = 100
 """So many events of a request may go into a statement with those of others."""
 
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    """A request that waits for the next statement."""
+    """A request that waits for the next statement. `characters`: of its payloads."""
 
     owner: str
     drafts: list[Draft]
     many: bool
     answer: asyncio.Future[Answer]
+    characters: int
 
 
 class Posting:
@@ -51,6 +55,7 @@ class Posting:
         self._waiting: deque[_Waiting] = deque()
         self._going: set[asyncio.Task[None]] = set()
         self._late = 0
+        self._loop = asyncio.get_running_loop()
 
     async def post(self, owner: str, posted: Sequence[NewEvent], key: Key | None, *, many: bool) -> Answer:
         """Enqueue events. 201 with the events; one whose dedupe_key is taken is answered with what is there (200).
@@ -63,7 +68,8 @@ class Posting:
         if key is not None:
             return await self._once(owner, new, key, many)
         if len(new) <= FEW and not any(item.dedupe_key is not None for item in posted):
-            return await self._together(_Waiting(owner, new, many, asyncio.get_running_loop().create_future()))
+            characters = sum([len(draft.payload) for draft in new])
+            return await self._together(_Waiting(owner, new, many, self._loop.create_future(), characters))
         with self._entrance.bringing() as brought:
             async with self._entrance.connection() as conn:
                 items, made, ready = await self._one(conn, owner, new, brought)
@@ -115,14 +121,25 @@ class Posting:
 
     async def _serve(self) -> None:
         while self._waiting:
-            requests, events = [], 0
-            while self._waiting and events + len(self._waiting[0].drafts) <= MOST_POSTED:
-                request = self._waiting.popleft()
-                if not request.answer.done():  # else whoever asked has gone
-                    requests.append(request)
-                    events += len(request.drafts)
+            requests = self._next()
             with self._watched():
                 await self._serve_all(requests)
+
+    def _next(self) -> list[_Waiting]:
+        """Who waits for the next statement and fits into it; the first always does."""
+        requests: list[_Waiting] = []
+        events = characters = 0
+        while self._waiting:
+            first = self._waiting[0]
+            events, characters = events + len(first.drafts), characters + first.characters
+            if requests and (events > MOST_POSTED or characters > MOST_CHARACTERS):
+                break
+            self._waiting.popleft()
+            if first.answer.done():  # whoever asked has gone
+                events, characters = events - len(first.drafts), characters - first.characters
+            else:
+                requests.append(first)
+        return requests
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

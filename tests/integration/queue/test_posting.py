@@ -170,3 +170,20 @@ async def test_the_same_events_of_many_kinds_in_any_order_are_made_once_and_nobo
         posts = [bench.http.post("/api/v1/events", json={"events": each}) for each in orders]
         assert [answer.status_code for answer in await asyncio.gather(*posts)] == [201] * 4
     assert await bench.deps.pool.fetchval("SELECT count(*) FROM events") == 4 * 64
+
+
+async def test_long_payloads_of_one_are_not_added_to_those_of_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "MOST_CHARACTERS", 250)
+    sizes: list[int] = []
+
+    async def counted(conn: Any, items: Any, fairness: Any) -> Any:
+        sizes.append(sum(len(item.payload) for item in items))
+        return await insert(conn, items, fairness)
+
+    with patch.object(posting, "insert", counted):
+        await asyncio.gather(*[bench.post(1, data={"prompt": "x" * length}) for length in (400, *[88] * 7)])
+    assert sorted(sizes)[-1] == 413, "what is longer by itself goes alone"
+    assert sum(sizes) == 413 + 7 * 101
+    assert all(size <= 250 for size in sorted(sizes)[:-1])
