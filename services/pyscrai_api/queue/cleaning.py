@@ -1,6 +1,7 @@
 """Text is cleaned where it enters: NUL and lone surrogates, which PostgreSQL refuses, become U+FFFD.
 
-They can only come as escapes (`\\u0000`, `\\ud800`), so a body without any is not looked at twice.
+They can only come as escapes (`\\u0000`, `\\ud800`), so a body without any is not looked at twice. (In UTF-16, which
+Python reads as well, escapes look otherwise; what is written so has zeros between its letters.)
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class CleanRequest(Request):
     async def json(self) -> Any:
         body = await self.body()
         value = json.loads(body)
-        return clean(value) if b"\\u" in body else value
+        return clean(value) if b"\\u" in body or b"\0" in body else value
 
 
 class CleanRoute(APIRoute):

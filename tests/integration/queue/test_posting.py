@@ -187,3 +187,13 @@ async def test_long_payloads_of_one_are_not_added_to_those_of_others(
     assert sorted(sizes)[-1] == 413, "what is longer by itself goes alone"
     assert sum(sizes) == 413 + 7 * 101
     assert all(size <= 250 for size in sorted(sizes)[:-1])
+
+
+async def test_texts_are_clean_however_a_body_is_encoded(bench: Bench) -> None:
+    body = '{"event_type":"one\\u0000\\ud800","engine_type":"actor","data":{"prompt":"x"}}'
+    for encoding in ("utf-8", "utf-16-le", "utf-32-be"):
+        answer = await bench.http.post(
+            "/api/v1/events", content=body.encode(encoding), headers={"content-type": "application/json"}
+        )
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["event_type"] == "one\ufffd\ufffd"
