@@ -33,7 +33,7 @@ WITHOUT_SCHEMA = ("prompt", "data_to_analyze")
 
 class Place(NamedTuple):
     """Where an event belongs. `pinned`: of one without a run, the canonical text of the event type that it was handed
-    out with, "" for none; None where that is not known here."""
+    out with under `lease_no`, "" for none; None where that is not known here."""
 
     run_id: UUID | None
     event_type: str
@@ -41,6 +41,7 @@ class Place(NamedTuple):
     owner: str
     payload: str | None
     pinned: str | None = None
+    lease_no: int = 0
 
 
 @dataclass(slots=True)

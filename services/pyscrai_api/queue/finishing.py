@@ -52,7 +52,7 @@ class Finishing:
         for row in rows:
             pin = None if pinned is None or row.run_id is not None else pinned.get(row.id)
             if pin is not None:
-                self._known[row.id] = Place(None, row.event_type, None, row.owner, None, pin)
+                self._known[row.id] = Place(None, row.event_type, None, row.owner, None, pin, row.lease_no)
             elif len(row.payload) <= REMEMBERED_PAYLOAD:
                 self._known[row.id] = Place(row.run_id, row.event_type, row.phase, row.owner, row.payload)
         while len(self._known) > REMEMBERED:
@@ -96,6 +96,7 @@ class Finishing:
             calls = [call for call in calls if _in_range(call.event_id, call.lease_no, call.call)]
             await self._providers.heed(self._pool, engine_id, calls)
             wanted.update(call.event_id for call in calls)
+        self._forget_other_leases(items)
         places = await self._places(wanted, payload=any(item.status == "completed" for item in items))
         for owner, group in _by_owner(calls, places) if calls else ():
             await self._loose.settle(engine_id, owner, group)
@@ -145,6 +146,14 @@ class Finishing:
         items = [Finish(event_id=h.event_id, lease_no=h.lease_no, status="handed_back") for h in held]
         if items:
             await self.finish(engine_id, items)
+
+    def _forget_other_leases(self, items: Iterable[Finish]) -> None:
+        """What an event was handed out with under another lease than the one that is reported: another process may have
+        handed it out since, with a newer version of its type."""
+        for item in items:
+            place = self._known.get(item.event_id)
+            if place is not None and place.pinned is not None and item.lease_no not in (None, place.lease_no):
+                del self._known[item.event_id]
 
     async def _places(self, ids: set[int], *, payload: bool) -> dict[int, Place]:
         known = {event_id: self._known[event_id] for event_id in ids if event_id in self._known}

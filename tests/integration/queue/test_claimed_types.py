@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.integration.queue.bench import Bench, done
+import httpx
+from tests.integration.queue.bench import Bench, back, done
 
+from pyscrai_api.app import create_app
 from pyscrai_api.catalog import store as catalog
+from pyscrai_api.deps import open_deps
 from pyscrai_api.errors import NotFound
 
 
@@ -73,3 +76,18 @@ async def test_a_result_is_held_against_the_version_that_was_handed_out(bench: B
     await keep(bench, "kind", "two")
     assert event["result_schema"] == {"required": ["one"]}
     assert await bench.finish(engine, done(event, {"one": 1})) == ["done"]
+
+
+async def test_what_one_replica_handed_out_before_does_not_judge_what_another_hands_out_now(bench: Bench) -> None:
+    engine = await bench.engine()
+    await keep(bench, "kind", "one")
+    await bench.post(1, event_type="kind", data={"text": "x"})
+    (first,) = await bench.claim(engine)
+    assert await bench.finish(engine, back(first)) == ["done"]
+    await keep(bench, "kind", "two")
+    async with open_deps(bench.deps.settings) as deps:
+        transport = httpx.ASGITransport(app=create_app(deps.settings, deps), client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", timeout=60) as http:
+            (event,) = await Bench(http=http, deps=deps).claim(engine)
+    assert event["result_schema"] == {"required": ["two"]}
+    assert await bench.finish(engine, done(event, {"two": 1})) == ["done"]
