@@ -107,7 +107,8 @@ def dead_letters(lanes: list[LaneState]) -> HealthLine:
     where = ", ".join(f"{one.lane} {one.depth.dead}" for one in lanes if one.depth.dead)
     return _line(
         "queue", "Dead letters", "warn" if number else "ok", where or "none",
-        "Why: pyscrai events dead. Then: pyscrai events redrive, or discard.", dead_letters=number,
+        "Why: pyscrai events dead, for those whose they are. Then: pyscrai events redrive --all, or discard; with "
+        "--everybody also other people's.", dead_letters=number,
     )  # fmt: skip
 
 

@@ -66,8 +66,9 @@ async def resume(shared: Shared, who: Operator, lane: Lane = "", event_type: Typ
     """End a pause: its events are given out again. 404 where there is none."""
     if not await shared.queue.pauses.end(lane.lower(), event_type, who.owner):
         what = f"events of type {event_type!r}" if event_type else "all events"
-        where = f"in lane {lane!r}" if lane else "in all lanes; one of a single lane ends where that lane is named"
-        raise NotFound(f"there is no pause of {what} {where}")
+        if lane:
+            raise NotFound(f"{what} are not paused in lane {lane!r}")
+        raise NotFound(f"{what} are not paused in all lanes; a pause of one lane ends where that lane is named")
     return Response(status_code=204)
 
 
