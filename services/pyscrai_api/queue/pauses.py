@@ -20,6 +20,7 @@ import structlog
 
 from pyscrai.contract.operating import NewPause, Pause
 from pyscrai_api.database import Connection, Pool
+from pyscrai_api.errors import Conflict
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.statements import sql
 from pyscrai_api.queue.states import Live
@@ -85,12 +86,14 @@ class Pauses:
         return [_shown(row) for row in await self._pool.fetch(sql("operating", "pauses"))]
 
     async def put(self, wanted: NewPause, by: str) -> Pause:
-        """Pause; of a pause that there is the reason changes."""
+        """Pause; of a pause that there is the reason changes. Raises Conflict where it is over again already."""
         await self._pool.execute(sql("operating", "pause"), wanted.lane, wanted.event_type, wanted.reason, by)
         await self.changed()
         log.info("paused", lane=wanted.lane, event_type=wanted.event_type, by=by, reason=wanted.reason)
-        found = await self.all()
-        return next(one for one in found if (one.lane, one.event_type) == (wanted.lane, wanted.event_type))
+        for one in await self.all():
+            if (one.lane, one.event_type) == (wanted.lane, wanted.event_type):
+                return one
+        raise Conflict("somebody has ended this pause at the same moment")
 
     async def end(self, lane: str, event_type: str, by: str) -> bool:
         """End a pause; False where there is none."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -312,3 +313,15 @@ async def test_what_is_held_for_a_pause_fills_its_lane(dsn: str) -> None:
 async def test_what_cannot_be_a_lane_is_refused(bench: Bench) -> None:
     problem = await bench.call("PUT", "/queue/pauses", {"lane": "not a lane"}, 400)
     assert [error["pointer"] for error in problem["errors"]] == ["/lane"]
+
+
+async def test_a_pause_that_is_ended_while_it_is_made_is_told(bench: Bench) -> None:
+    pauses = bench.deps.queue.pauses
+    honest = pauses.changed
+
+    async def ended() -> None:
+        await bench.deps.pool.execute("DELETE FROM pauses")
+        await honest()
+
+    with patch.object(pauses, "changed", ended):
+        await bench.call("PUT", "/queue/pauses", {"event_type": "decide"}, 409)
