@@ -66,6 +66,10 @@ class FreshClaimers:
         fresh = Claimers(self._deps.pool, self._deps.queue.delivery.give_back, self._deps.queue.pauses)
         return (self._kept if self.remembering else fresh).claim(*args, **more)
 
+    def let_go(self, engine_id: UUID) -> None:
+        """Nothing waits here from one request to the next, but for what the service's own have."""
+        self._kept.let_go(engine_id)
+
 
 @dataclass
 class Service:
