@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 import structlog
 
-from pyscrai.contract.events import Claimed, Event, Finish
+from pyscrai.contract.events import Claimed, Finish
 from pyscrai_api.database import Pool
 from pyscrai_api.errors import from_exception
 from pyscrai_api.people.errors import KeyTrouble
@@ -23,9 +22,8 @@ from pyscrai_api.queue.engines import Held
 from pyscrai_api.queue.finishing import Finishing
 from pyscrai_api.queue.plain import Plain, Shown
 from pyscrai_api.queue.ports import ClaimedRow, PermanentFailure, RunFinisher
+from pyscrai_api.queue.reading import event_texts
 from pyscrai_api.queue.statements import sql
-from pyscrai_api.queue.states import Live
-from pyscrai_api.vocabulary import event_status
 
 log = structlog.get_logger()
 
@@ -77,8 +75,11 @@ class Delivery:
 
     async def peek(self, lane: str, most: int, types: Sequence[str] | None, *, owner: str) -> bytes:
         """The JSON list of what would be claimed next in a lane of what an owner may see; locks nothing."""
-        rows = await self._pool.fetch(sql("claim", "peek"), lane, most, types, owner)
-        return b"[" + b",".join(_peeked(row).model_dump_json().encode() for row in rows) + b"]"
+        async with self._pool.acquire() as conn:
+            ids = [row["id"] for row in await conn.fetch(sql("claim", "peek"), lane, most, types, owner)]
+            texts = await event_texts(conn, owner, ids)
+        # One that has ended and been forgotten since is missing; one that was claimed since is shown as it is now.
+        return b"[" + b",".join(texts[event_id].encode() for event_id in ids if event_id in texts) + b"]"
 
     async def give_back(self, engine_id: UUID, rows: Sequence[ClaimedRow]) -> None:
         """What was claimed for somebody who has gone."""
@@ -192,25 +193,3 @@ def _excess(item: Claimed, text: bytes) -> PermanentFailure | None:
         return None
     message = f"the view of the event has {size} bytes; {VIEW_BYTES} are allowed"
     return PermanentFailure(event_id=item.id, code="too_large", error=message)
-
-
-def _peeked(row: Any) -> Event:
-    status, state = event_status(Live.READY, None, row["failures"])
-    return Event(
-        id=row["id"],
-        event_type=row["event_type"],
-        lane=row["lane"],
-        status=status,
-        state=state,
-        priority=row["priority"],
-        data=json.loads(row["payload"]),
-        run_id=None if row["run_id"] is None else str(row["run_id"]),
-        step=row["step"],
-        ordinal=row["ordinal"],
-        seat=row["seat"],
-        turn=row["turn"],
-        phase=row["phase"],
-        lease_no=row["lease_no"],
-        attempt=row["attempt"],
-        failures=row["failures"],
-    )

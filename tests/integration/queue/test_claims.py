@@ -282,6 +282,10 @@ async def test_a_lane_can_be_looked_at_without_taking_anything(bench: Bench) -> 
     seen = await bench.call("GET", "/events/queue/ACTOR", None, 200, limit=2)
     assert [(event["id"], event["status"]) for event in seen] == [(i, "queued") for i in posted[:2]]
     assert (await bench.row(posted[0]))["state"] == 2
+    (urgent,) = await bench.post(1, priority=9)
+    seen = await bench.call("GET", "/events/queue/actor", None, 200)
+    assert [event["id"] for event in seen] == [urgent, *posted], "in the order in which they would be claimed"
+    assert seen == [await bench.event(event_id) for event_id in (urgent, *posted)], "as they are shown elsewhere"
 
 
 async def test_parked_claims_end_when_the_service_stops(bench: Bench) -> None:

@@ -57,14 +57,9 @@ SELECT id, payload FROM events WHERE id = ANY($1::bigint[]);
 -- name: claimed_before  the ids still leased under a claim of one engine
 SELECT q.id FROM queue q WHERE q.engine_id = $1 AND q.state = 3 AND q.claim_id = $2 ORDER BY q.id;
 
--- name: peek  what would be claimed next in a lane, of what owner $4 may see; locks nothing
-SELECT e.id, e.run_id, e.step, e.ordinal, e.event_type, e.seat, e.turn, e.phase, e.priority, e.payload,
-  q.lane, q.lease_no, q.claims AS attempt, q.failures
-FROM (
-  SELECT * FROM queue q
-  WHERE q.lane = $1 AND q.state = 2 AND ($3::text[] IS NULL OR q.event_type = ANY($3::text[]))
-    AND (q.run_id IS NULL OR (SELECT r.status FROM runs r WHERE r.id = q.run_id) = 'running')
-    AND (SELECT e.owner = $4 OR e.visibility = 'shared' FROM events e WHERE e.id = q.id)
-  ORDER BY q.rank, q.pass, q.id LIMIT $2
-) q CROSS JOIN LATERAL (SELECT * FROM events WHERE id = q.id OFFSET 0) e
-ORDER BY q.rank, q.pass, q.id;
+-- name: peek  what would be claimed next in a lane, of what owner $4 may see, in that order; locks nothing
+SELECT q.id FROM queue q
+WHERE q.lane = $1 AND q.state = 2 AND ($3::text[] IS NULL OR q.event_type = ANY($3::text[]))
+  AND (q.run_id IS NULL OR (SELECT r.status FROM runs r WHERE r.id = q.run_id) = 'running')
+  AND (SELECT e.owner = $4 OR e.visibility = 'shared' FROM events e WHERE e.id = q.id)
+ORDER BY q.rank, q.pass, q.id LIMIT $2;
