@@ -113,11 +113,8 @@ class QueueFull(ApiError):
     status, code, title = 429, "queue_full", "The queue is full"
 
     def __init__(self, lane: str, depth: int, limit: int, retry_after: int, count: int = 1) -> None:
-        if count > limit:
-            detail = f"{count} events at once never fit into a lane that takes {limit}: send less at a time"
-        else:
-            room = f"{count} more would be more than {limit}" if count > 1 else f"it takes no more than {limit}"
-            detail = f"{depth} events wait in the lane {lane!r}; {room}"
+        room = f"{count} more would be more than {limit}" if count > 1 else f"it takes no more than {limit}"
+        detail = f"{depth} events wait in the lane {lane!r}; {room}"
         headers = {"Retry-After": str(retry_after)}
         super().__init__(detail, headers=headers, lane=lane, depth=depth, limit=limit)
 

@@ -20,7 +20,7 @@ from math import ceil
 import structlog
 
 from pyscrai_api.database import Connection, Pool
-from pyscrai_api.errors import QueueFull
+from pyscrai_api.errors import QueueFull, TooLarge
 from pyscrai_api.queue.statements import sql
 
 log = structlog.get_logger()
@@ -60,7 +60,8 @@ class Bringing:
         self.admitted: Counter[str] = Counter()
 
     async def admit(self, conn: Connection, wanted: Mapping[str, int]) -> None:
-        """Events that are about to be enqueued, by lane. Raises QueueFull where a lane has no room for them all."""
+        """Events that are about to be enqueued, by lane. Raises QueueFull where a lane has no room for them all;
+        TooLarge where they would never fit."""
         await self._filling.admit(conn, wanted)
         self.admitted.update(wanted)
 
@@ -103,7 +104,8 @@ class Filling:
                     fill.on_the_way = max(0, fill.on_the_way - count)
 
     async def admit(self, conn: Connection, wanted: Mapping[str, int]) -> None:
-        """Events that are about to be enqueued, by lane. Raises QueueFull where a lane has no room for them all."""
+        """Events that are about to be enqueued, by lane. Raises QueueFull where a lane has no room for them all;
+        TooLarge where they would never fit."""
         for lane, count in wanted.items() if self.most is not None else ():
             await self._room(conn, lane, count)
         self._take(wanted)
@@ -138,6 +140,8 @@ class Filling:
 
     async def _room(self, conn: Connection, lane: str, count: int) -> None:
         assert self.most is not None
+        if count > self.most:  # whoever waited and came again would be told the same for ever
+            raise TooLarge(f"{count} events at once never fit into a lane that takes {self.most}: send smaller batches")
         fill = self._lanes.get(lane)
         if fill is not None and fill.depth + count <= self.most:
             if self._stale(fill):
@@ -155,9 +159,7 @@ class Filling:
         assert self.most is not None
         if self.refused is not None:
             self.refused(lane)
-        if count > self.most:
-            seconds = LONGEST_WAIT
-        elif fill.drain is None:
+        if fill.drain is None:
             seconds = FIRST_WAIT
         else:
             over = fill.depth + count - self.most

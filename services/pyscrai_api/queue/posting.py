@@ -60,7 +60,7 @@ class Posting:
     async def post(self, owner: str, posted: Sequence[NewEvent], key: Key | None, *, many: bool) -> Answer:
         """Enqueue events. 201 with the events; one whose dedupe_key is taken is answered with what is there (200).
 
-        Raises Invalid, TooLarge; QueueFull where they have no room in their lane.
+        Raises Invalid; TooLarge also where they are more than their lane ever takes; QueueFull where it has no room.
         """
         if len(posted) > MOST_POSTED:
             raise TooLarge(f"{len(posted)} events; {MOST_POSTED} may be posted at once")

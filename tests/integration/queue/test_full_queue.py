@@ -71,7 +71,21 @@ async def test_a_batch_has_to_fit_as_a_whole(bench: Bench) -> None:
     await bench.post(MOST - 2)
     await refused(bench, body=[NEW] * 3)
     await bench.post(2)
-    assert int((await refused(bench, body=[NEW] * (MOST + 1))).headers["retry-after"]) == 60
+    assert (await refused(bench, body=[NEW] * MOST)).headers["retry-after"]
+
+
+@pytest.mark.parametrize("key", [None, "once"])
+async def test_a_batch_that_no_empty_lane_would_take_is_too_large(bench: Bench, key: str | None) -> None:
+    """To wait and come again would be of no use: it is not told to."""
+    headers = {} if key is None else {"Idempotency-Key": key}
+    answer = await bench.http.post("/api/v1/events", json=[NEW] * (MOST + 1), headers=headers)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (413, "too_large")
+    assert f"takes {MOST}: send smaller batches" in problem["detail"]
+    assert "retry-after" not in answer.headers
+    assert await bench.deps.pool.fetchval("SELECT count(*) FROM queue") == 0
+    few = [NEW] * (MOST // 2)
+    assert (await bench.http.post("/api/v1/events", json=few, headers=headers)).status_code == 201
 
 
 async def test_what_is_there_is_claimed_and_finished_and_makes_room(bench: Bench) -> None:
