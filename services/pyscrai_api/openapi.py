@@ -8,7 +8,7 @@ from pyscrai.contract.problems import Problem
 
 METHODS = frozenset({"get", "put", "post", "delete", "patch"})
 INVENTED = ("HTTPValidationError", "ValidationError")
-"""Schemas of the framework's own 422 to what is not valid. Here that is a problem with status 400, and a 422 is one too."""
+"""Schemas of the framework's own 422 to what is not valid. Here that is a problem with status 400; a 422 is one too."""
 BRINGING = (("/api/v1/events", "post"), ("/api/v1/runs", "post"))
 """Routes that may find a lane full."""
 
