@@ -472,7 +472,8 @@ class QueueRow(Base, table=True):
 class OutcomeRow(Base, table=True):
     """What became of an event; append-only. state: 1 succeeded, 2 cancelled, 3 discarded.
 
-    `closing` is 1 where this ended a lease: claims = failures + losses + handbacks + closing.
+    `closing` is 1 where this ended a lease: claims = failures + losses + handbacks + closing. `lane`: where it was, of
+    what did not end with an engine's answer; of what did, the engine has it, and a finish need not write it.
     """
 
     __tablename__ = "outcomes"
@@ -496,6 +497,7 @@ class OutcomeRow(Base, table=True):
     leased_at: datetime | None = Field(default=None, sa_column=when())
     finished_at: datetime = Field(sa_column=now())
     result: str | None = Field(default=None, sa_column=Column(Text))
+    lane: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class AttemptRow(Base, table=True):

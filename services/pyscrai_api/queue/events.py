@@ -19,6 +19,9 @@ from pyscrai_api.queue.states import Live
 from pyscrai_api.queue.store import Place
 from pyscrai_api.vocabulary import STATUS_OF_FINAL, STATUS_OF_LIVE
 
+LOOKED_AT = 5000
+"""Events of which one request finds out the lane, as in the statement."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
@@ -40,14 +43,21 @@ class Events:
         self._bell = bell
         self._loose = loose
 
-    async def page(self, owner: str, wanted: Wanted) -> list[Event]:
-        """A page, the newest first. Raises Invalid for a status that there is not."""
-        live, final, retry = _states(wanted.status)
-        rows = await self._pool.fetch(
-            sql("events", "page"), owner, wanted.before, wanted.run_id, wanted.event_type, live, final, retry,
-            wanted.lane, wanted.limit,
-        )  # fmt: skip
-        return [event(row) for row in rows]
+    async def page(self, owner: str, wanted: Wanted) -> tuple[list[Event], int | None]:
+        """A page, the newest first, and below which number the others are. Of a lane it may have less than `limit`,
+        also none, and others all the same. Raises Invalid for a status that there is not.
+        """
+        which = (owner, wanted.before, wanted.run_id, wanted.event_type, *_states(wanted.status))
+        if wanted.lane is None:
+            rows = await self._pool.fetch(sql("events", "page"), *which, wanted.limit)
+            return [event(row) for row in rows], rows[-1]["id"] if len(rows) == wanted.limit else None
+        found = await self._pool.fetch(sql("events", "in_lane"), *which, wanted.lane, wanted.limit)
+        ids = [row["id"] for row in found if row["id"] is not None]
+        if len(ids) == wanted.limit:
+            following = ids[-1]
+        else:
+            following = found[0]["last"] if found[0]["looked"] == LOOKED_AT else None
+        return (await self.some(owner, ids))[::-1], following
 
     async def get(self, owner: str, event_id: int) -> Event:
         """One event. Raises NotFound."""

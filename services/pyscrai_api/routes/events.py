@@ -223,7 +223,7 @@ async def page(
     after: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
     limit: Limit = 100,
 ) -> Page[Event]:
-    """Events, the newest first."""
+    """Events, the newest first. Of a lane a page may have less than `limit`, also none, and a `next` all the same."""
     in_lane = lane or engine_type
     wanted = Wanted(
         before=after,
@@ -233,8 +233,8 @@ async def page(
         status=None if status is None else status.lower(),
         limit=limit,
     )
-    found = await shared.queue.events.page(who.owner, wanted)
-    return Page(items=found, next=str(found[-1].id) if len(found) == limit else None)
+    found, following = await shared.queue.events.page(who.owner, wanted)
+    return Page(items=found, next=None if following is None else str(following))
 
 
 @router.get("/dead")

@@ -45,7 +45,7 @@ STATUSES = (
 STYLES = {"completed": "green", "processing": "cyan", "failed": "red", "retry": "yellow", "waiting": "yellow"}
 id_argument = click.argument("event_id", metavar="EVENT", type=click.IntRange(1))
 run_option = click.option("--run", metavar="RUN", help="Only those of this run.")
-lane_option = click.option("--lane", metavar="LANE", help="Only unfinished ones of this lane: actor, narrator …")
+lane_option = click.option("--lane", metavar="LANE", help="Only those of this lane: actor, narrator …")
 
 
 class JsonObject(click.ParamType[Any]):
@@ -94,8 +94,16 @@ def list_events(
 
     async def work(at: Session) -> list[Event]:
         run_id = await run_id_of(at, run)
-        page = await at.api.events(status=status, event_type=event_type, lane=lane, run_id=run_id, limit=number)
-        return page.items
+        found: list[Event] = []
+        after = None
+        while True:
+            page = await at.api.events(
+                status=status, event_type=event_type, lane=lane, run_id=run_id, after=after, limit=number - len(found)
+            )
+            found += page.items
+            after = page.next
+            if after is None or len(found) == number:
+                return found
 
     return listed(talk, where, work, "No such events.")
 

@@ -248,7 +248,7 @@ class Api:
         after: str | None = None,
         limit: int = PAGE,
     ) -> Page[Event]:
-        """A page of events, the newest first."""
+        """A page of events, the newest first. Of a lane it may have less than `limit` and a `next` all the same."""
         params = {"status": status, "event_type": event_type, "lane": lane, "run_id": run_id}
         answer = await self.http.request("GET", "/events", params={**params, "after": after, "limit": limit})
         return _page(Event, answer)

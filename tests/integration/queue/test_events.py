@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.integration.queue.bench import Bench, done
+from typing import Any
+
+from tests.integration.queue.bench import Bench, done, failed
+
+from pyscrai_api.queue import events as module
 
 
 async def test_one_event_its_lane_from_the_catalog_or_named(bench: Bench) -> None:
@@ -72,8 +76,45 @@ async def test_listing_with_filters_and_pages(bench: Bench) -> None:
         found = await bench.call("GET", f"/events?status={status}")
         assert [item["id"] for item in found["items"]] == expected
     assert (await bench.call("GET", "/events?status=retry"))["items"] == []
-    assert len((await bench.call("GET", "/events?engine_type=Actor&event_type=prompt"))["items"]) == 4
+    assert len((await bench.call("GET", "/events?engine_type=Actor&event_type=prompt"))["items"]) == 5
     await bench.call("GET", "/events?status=nonsense", None, 400)
+
+
+async def test_a_lane_has_what_is_in_it_and_what_ended_there(bench: Bench, monkeypatch: Any) -> None:
+    """Whoever ended it; and what is listed is what is shown."""
+    completed, dead, given_up, cancelled, cut_off = await bench.post(5)
+    engine = await bench.engine()
+    leased = {event["id"]: event for event in await bench.claim(engine, 3)}
+    broken = [failed(leased[event_id], permanent=True) for event_id in (dead, given_up)]
+    await bench.finish(engine, done(leased[completed]), *broken)
+    await bench.call("POST", f"/events/{given_up}/discard", None, 200)
+    await bench.call("POST", f"/events/{cancelled}/cancel", None, 200)
+    await bench.claim(engine, 1)
+    await bench.call("POST", f"/events/{cut_off}/cancel", None, 200)
+    other = await bench.post(4, engine_type="other")
+    mine = [cut_off, cancelled, given_up, dead, completed]
+    found = await bench.call("GET", "/events?lane=Actor")
+    assert ([item["id"] for item in found["items"]], found["next"]) == (mine, None)
+    assert {item["lane"] for item in found["items"]} == {"actor"}
+    for status, expected in (
+        ("cancelled", [cut_off, cancelled, given_up]),
+        ("completed", [completed]),
+        ("dead", [dead]),
+    ):
+        found = await bench.call("GET", f"/events?lane=actor&status={status}")
+        assert [item["id"] for item in found["items"]] == expected, status
+    text = module.sql("events", "in_lane").replace("LIMIT 5000", "LIMIT 3")
+    real = module.sql
+    monkeypatch.setattr(module, "sql", lambda file, name: text if name == "in_lane" else real(file, name))
+    monkeypatch.setattr(module, "LOOKED_AT", 3)
+    sizes, ids, after = [], [], None
+    while not sizes or after is not None:
+        page = await bench.call("GET", "/events", lane="actor", limit=2, **({} if after is None else {"after": after}))
+        sizes.append(len(page["items"]))
+        ids, after = ids + [item["id"] for item in page["items"]], page["next"]
+    assert (ids, sizes[0]) == (mine, 0), "the newest three are of the other lane"
+    assert [item["lane"] for item in (await bench.call("GET", "/events?lane=other"))["items"]] == ["other"] * 3
+    assert len(other) == 4
 
 
 async def test_one_event(bench: Bench) -> None:
@@ -99,4 +140,6 @@ async def test_events_of_a_run_are_not_cancelled_one_by_one(bench: Bench) -> Non
         await conn.execute("UPDATE runs SET open = 1, step = 1 WHERE id = $1", run)
     problem = await bench.call("POST", f"/events/{event_id}/cancel", None, 409)
     assert "cancel the run" in problem["detail"]
-    assert [e["id"] for e in (await bench.call("GET", f"/events?run_id={run}"))["items"]] == [event_id]
+    for where in ("", "&lane=actor"):
+        assert [e["id"] for e in (await bench.call("GET", f"/events?run_id={run}{where}"))["items"]] == [event_id]
+    assert (await bench.call("GET", f"/events?run_id={run}&lane=other"))["items"] == []

@@ -75,6 +75,7 @@ EXPECTED = {
     sql("control", "redrive"): PRIMARY,
     sql("control", "discard"): PRIMARY,
     sql("operating", "dead"): "ix_queue_dead",
+    sql("events", "in_lane"): "pk_events|events_pkey",
     sql("operating", "paused_ready"): "ix_queue_ready",
     sql("operating", "let_go"): "ix_queue_paused",
     sql("operating", "hold_paused"): PRIMARY,

@@ -101,6 +101,7 @@ PRIMARY = "queue_pkey|pk_queue"
         (sql("control", "cancel_run"), "ix_queue_run"),
         (sql("control", "release_run"), "ix_queue_run"),
         (sql("operating", "dead"), "ix_queue_dead"),
+        (sql("events", "in_lane"), "pk_events|events_pkey"),
     ],
 )
 async def test_a_hot_statement_uses_its_index(full: asyncpg.Connection, text: str, index: str) -> None:

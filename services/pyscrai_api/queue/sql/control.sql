@@ -9,8 +9,9 @@ WITH live AS MATERIALIZED (
 ), gone AS (
   DELETE FROM queue q USING live WHERE q.id = live.id RETURNING q.*
 )
-INSERT INTO outcomes (event_id, run_id, state, lease_no, engine_id, claims, failures, losses, handbacks, closing, leased_at)
-SELECT id, run_id, 2, lease_no + 1, engine_id, claims, failures, losses, handbacks, (state = 3)::int, leased_at FROM gone
+INSERT INTO outcomes (event_id, run_id, state, lease_no, engine_id, claims, failures, losses, handbacks, closing, leased_at,
+  lane)
+SELECT id, run_id, 2, lease_no + 1, engine_id, claims, failures, losses, handbacks, (state = 3)::int, leased_at, lane FROM gone
 RETURNING event_id, lease_no - 1 AS lease_no, engine_id, closing;
 
 -- name: cancel  live events without a run, by id, of one owner
@@ -19,8 +20,9 @@ WITH live AS MATERIALIZED (
 ), gone AS (
   DELETE FROM queue q USING live WHERE q.id = live.id RETURNING q.*
 )
-INSERT INTO outcomes (event_id, run_id, state, lease_no, engine_id, claims, failures, losses, handbacks, closing, leased_at)
-SELECT id, run_id, 2, lease_no + 1, engine_id, claims, failures, losses, handbacks, (state = 3)::int, leased_at FROM gone
+INSERT INTO outcomes (event_id, run_id, state, lease_no, engine_id, claims, failures, losses, handbacks, closing, leased_at,
+  lane)
+SELECT id, run_id, 2, lease_no + 1, engine_id, claims, failures, losses, handbacks, (state = 3)::int, leased_at, lane FROM gone
 RETURNING event_id, lease_no - 1 AS lease_no, engine_id, closing;
 
 -- name: discard  dead letters given up: outcomes without a result
@@ -29,8 +31,8 @@ WITH dead AS MATERIALIZED (
 ), gone AS (
   DELETE FROM queue q USING dead WHERE q.id = dead.id RETURNING q.*
 )
-INSERT INTO outcomes (event_id, run_id, state, lease_no, engine_id, claims, failures, losses, handbacks, closing)
-SELECT id, run_id, 3, lease_no + 1, NULL, claims, failures, losses, handbacks, 0 FROM gone
+INSERT INTO outcomes (event_id, run_id, state, lease_no, engine_id, claims, failures, losses, handbacks, closing, lane)
+SELECT id, run_id, 3, lease_no + 1, NULL, claims, failures, losses, handbacks, 0, lane FROM gone
 RETURNING event_id;
 
 -- name: redrive  dead letters made ready with as many further tries as $2 and $3 say; late words of old leases are stale now

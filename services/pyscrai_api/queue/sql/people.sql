@@ -81,8 +81,9 @@ WITH held AS MATERIALIZED (
   UPDATE inbox i SET ended = $5, ended_by = $4, ended_at = clock_timestamp(), ended_no = $2
   FROM gone WHERE i.event_id = gone.id
 )
-INSERT INTO outcomes (event_id, run_id, state, lease_no, engine_id, claims, failures, losses, handbacks, closing, result)
-SELECT id, run_id, 1, lease_no, NULL, claims, failures, losses, handbacks, 0, $3 FROM gone
+INSERT INTO outcomes (event_id, run_id, state, lease_no, engine_id, claims, failures, losses, handbacks, closing, result,
+  lane)
+SELECT id, run_id, 1, lease_no, NULL, claims, failures, losses, handbacks, 0, $3, lane FROM gone
 RETURNING event_id;
 
 -- name: skip  events that end without a result, because their seat said nothing; each under its number
@@ -97,8 +98,8 @@ WITH item AS (
   UPDATE inbox i SET ended = 'skipped', ended_at = clock_timestamp(), ended_no = gone.lease_no
   FROM gone WHERE i.event_id = gone.id
 )
-INSERT INTO outcomes (event_id, run_id, state, lease_no, engine_id, claims, failures, losses, handbacks, closing)
-SELECT id, run_id, 3, lease_no + 1, NULL, claims, failures, losses, handbacks, 0 FROM gone
+INSERT INTO outcomes (event_id, run_id, state, lease_no, engine_id, claims, failures, losses, handbacks, closing, lane)
+SELECT id, run_id, 3, lease_no + 1, NULL, claims, failures, losses, handbacks, 0, lane FROM gone
 RETURNING event_id;
 
 -- name: to_model  events that a model answers now, each under its number; how the waiting ended: $3, by $4, remarks $5
