@@ -235,6 +235,19 @@ def test_engines_can_be_scaled_and_get_the_time_to_hand_back() -> None:
         assert seconds(service) > grace
 
 
+def test_the_api_can_be_scaled_over_a_range_of_ports() -> None:
+    """As the file's head says: Compose gives each replica one of the range, where the container's port is one."""
+    text = (DEPLOY / "compose.yaml").read_text("utf-8")
+    published = re.findall(r"(\w+)=(\S+) docker compose \S+ \S+ up --scale api=(\d+)", text)
+    ((variable, ports, replicas),) = published
+    first, _, last = ports.partition("-")
+    assert int(last) - int(first) + 1 == int(replicas)
+    secrets_of_it = {"POSTGRES_PASSWORD": "x", "PYSCRAI_TOKEN": "y", variable: ports}
+    service = compose(secrets_of_it)["services"]["api"]
+    assert service["ports"] == [f"127.0.0.1:{ports}:{Image().port}"]
+    assert "container_name" not in service
+
+
 def test_the_api_gets_the_time_to_end_its_requests() -> None:
     from pyscrai_api.settings import Settings
 
