@@ -49,6 +49,10 @@ def test_a_type_is_paused_and_goes_on(cli: Cli) -> None:
     assert post(cli, "--wait")["status"] == "completed"
     again = cli("events", "resume", "prompt", "--lane", "actor")
     assert (again.returncode, "not paused" in again.stderr) == (1, True)
+    warned = cli("events", "pause", "decied")
+    assert (warned.returncode, "Did you mean decide" in warned.stderr) == (0, True)
+    assert answer(cli, "events", "pause", "decied")["known"] is False
+    assert answer(cli, "events", "resume", "decied") == []
     for nonsense in (("pause",), ("pause", "prompt", "--all"), ("drain",), ("resume",)):
         assert cli("events", *nonsense).returncode == 2
 
@@ -68,6 +72,9 @@ def test_dead_letters_in_bulk(cli: Cli) -> None:
     assert [one["id"] for one in answer(cli, "events", "dead", "--type", "prompt")] == dead
     (code,) = {one["error"] for one in answer(cli, "events", "dead")}
     assert code
+    everybodys = answer(cli, "events", "dead", "--everybody")
+    assert [(one["id"], one["owner"], one["data"]) for one in everybodys] == [(number, "local", {}) for number in dead]
+    assert "owner" in cli("events", "dead", "--everybody").stdout
     counted = answer(cli, "events", "discard", "--lane", "actor", "--dry-run")
     assert (counted["matched"], counted["discarded"]) == (3, [])
     assert "3 dead letters would be given up" in cli("events", "discard", "--all", "--dry-run").stdout

@@ -18,6 +18,7 @@ from pyscrai_api.queue.engines import BIGGEST_ID
 from pyscrai_api.queue.events import Events
 from pyscrai_api.queue.loose import Loose
 from pyscrai_api.queue.ports import DeadOfRun, RunDeadLetters
+from pyscrai_api.queue.reading import event
 from pyscrai_api.queue.statements import sql
 
 log = structlog.get_logger()
@@ -46,11 +47,15 @@ class DeadLetters:
         self._loose = loose
         self._runs = runs
 
-    async def page(self, owner: str, wanted: DeadFilter) -> tuple[list[Event], int | None]:
-        """Those that match, the oldest first, and after which number the others are."""
+    async def page(self, owner: str | None, wanted: DeadFilter) -> tuple[list[Event], int | None]:
+        """Those that match, the oldest first, and after which number the others are. Without an owner
+        everybody's: whose they are and with which code they failed, but not what they asked or were told."""
         found = await self._find(owner, wanted)
         ids = sorted(event_id for group in found.groups.values() for event_id in group)
-        return await self._events.some(owner, ids), found.next
+        if owner is not None:
+            return await self._events.some(owner, ids), found.next
+        rows = await self._pool.fetch(sql("events", "dead"), ids)
+        return [event(row).model_copy(update={"owner": row["owner"], "code": row["code"]}) for row in rows], found.next
 
     async def one(self, owner: str, event_id: int, how: How) -> Event:
         """One dead letter. Raises NotFound, Forbidden; Conflict where it is none."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
@@ -94,6 +94,10 @@ class Pauses:
             if (one.lane, one.event_type) == (wanted.lane, wanted.event_type):
                 return one
         raise Conflict("somebody has ended this pause at the same moment")
+
+    async def names(self) -> list[Mapping[str, Any]]:
+        """Event types and lanes that catalog and engines know (`event_type`, `lane`; either may be None)."""
+        return [dict(row) for row in await self._pool.fetch(sql("operating", "names"))]
 
     async def end(self, lane: str, event_type: str, by: str) -> bool:
         """End a pause; False where there is none."""

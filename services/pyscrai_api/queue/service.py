@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from pyscrai.contract.operating import QueueState
+from pyscrai.contract.operating import NewPause, Pause, QueueState
 from pyscrai_api.database import Pool
 from pyscrai_api.database import lines as open_lines
 from pyscrai_api.money.terms import Terms
@@ -22,6 +22,7 @@ from pyscrai_api.queue.entrance import Entrance
 from pyscrai_api.queue.events import Events
 from pyscrai_api.queue.fairness import Fairness
 from pyscrai_api.queue.finishing import Finishing
+from pyscrai_api.queue.known import judged
 from pyscrai_api.queue.loose import Loose
 from pyscrai_api.queue.notify import Bell
 from pyscrai_api.queue.overview import overview
@@ -55,6 +56,11 @@ class Queue:
         counted = await self.depths.look()
         engines, pauses = await self.engines.health(viewer), await self.pauses.all()
         return overview(counted, engines, pauses, seconds_old=self.depths.age(counted))
+
+    async def pause(self, wanted: NewPause, by: str) -> Pause:
+        """Pause, and say whether there is such a thing. Raises Conflict as `Pauses.put`."""
+        pause = await self.pauses.put(wanted, by)
+        return judged(pause, await self.pauses.names(), (await self.depths.look()).events.keys())
 
 
 @asynccontextmanager

@@ -248,12 +248,18 @@ async def dead(
     older_than: Annotated[float | None, Query(ge=0)] = None,
     after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
     limit: Limit = 100,
+    everybody: bool = False,
 ) -> Page[Event]:
-    """Dead letters, the oldest first. A page may have less than `limit`, also none, and a `next` all the same."""
+    """Dead letters, the oldest first. A page may have less than `limit`, also none, and a `next` all the same.
+
+    With `everybody` also those of others, for the holder of the installation's token: with `owner` and `code`, and
+    without `data`, `result` and `error`.
+    """
     wanted = DeadFilter(
-        run_id=run_id, lane=lane, event_type=event_type, code=code, older_than=older_than, after=after, limit=limit
-    )
-    found, following = await shared.queue.dead.page(who.owner, wanted)
+        run_id=run_id, lane=lane, event_type=event_type, code=code, older_than=older_than, after=after, limit=limit,
+        everybody=everybody,
+    )  # fmt: skip
+    found, following = await shared.queue.dead.page(_whose(who, wanted), wanted)
     return Page(items=found, next=None if following is None else str(following))
 
 
@@ -304,7 +310,7 @@ def _whose(who: Caller, wanted: DeadFilter | None) -> str | None:
     if wanted is None or not wanted.everybody:
         return who.owner
     if not who.admin:
-        raise Forbidden("only the holder of the installation's token deals with the dead letters of others")
+        raise Forbidden("only the holder of the installation's token sees and deals with the dead letters of others")
     return None
 
 

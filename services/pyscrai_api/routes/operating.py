@@ -54,11 +54,14 @@ async def pauses(shared: Shared, who: Operator) -> list[Pause]:
 
 @router.put("/queue/pauses")
 async def pause(wanted: NewPause, shared: Shared, who: Operator) -> Pause:
-    """Give out no more events of a type (in a lane, or anywhere), or of a lane. What is leased goes on to its end."""
+    """Give out no more events of a type (in a lane, or anywhere), or of a lane. What is leased goes on to its end.
+
+    `known` is false where neither catalog, queue nor engines know the type or the lane; the pause holds what may come.
+    """
     if wanted.lane and not is_lane(wanted.lane):
         message = f"{wanted.lane[:100]!r} cannot name a lane"
         raise Invalid(message, errors=[FieldError(pointer="/lane", message=message)])
-    return await shared.queue.pauses.put(wanted, who.owner)
+    return await shared.queue.pause(wanted, who.owner)
 
 
 @router.delete("/queue/pauses", status_code=204)

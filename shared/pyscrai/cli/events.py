@@ -250,6 +250,9 @@ def _table(talk: Talk, found: list[Event]) -> None:
 
     heads = ("event", "type", "lane", "status", "seat", "created (UTC)", "remark")
     rows = [(str(e.id), e.event_type, e.lane, e.status, e.seat or "", when(e.created_at), _remark(e)) for e in found]
+    if any(e.owner for e in found):
+        heads = (*heads, "owner")
+        rows = [(*row, e.owner or "") for row, e in zip(rows, found, strict=True)]
     table(talk.paper, heads, rows, styles=STYLES)
 
 
@@ -257,7 +260,7 @@ def _remark(event: Event) -> str:
     from pyscrai.cli.tables import when
 
     later = f"not before {when(event.scheduled_for)}" if event.scheduled_for else ""
-    return "; ".join(part for part in (later, event.error) if part)
+    return "; ".join(part for part in (later, event.error or event.code) if part)
 
 
 def one_event(talk: Talk, where: Where, work: Any, *, engines: bool = False) -> int:

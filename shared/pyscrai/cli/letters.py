@@ -69,6 +69,9 @@ def in_bulk(command: F) -> F:
 
 @click.command()
 @which
+@click.option(
+    "--everybody", is_flag=True, help="Also other people's, without what they asked; with the installation's token."
+)
 @place
 @common
 @pass_talk

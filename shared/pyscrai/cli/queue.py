@@ -71,7 +71,7 @@ def pause(talk: Talk, /, where: Where, event_type: str, lane: str, everything: b
     async def work() -> None:
         async with session(where, talk) as at:
             wanted = NewPause(lane=lane, event_type=event_type, reason=reason)
-            _shown(talk, await at.api.operating.pause(wanted))
+            _shown(talk, _warned(talk, await at.api.operating.pause(wanted)))
 
     return run_async(work)
 
@@ -119,7 +119,9 @@ def drain(
     async def work() -> int:
         async with session(where, talk) as at:
             wanted = NewPause(lane=lane, event_type=event_type, reason=reason)
-            done = await _drained(talk, at.api.operating, await at.api.operating.pause(wanted), timeout)
+            made = _warned(talk, await at.api.operating.pause(wanted))
+            done = await _drained(talk, at.api.operating, made, timeout)
+            done = done.model_copy(update={"known": made.known, "near": made.near})
         _shown(talk, done)
         return OK if done.drained else FAILED
 
@@ -167,6 +169,15 @@ def _name(event_type: str, lane: str, *, capital: bool = False) -> str:
     what = f"events of type {event_type}" if event_type else "all events"
     text = f"{what} in lane {lane}" if lane else what
     return text[0].upper() + text[1:] if capital else text
+
+
+def _warned(talk: Talk, pause: Pause) -> Pause:
+    """The same; a name that nobody knows is told, since it may be mistyped."""
+    if pause.known is False and not talk.json:
+        hint = f" Did you mean {' or '.join(pause.near)}?" if pause.near else ""
+        what = _name(pause.event_type, pause.lane)
+        talk.say(f"Neither catalog, queue nor engines know {what}: this holds what may come.{hint}", "yellow")
+    return pause
 
 
 def _shown(talk: Talk, pause: Pause) -> None:

@@ -277,10 +277,12 @@ class Api:
         older_than: float | None = None,
         after: str | None = None,
         limit: int = PAGE,
+        everybody: bool = False,
     ) -> Page[Event]:
-        """A page of the dead letters, the oldest first. `older_than`: seconds since they died."""
+        """A page of the dead letters, the oldest first. `older_than`: seconds since they died. `everybody`: also
+        those of others, without what they asked; Forbidden for all but the holder of the installation's token."""
         params = {"lane": lane, "run_id": run_id, "event_type": event_type, "code": code, "older_than": older_than}
-        params |= {"after": after, "limit": limit}
+        params |= {"after": after, "limit": limit, "everybody": "true" if everybody else None}
         return _page(Event, await self.http.request("GET", "/events/dead", params=params))
 
     # ── people and keys ──────────────────────────────────────────────────────────────────────────────────────────

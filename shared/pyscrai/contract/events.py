@@ -26,7 +26,11 @@ class NewEvent(Wire):
 
 
 class Event(Wire):
-    """An event as the API shows it, with its outcome where there is one."""
+    """An event as the API shows it, with its outcome where there is one.
+
+    `owner` and `code` (of the last error): only in the list of everybody's dead letters, which has neither `data`,
+    `result` nor `error`.
+    """
 
     id: int
     event_type: str
@@ -52,6 +56,8 @@ class Event(Wire):
     created_at: str = ""
     scheduled_for: str | None = None
     finished_at: str | None = None
+    owner: str | None = None
+    code: str | None = None
 
 
 class Claim(Wire):

@@ -23,7 +23,9 @@ class NewPause(Wire):
 class Pause(Wire):
     """Events that are not given out. `leased`: how many engines still work on; `held`: how many wait, up to 10,000.
 
-    `drained`: nothing is leased any more, and every API process has known of the pause for long enough.
+    `drained`: nothing is leased any more, and every API process has known of the pause for long enough. `known`: in the
+    answer to the request that pauses, whether catalog, queue or engines know the type and the lane, and `near`: names
+    like those that they do not know; else None.
     """
 
     lane: str
@@ -34,6 +36,8 @@ class Pause(Wire):
     leased: int
     held: int
     drained: bool
+    known: bool | None = None
+    near: list[str] = []
 
 
 class Depth(Wire):

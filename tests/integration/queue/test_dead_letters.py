@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.integration.queue.bench import Bench, done, failed
 
+from pyscrai.contract.events import NewEvent
 from pyscrai_api.queue import dead as module
 
 
@@ -48,6 +49,24 @@ async def test_filters(bench: Bench) -> None:
     assert [event["id"] for event in listed["items"]] == two
     await bench.call("POST", "/events/dead/discard", {"run_id": "nobody"}, 400)
     assert (await deal(bench, "redrive", everybody=True))["redriven"] == [one[1], *two]
+
+
+async def test_the_operator_lists_everybodys_without_what_they_asked(bench: Bench) -> None:
+    (mine,) = await dead(bench, 1, event_type="a")
+    new = NewEvent.model_validate({"engine_type": "actor", "event_type": "b", "data": {"prompt": "a secret"}})
+    await bench.deps.queue.posting.post("ann", [new], None, many=True)
+    engine = await bench.engine()
+    (event,) = await bench.claim(engine)
+    told = {**failed(event, permanent=True, code="odd"), "error": "'a secret' is not a number"}
+    await bench.finish(engine, told)
+    assert [one["id"] for one in (await bench.call("GET", "/events/dead"))["items"]] == [mine]
+    page = await bench.call("GET", "/events/dead", everybody="true")
+    found = [(one["id"], one["owner"], one["lane"], one["event_type"], one["code"]) for one in page["items"]]
+    assert found == [(mine, "local", "actor", "a", "a"), (event["id"], "ann", "actor", "b", "odd")]
+    assert all((one["status"], one["data"], one["result"]) == ("failed", {}, None) for one in page["items"])
+    assert "secret" not in str(page)
+    page = await bench.call("GET", "/events/dead", everybody="true", code="odd", limit=1)
+    assert ([one["owner"] for one in page["items"]], page["next"]) == (["ann"], str(event["id"]))
 
 
 async def test_more_than_a_request_looks_at(bench: Bench, monkeypatch: Any) -> None:

@@ -124,7 +124,7 @@ async def test_only_the_operator_sees_and_stops(dsn: str) -> None:
             machine = {"authorization": f"Bearer {engine.json()['token']}"}
             for method, path in (
                 ("GET", "/health/report"), ("GET", "/queue/pauses"), ("PUT", "/queue/pauses"),
-                ("DELETE", "/queue/pauses"), ("POST", "/events/dead/discard"),
+                ("DELETE", "/queue/pauses"), ("POST", "/events/dead/discard"), ("GET", "/events/dead?everybody=true"),
             ):  # fmt: skip
                 body = {"everybody": True} if method in ("PUT", "POST") else None
                 for headers, expected in ((ann, 403), (machine, 403), ({}, 401)):

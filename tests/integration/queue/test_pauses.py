@@ -55,6 +55,32 @@ async def step_of(bench: Bench, run: Any, kinds: list[str]) -> list[int]:
     return ids
 
 
+async def test_a_pause_of_what_nobody_knows_says_so(bench: Bench) -> None:
+    """It holds what may come all the same."""
+    await bench.engine("painter", pool="ann")
+    await bench.post(1, event_type="sketch", engine_type="studio")
+    for kind, lane in (
+        ("", ""), ("decide", ""), ("decide", "actor"), ("prompt", ""), ("", "painter:ann"), ("sketch", "studio"),
+    ):  # fmt: skip
+        made = await pause(bench, kind, lane)
+        assert (made["known"], made["near"]) == (True, []), (kind, lane)
+        await resume(bench, kind, lane)
+    for kind, lane, near in (
+        ("decied", "", "decide"), ("Decide", "", "decide"), ("decide", "actro", "actor"), ("", "stduio", "studio"),
+        ("scetch", "studio", "sketch"), ("", "painter:anna", "painter:ann"),
+    ):  # fmt: skip
+        made = await pause(bench, kind, lane)
+        assert (made["known"], made["near"][0]) == (False, near), (kind, lane)
+    made = await pause(bench, "xyzzy")
+    assert (made["known"], made["near"]) == (False, [])
+    (posted,) = await bench.post(1, event_type="xyzzy")
+    engine = await bench.engine()
+    assert await bench.claim(engine) == []
+    assert (await pause(bench, "xyzzy"))["known"]
+    assert (await bench.row(posted))["event_type"] == "xyzzy"
+    assert {one["known"] for one in await bench.call("GET", "/queue/pauses")} == {None}
+
+
 async def test_a_type_is_paused_everywhere_or_in_one_lane(bench: Bench) -> None:
     a, b = await bench.post(1, event_type="a"), await bench.post(1, event_type="b")
     other = await bench.post(1, event_type="a", engine_type="other")

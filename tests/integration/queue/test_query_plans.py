@@ -102,6 +102,7 @@ PRIMARY = "queue_pkey|pk_queue"
         (sql("control", "release_run"), "ix_queue_run"),
         (sql("operating", "dead"), "ix_queue_dead"),
         (sql("events", "in_lane"), "pk_events|events_pkey"),
+        (sql("events", "dead"), PRIMARY),
     ],
 )
 async def test_a_hot_statement_uses_its_index(full: asyncpg.Connection, text: str, index: str) -> None:

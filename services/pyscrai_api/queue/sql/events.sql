@@ -47,5 +47,12 @@ FROM events e LEFT JOIN queue q ON q.id = e.id LEFT JOIN outcomes o ON o.event_i
 WHERE (e.owner = $1 OR e.visibility = 'shared') AND e.id = ANY($2::bigint[])
 ORDER BY e.id;
 
+-- name: dead  dead letters, by id, whoever's they are: nothing of what was asked for, or of what was said of the failure
+SELECT e.id, e.event_type, q.lane, q.state AS live, NULL AS final, e.priority, '{}' AS payload, e.run_id, e.step,
+  e.ordinal, NULL AS seat, e.turn, NULL AS phase, q.lease_no, q.claims AS attempt, q.failures, q.losses, q.handbacks,
+  NULL AS result, NULL AS error, q.engine_id, e.created_at, NULL AS run_at, NULL AS finished_at, e.owner,
+  (SELECT a.code FROM attempts a WHERE a.event_id = e.id ORDER BY a.lease_no DESC LIMIT 1) AS code
+FROM queue q JOIN events e ON e.id = q.id WHERE q.id = ANY($1::bigint[]) AND (q.state + 0) = 6 ORDER BY q.id;
+
 -- name: owner  whose an event is
 SELECT owner FROM events WHERE id = $1;

@@ -17,6 +17,12 @@ FROM pauses p ORDER BY p.lane, p.event_type;
 INSERT INTO pauses (lane, event_type, reason, by) VALUES ($1, $2, $3, $4)
 ON CONFLICT (lane, event_type) DO UPDATE SET reason = excluded.reason, by = excluded.by WHERE excluded.reason <> '';
 
+-- name: names  event types of the catalog, whoever's, with their lanes, and lanes of engines that live
+SELECT t.name AS event_type, v.canonical::jsonb ->> 'lane' AS lane
+FROM templates t JOIN template_versions v ON v.template_id = t.id AND v.version = t.latest
+WHERE t.type = 'event-types' AND t.archived_at IS NULL
+UNION SELECT NULL, lane FROM engines WHERE status <> 'gone';
+
 -- name: resume  a pause ends
 DELETE FROM pauses WHERE lane = $1 AND event_type = $2 RETURNING lane;
 
