@@ -246,14 +246,19 @@ def listed(talk: Talk, where: Where, work: Any, nothing: str) -> int:
 
 
 def _table(talk: Talk, found: list[Event]) -> None:
-    from pyscrai.cli.tables import table, when
+    from pyscrai.cli.tables import table
 
-    heads = ("event", "type", "lane", "status", "seat", "created (UTC)", "remark")
-    rows = [(str(e.id), e.event_type, e.lane, e.status, e.seat or "", when(e.created_at), _remark(e)) for e in found]
-    if any(e.owner for e in found):
-        heads = (*heads, "owner")
-        rows = [(*row, e.owner or "") for row, e in zip(rows, found, strict=True)]
+    others = any(event.owner for event in found)
+    heads = ("event", "type", "lane", "status", "seat", "created (UTC)", "remark", *(["owner"] if others else []))
+    rows = [_row(event) + ((event.owner or "",) if others else ()) for event in found]
     table(talk.paper, heads, rows, styles=STYLES)
+
+
+def _row(event: Event) -> tuple[str, ...]:
+    from pyscrai.cli.tables import when
+
+    place = (event.lane, event.status, event.seat or "")
+    return (str(event.id), event.event_type, *place, when(event.created_at), _remark(event))
 
 
 def _remark(event: Event) -> str:
