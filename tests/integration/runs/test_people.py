@@ -108,6 +108,8 @@ async def test_deadlines_skip_or_ask_a_model_by_the_rule(desk: Desk) -> None:
     ended = await desk.play(run)
     decided = [entry["seat"] for entry in await desk.log(run) if entry["kind"] == "decision"]
     assert (ended["status"], decided) == ("completed", ["s001", "s002"])
+    listed = (await desk.ok("GET", "/events", run_id=run["id"], lane="actor"))["items"]
+    assert {event["seat"] for event in listed} == {"s000", "s001", "s002"}, "whoever answered, or nobody"
     await healthy(desk)
 
 
@@ -197,6 +199,8 @@ async def test_pausing_keeps_moves_and_deadlines_stand_still(desk: Desk) -> None
     late = await desk.refused("POST", f"/runs/{run['id']}/seats/s001/move", {"value": {"action": "x"}})
     assert late["winner"]["how"] == "cancelled"
     await healthy(desk)
+    listed = (await desk.ok("GET", "/events", run_id=run["id"], lane="actor", status="cancelled"))["items"]
+    assert [event["seat"] for event in listed] == ["s001"]
 
 
 async def test_the_words_of_the_seeds_find_the_one_run_that_waits(desk: Desk) -> None:
