@@ -14,8 +14,9 @@ from bench.queue.systems.ours import Ours, Statements
 from bench.queue.systems.pgqueuer import Pgqueuer
 from bench.queue.systems.procrastinate import Procrastinate
 
-IN_FLIGHT = {1: 32, 10: 8, 100: 4}
-"""Claims of ours that are under way at once, over all processes, by batch."""
+IN_FLIGHT = {1: 64, 10: 64, 100: 16}
+"""Requests of ours that are under way at once, over all processes, by batch: so many that neither side waits for the
+other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,18 +88,18 @@ def graphile_worker(processes: int, jobs: int, *, quick: bool = False) -> Consum
 def all_consumers() -> list[Consumer]:
     """What the section `drain` measures."""
     return [
-        ours(1, 1, 4_000),
-        ours(10, 1, 20_000, quick=True),
-        ours(10, 4, 20_000),
-        ours(100, 1, 40_000, quick=True),
-        ours(100, 4, 40_000),
+        ours(1, 1, 8_000),
+        ours(10, 1, 40_000, quick=True),
+        ours(10, 4, 40_000),
+        ours(100, 1, 80_000, quick=True),
+        ours(100, 4, 80_000),
         runtime(1, 10_000, quick=True),
         runtime(4, 10_000),
         statements(1, 1, 4_000),
         statements(10, 1, 20_000),
         statements(10, 8, 20_000, quick=True),
         statements(100, 1, 40_000),
-        statements(100, 4, 40_000, quick=True),
+        statements(100, 4, 80_000, quick=True),
         pgqueuer(10, 1, 20_000, quick=True),
         pgqueuer(10, 2, 20_000),
         pgqueuer(10, 4, 20_000),
@@ -109,6 +110,6 @@ def all_consumers() -> list[Consumer]:
         procrastinate(10, 1, 3_000, quick=True),
         procrastinate(50, 1, 3_000),
         procrastinate(10, 4, 3_000),
-        graphile_worker(1, 40_000, quick=True),
-        graphile_worker(2, 40_000),
+        graphile_worker(1, 80_000, quick=True),
+        graphile_worker(2, 80_000),
     ]

@@ -20,7 +20,7 @@ LONGEST = 15.0
 def measured_consumers() -> tuple[Consumer, ...]:
     """Whom this section looks at."""
     return (
-        consumers.ours(10, 1, 20_000),
+        consumers.ours(10, 1, 40_000),
         consumers.statements(10, 8, 20_000),
         consumers.pgqueuer(10, 1, 20_000),
         consumers.procrastinate(10, 1, 3_000),

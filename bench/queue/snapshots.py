@@ -16,7 +16,7 @@ from bench.queue.histories import QUICKLY
 from bench.queue.results import Record
 
 SECTION = "snapshot"
-JOBS = 10_000
+JOBS = 25_000
 LONGEST = 45.0
 ROUNDS = 2
 PHASES = ("clean", "held", "released")

@@ -51,7 +51,7 @@ def _throughput(found: Results) -> Iterator[Target]:
     yield at_least("batch 100, against graphile-worker in process, unfenced", 1, best(ours[100]), graphile)
     for batch, connections in ((10, 8), (100, 4)):
         alone = rate(consumers.statements(batch, connections, 0))
-        what = f"batch {batch}, against the SQL alone, as much in flight"
+        what = f"batch {batch}, against the SQL alone on {connections} connections"
         yield at_least(what, 0.5, best(ours[batch]), alone)
 
 

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import uvloop
 
 from bench.queue.progress import Progress
+from pyscrai.machine.ending import collect_rarely
 
 
 class Session:
@@ -74,7 +75,8 @@ class Session:
 
 
 def work(main: Callable[[Session], Coroutine[Any, Any, None]]) -> None:
-    """Run a worker's main with its session."""
+    """Run a worker's main with its session. Whosever worker it is looks for garbage as rarely as our engines do."""
+    collect_rarely()
     uvloop.run(main(Session(json.loads(sys.argv[1]))))
 
 
