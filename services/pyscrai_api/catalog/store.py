@@ -14,6 +14,7 @@ from uuid import UUID
 from pyscrai.contract.templates import TemplateType
 from pyscrai_api.database import Connection
 from pyscrai_api.errors import NotFound
+from pyscrai_api.lines import Lines
 
 BUILT_IN = "builtin"
 REMEMBERED = 1000
@@ -39,7 +40,7 @@ FROM template_versions v JOIN templates t ON t.id = v.template_id
 """
 # Many names at once, each of an owner.
 FIND_TYPES = """
-SELECT wanted.place, v.id FROM unnest($1::text[], $2::text[], $3::uuid[], $4::int[])
+SELECT wanted.place, v.id FROM unnest((SELECT $1::text[]), $2::text[], $3::uuid[], $4::int[])
   WITH ORDINALITY AS wanted (owner, name, id, version, place)
 CROSS JOIN LATERAL (
   SELECT t.id, t.latest FROM templates t
@@ -131,7 +132,7 @@ async def resolve(
     return _remembered.keep(_pin(found))
 
 
-async def event_types(conn: Connection, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Pin]:
+async def event_types(conn: Connection | Lines, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Pin]:
     """What names mean for owners, as `resolve` finds it, for pairs (owner, name), in one look; those that there are."""
     if not wanted:
         return {}
@@ -143,15 +144,15 @@ async def event_types(conn: Connection, wanted: Sequence[tuple[str, str]]) -> di
     return {wanted[row["place"] - 1]: await by_version(conn, row["id"]) for row in rows}
 
 
-async def by_version(conn: Connection, version_id: UUID) -> Pin:
+async def by_version(conn: Connection | Lines, version_id: UUID) -> Pin:
     """One version by its own id. Raises NotFound."""
     known = _remembered.get(version_id)
     if known is not None:
         return known
-    row = await conn.fetchrow(BY_ID, version_id)
-    if row is None:
+    rows = await conn.fetch(BY_ID, version_id)
+    if not rows:
         raise NotFound(f"there is no version {version_id} of any template")
-    return _remembered.keep(_pin(row))
+    return _remembered.keep(_pin(rows[0]))
 
 
 def _pin(row: Any) -> Pin:

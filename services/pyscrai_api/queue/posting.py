@@ -190,16 +190,18 @@ class Posting:
             await self._enqueue(conn, able)
 
     async def _quickly(self, requests: list[_Waiting], brought: Bringing) -> bool:
-        """On a line, where one statement is all there is to do: nothing is to be looked up or counted, and all events
-        are of one kind. False where that is not so."""
-        if any(draft.needs_type for request in requests for draft in request.drafts):
+        """On a line, where one statement is all there is to do, and one look into the catalog at most: nothing is to be
+        counted, and all events are of one kind. False where that is not so."""
+        drafted = {_common(draft) for request in requests for draft in request.drafts}
+        if len(drafted) > 1:
             return False
         able: list[tuple[_Waiting, list[Prepared]]] = []
-        for request in requests:
-            try:
-                able.append((request, prepared(request.owner, request.drafts, {})))
-            except ApiError as error:
-                _refuse(request, error)
+        found = await self._prepare(self._line, [(request.owner, request.drafts) for request in requests])
+        for request, own in zip(requests, found, strict=True):
+            if isinstance(own, ApiError):
+                _refuse(request, own)
+            else:
+                able.append((request, own))
         items = [item for _, own in able for item in own]
         if not items:
             return True
@@ -222,7 +224,7 @@ class Posting:
     # ── what both share ──
 
     async def _prepare(
-        self, conn: Connection, requests: Sequence[tuple[str, list[Draft]]]
+        self, conn: Connection | Lines, requests: Sequence[tuple[str, list[Draft]]]
     ) -> list[list[Prepared] | ApiError]:
         """The events of each request in their lanes, or what is wrong with it; one look into the catalog for all."""
         names = dict.fromkeys(
@@ -249,6 +251,11 @@ class Posting:
     def _ring(self, ready: Sequence[Woken]) -> None:
         for lane, place in first_of_lanes(ready).items():
             self._bell.ring_lane(lane, place)
+
+
+def _common(draft: Draft) -> tuple[str | None, int, str]:
+    """What events of one kind have in common, as far as it is known before the catalog was asked."""
+    return draft.lane, draft.wanted.priority, draft.wanted.event_type
 
 
 def _lanes(items: Sequence[Prepared]) -> Mapping[str, int]:
