@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -31,12 +32,15 @@ def main(arguments: Sequence[str]) -> int:
     if given.page_from is not None:
         page.write(Results.read(given.page_from))
         return 0
-    sizes = TINY if given.tiny else QUICK if given.quick else FULL
+    full = not (given.tiny or given.quick)
+    sizes = FULL if full else TINY if given.tiny else QUICK
+    if given.rounds is not None:
+        sizes = replace(sizes, rounds=given.rounds)
     file = RAW / f"queue-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.jsonl"
     found = asyncio.run(measured(console, sizes, given.only, file))
     shown(console, found)
     console.print(f"\nMeasurements: {file.relative_to(ROOT)}")
-    if given.write or (sizes is FULL and not given.only):
+    if given.write or (full and not given.only):
         page.write(found)
         console.print(f"Written: {page.PAGE.relative_to(ROOT)}")
     return 0
@@ -67,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench queue", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a picture in about three minutes: one round, fewer cases")
     parser.add_argument("--tiny", action="store_true", help="whether everything runs; its numbers mean nothing")
+    parser.add_argument("--rounds", type=int, metavar="N", help="how often everything takes its turn; 3 without it")
     parser.add_argument("--only", nargs="+", default=(), metavar="TEXT", help="only what has one of these in its name")
     parser.add_argument("--write", action="store_true", help="write the page also after a part")
     parser.add_argument("--page-from", type=Path, metavar="FILE", help="measure nothing: the page from an earlier run")
