@@ -164,8 +164,10 @@ class Posting:
         try:
             with self._entrance.bringing() as brought:
                 if not await self._quickly(requests, brought):
+                    # Who was refused there is not asked again: the catalog may say something else by now.
+                    left = [request for request in requests if not request.answer.done()]
                     async with self._entrance.connection() as conn:
-                        await self._post(conn, requests, brought)
+                        await self._post(conn, left, brought)
         except Exception as error:
             if len(requests) > 1 and from_exception(error).status != 503:
                 for request in requests:
